@@ -1,0 +1,1 @@
+//! The contract of the service: operations, shapes, validation and wire forms.

@@ -1,0 +1,1 @@
+//! One method per operation of the service, with retries.

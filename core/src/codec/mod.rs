@@ -1,0 +1,1 @@
+//! KPL aggregated records: encode, decode, and the MD5 lanes that digest them.

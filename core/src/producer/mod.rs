@@ -1,0 +1,1 @@
+//! Buffers, aggregates, sends and accounts for records.

@@ -1,0 +1,1 @@
+//! Partition key to hash key to shard.
