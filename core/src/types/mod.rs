@@ -1,1 +1,14 @@
-//! The nouns of the service and its limits.
+//! The nouns of the service and its limits. Each is parsed once and never checked again.
+
+mod hash;
+mod ids;
+pub mod limits;
+mod name;
+mod record;
+mod sequence;
+
+pub use hash::{HashKey, HashRange};
+pub use ids::ShardId;
+pub use name::{StreamArn, StreamName, StreamRef};
+pub use record::{PartitionKey, check_data};
+pub use sequence::{SequenceNumber, SequenceParts};
