@@ -4,7 +4,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`error`], [`time`], [`rng`], [`metrics`] | the ground floor: one error, one clock, one source of dice, plain counters |
+//! | [`error`], [`time`], [`rng`], [`fork`], [`runtime`], [`metrics`] | the ground floor: one error, one clock, one source of dice, the process's thread, plain counters |
 //! | [`types`] | the nouns of the service and its limits |
 //! | [`codec`] | KPL aggregated records and the MD5 lanes that digest them |
 //! | [`route`] | partition key → hash key → shard, and how the shard map follows splits and merges |
@@ -21,6 +21,8 @@
 pub mod error;
 pub mod time;
 pub mod rng;
+pub mod fork;
+pub mod runtime;
 pub mod metrics;
 pub mod types;
 pub mod codec;
@@ -35,3 +37,4 @@ pub mod producer;
 pub mod consumer;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use fork::after_fork;
