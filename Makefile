@@ -1,0 +1,107 @@
+# kinetik: `make help` lists what there is. One build profile (`ci`) serves development, tests and CI;
+# `release` is what is measured, shown and shipped.
+
+PYTHON  ?= python3
+PROFILE ?= ci
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SEED    ?=
+
+export CARGO_TERM_COLOR ?= auto
+# The interpreter that pyo3 asks about itself, the same in every target.
+export PYO3_PYTHON ?= $(shell command -v $(PYTHON))
+
+BUILD := build
+VENV  := $(BUILD)/venv
+PEERS := $(BUILD)/peers-venv
+STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench fuzz install clean peers
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build, then send 336,776 real flights through Python, Node and C and read every one back
+	@$(PYTHON) examples/demo/setup.py
+	@$(BUILD)/demo-venv/bin/python examples/demo/demo.py
+
+test: lint test-rust test-python test-node test-c ## Every test of a newcomer: Rust, Python, Node, C, docs, lints
+
+ci: test interop ## Everything: test, the real peers, the simulation, bounded fuzzing
+	@KINETIK_PEERS=required $(MAKE) --no-print-directory fuzz
+
+lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and bans
+	$(call STEP,format)
+	cargo fmt --all -- --check
+	$(call STEP,clippy)
+	cargo clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	$(call STEP,licences and bans)
+	$(BUILD)/tools/bin/cargo-deny --log-level error check bans licenses sources
+
+test-rust: ## Rust tests and doc tests, the 100-seed simulation included
+	$(call STEP,Rust)
+	cargo test --workspace --profile $(PROFILE)
+
+test-python: $(VENV)/.done ## The Python package: tests, stubs
+	$(call STEP,Python)
+	$(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
+	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
+
+test-node: ## The Node package: tests, types
+	$(call STEP,Node)
+	cd bindings-node && KINETIK_PROFILE=$(PROFILE) npm ci --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build && npm test
+
+test-c: ## The C library: header, C and C++ programs, valgrind
+	$(call STEP,C)
+	cargo build --package kinetik-c --profile $(PROFILE)
+	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
+
+peers: $(PEERS)/.done tests/peers/node_modules/.done ## Install the peers that interop tests compare with
+
+interop: peers ## Real SDKs and peer codecs against kinetik
+	$(call STEP,peers)
+	KINETIK_PEERS=required cargo test --package kinetik-tests --profile $(PROFILE) -- peer sdk
+
+sim: ## The simulation; SEED=n replays one history with its trace
+	SIM_SEED=$(SEED) cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
+
+bench: peers ## Measure; ratios to the peers and limits in the same run
+	cargo bench --package kinetik-benches
+
+fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each, default 60)
+	$(call STEP,fuzz)
+	@for target in $$(ls fuzz/fuzz_targets | sed 's/\.rs$$//'); do \
+	  RUSTC_BOOTSTRAP=1 $(BUILD)/tools/bin/cargo-fuzz run $$target --target-dir target/fuzz -- \
+	    -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=1024 -timeout=5 -print_final_stats=1 || exit 1; \
+	done
+
+install: ## Install libkinetik, header and kinetik.pc below DESTDIR and PREFIX
+	cargo build --package kinetik-c --release
+	sh bindings-c/install.sh "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## Remove everything that was built
+	rm -rf $(BUILD) target bindings-node/node_modules tests/peers/node_modules fuzz/target
+
+$(VENV)/.done: bindings-python/tests/requirements.txt
+	$(call STEP,Python tools)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement bindings-python/tests/requirements.txt
+	@touch $@
+
+$(PEERS)/.done: tests/peers/requirements.txt
+	$(call STEP,Python peers)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --requirement tests/peers/requirements.txt
+	@touch $@
+
+tests/peers/node_modules/.done: tests/peers/package-lock.json
+	$(call STEP,Node peers)
+	cd tests/peers && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BUILD)/tools/.done: tools/requirements.txt
+	$(call STEP,tools)
+	$(PYTHON) -m venv $(BUILD)/tools
+	$(BUILD)/tools/bin/pip install --quiet --requirement tools/requirements.txt
+	@touch $@
