@@ -1,1 +1,10 @@
-//! Partition key to hash key to shard.
+//! Partition key to hash key to shard, and how the map of shards follows splits and merges.
+
+mod map;
+mod radix;
+mod refresh;
+mod shard;
+
+pub use map::{Landing, ShardMap};
+pub use refresh::{Effect, Event, Refresh, RefreshConfig};
+pub use shard::ShardInfo;
