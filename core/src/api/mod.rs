@@ -25,13 +25,16 @@
 //! );
 //! ```
 
+pub mod cbor;
 mod fault;
+pub mod json;
 mod model;
 mod pattern;
 mod shape;
 mod subscription;
 pub(crate) mod validate;
 pub mod value;
+mod wire;
 
 pub use fault::Refusal;
 pub use model::*;

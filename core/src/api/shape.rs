@@ -68,23 +68,49 @@ pub trait Request: Shape + Into<Call> {
 }
 
 /// A value of the wrong type: a `SerializationException` in a request, a protocol error in an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TypeMismatch(Cow<'static, str>);
+///
+/// Its Display form leaves out what was sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TypeMismatch {
+    /// The value, where the service repeats it.
+    sent: Option<String>,
+    fact: Cow<'static, str>,
+}
 
 impl TypeMismatch {
-    pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self(text.into())
+    fn new(fact: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            sent: None,
+            fact: fact.into(),
+        }
+    }
+
+    fn of(sent: &str, fact: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            sent: Some(shown(sent).to_owned()),
+            fact: fact.into(),
+        }
     }
 
     /// The service's text. It may repeat what was sent, so it is for the sender's eyes alone.
-    pub fn text(&self) -> &str {
-        &self.0
+    pub fn text(&self) -> String {
+        match &self.sent {
+            Some(sent) => format!("'{sent}' {}", self.fact),
+            None => self.fact.clone().into_owned(),
+        }
     }
 }
 
 impl fmt::Display for TypeMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let subject = if self.sent.is_some() { "a value " } else { "" };
+        write!(f, "{subject}{}", self.fact)
+    }
+}
+
+impl fmt::Debug for TypeMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TypeMismatch({self})")
     }
 }
 
@@ -229,9 +255,10 @@ fn truth(text: &str) -> Result<bool, TypeMismatch> {
     match word.as_str() {
         "TRUE" | "1" | "YES" => Ok(true),
         "FALSE" | "0" | "NO" => Ok(false),
-        _ => Err(TypeMismatch::new(format!(
-            "'{word}' can not be converted to an Boolean"
-        ))),
+        _ => Err(TypeMismatch::of(
+            &word,
+            "can not be converted to an Boolean",
+        )),
     }
 }
 
@@ -291,10 +318,7 @@ fn bad_base64(text: &str) -> TypeMismatch {
     } else {
         "Invalid last non-pad Base64 character dectected".to_owned()
     };
-    TypeMismatch::new(format!(
-        "'{}' can not be converted to a Blob: {problem}",
-        shown(text)
-    ))
+    TypeMismatch::of(text, format!("can not be converted to a Blob: {problem}"))
 }
 
 /// The first character outside the alphabet, or padding that something follows.

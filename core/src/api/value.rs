@@ -8,6 +8,11 @@ use bytestring::ByteString;
 use super::Shape;
 use crate::time::Timestamp;
 
+/// The most values that a body may hold: a PutRecords of 500 has 2,500, a GetRecords of 10,000 has 60,000.
+///
+/// It bounds what a small body can make the reader build, about 10 MiB.
+pub const VALUES: usize = 1 << 18;
+
 /// A value as a wire form holds it, before or after the shapes.
 ///
 /// Its Debug form tells kinds and sizes alone, since any string may be a payload.

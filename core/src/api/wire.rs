@@ -1,0 +1,153 @@
+//! Bodies: what a call, an answer, an event and a refusal are on the wire.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{
+    Answer, Call, Form, Members, Operation, Refusal, Shape, SubscribeToShardEvent, Value, cbor,
+    json,
+};
+use crate::{Error, ErrorKind};
+
+impl Form {
+    /// The content type of requests and answers.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/x-amz-json-1.1",
+            Self::Cbor => "application/x-amz-cbor-1.1",
+        }
+    }
+
+    /// The form of a content type: blanks are trimmed and parameters after a semicolon dropped.
+    pub fn from_content_type(text: &str) -> Option<Self> {
+        let media = text.split(';').next().unwrap_or_default().trim();
+        [Self::Json, Self::Cbor]
+            .into_iter()
+            .find(|form| media.eq_ignore_ascii_case(form.content_type()))
+    }
+
+    /// Reads any body; `None` if it is not of this form. Bounded in depth and in the number of values.
+    pub fn decode(self, body: &Bytes) -> Option<Value> {
+        match self {
+            Self::Json => json::decode(body),
+            Self::Cbor => cbor::decode(body),
+        }
+    }
+
+    /// Writes any body.
+    pub fn encode(self, value: &Value) -> Bytes {
+        match self {
+            Self::Json => json::encode(value).into(),
+            Self::Cbor => cbor::encode(value).into(),
+        }
+    }
+
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// A `SerializationException`: without a text if the body cannot be read or is no object, otherwise naming
+    /// the type that does not fit (reference/kinesis-api.md 3.4 and 5.1).
+    pub fn decode_call(self, operation: Operation, body: &Bytes) -> Result<Call, Refusal> {
+        match self.decode(body) {
+            Some(value @ Value::Map(_)) => Ok(Call::from_value(operation, value, self)?),
+            _ => Err(Refusal::unreadable_body()),
+        }
+    }
+
+    /// Writes a request's body.
+    pub fn encode_call(self, call: &Call) -> Bytes {
+        self.encode(&call.to_value())
+    }
+
+    /// Reads the body of a success.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] if it is not what the operation answers, which includes the body of a
+    /// subscription: that is a stream of events, each read by [`Form::decode_event`].
+    pub fn decode_answer(self, operation: Operation, body: &Bytes) -> Result<Answer, Error> {
+        if operation.has_empty_output() {
+            // Other servers write `{}` here.
+            let answer = Answer::from_value(operation, Value::Null, self);
+            return answer.ok().flatten().ok_or_else(|| misread(operation, ""));
+        }
+        let Some(value @ Value::Map(_)) = self.decode(body) else {
+            return Err(misread(operation, "the body is not an object"));
+        };
+        match Answer::from_value(operation, value, self) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(misread(operation, "a subscription has no single body")),
+            Err(mismatch) => Err(misread(operation, mismatch)),
+        }
+    }
+
+    /// Writes the body of a success: zero bytes where the operation answers nothing, or a stream of events.
+    pub fn encode_answer(self, answer: &Answer) -> Bytes {
+        answer
+            .to_value()
+            .map_or_else(Bytes::new, |value| self.encode(&value))
+    }
+
+    /// Reads the payload of one event of a subscription.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] if it is not an event.
+    pub fn decode_event(self, payload: &Bytes) -> Result<SubscribeToShardEvent, Error> {
+        let operation = Operation::SubscribeToShard;
+        let value = self
+            .decode(payload)
+            .ok_or_else(|| misread(operation, "the event is not an object"))?;
+        SubscribeToShardEvent::from_value(value, self)
+            .map_err(|mismatch| misread(operation, mismatch))
+    }
+
+    /// Writes the payload of one event of a subscription.
+    pub fn encode_event(self, event: &SubscribeToShardEvent) -> Bytes {
+        self.encode(&event.to_value())
+    }
+
+    /// Writes the body of an exception.
+    pub fn encode_refusal(self, refusal: &Refusal) -> Bytes {
+        let mut members = Members::with_capacity(2);
+        members.put("__type", &ByteString::from(refusal.code()));
+        members.put(
+            refusal.message_member(),
+            &refusal.message().map(ByteString::from),
+        );
+        self.encode(&members.into())
+    }
+
+    /// Reads an exception from an answer that is no success. The name comes from the body's `__type`, else from
+    /// the `x-amzn-errortype` header, else it is made from the status; namespaces and URLs are stripped.
+    pub fn decode_refusal(self, status: u16, error_type: Option<&str>, body: &Bytes) -> Refusal {
+        let members = match self.decode(body) {
+            Some(Value::Map(members)) => members,
+            _ => Members::default(),
+        };
+        let text = |name| match members.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let code = text("__type")
+            .as_deref()
+            .or(error_type)
+            .map(bare_name)
+            .filter(|name| !name.is_empty())
+            .map_or_else(|| format!("HTTP{status}").into(), ByteString::from);
+        Refusal::new(code, text("message").or_else(|| text("Message"))).with_status(status)
+    }
+}
+
+/// `com.amazonaws.kinesis#X:http://…` → `X`
+fn bare_name(name: &str) -> &str {
+    let name = name.split(':').next().unwrap_or_default();
+    name.rsplit('#').next().unwrap_or_default().trim()
+}
+
+#[cold]
+fn misread(operation: Operation, problem: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        format!("the answer was not understood: {problem}"),
+    )
+    .operation(operation.name())
+}
