@@ -1,0 +1,9 @@
+//! kinetik for Node: a thin translation of the core's rooms into functions that `index.js` wraps.
+//!
+//! Nothing here decides anything: values are turned into the core's and back. Hot calls are raw Node-API
+//! functions with a data pointer; everything else goes through napi-rs. Results come to the event loop in
+//! batches, one wake for many ([`event_loop`]). No panic leaves an exported function.
+
+mod js;
+mod errors;
+mod event_loop;
