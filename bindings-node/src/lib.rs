@@ -7,3 +7,4 @@
 mod js;
 mod errors;
 mod event_loop;
+mod values;
