@@ -1,1 +1,3 @@
 //! KPL aggregated records: encode, decode, and the MD5 lanes that digest them.
+
+pub mod digest;
