@@ -27,6 +27,7 @@
 
 pub mod cbor;
 mod fault;
+mod hot;
 pub mod json;
 mod model;
 mod pattern;

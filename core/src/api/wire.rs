@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::{
     Answer, Call, Form, Members, Operation, Refusal, Shape, SubscribeToShardEvent, Value, cbor,
-    json,
+    hot, json,
 };
 use crate::{Error, ErrorKind};
 
@@ -24,6 +24,14 @@ impl Form {
         [Self::Json, Self::Cbor]
             .into_iter()
             .find(|form| media.eq_ignore_ascii_case(form.content_type()))
+    }
+
+    /// What the hand-written path makes, where there is one.
+    fn hot<T>(self, path: impl FnOnce() -> Option<T>) -> Option<T> {
+        match self {
+            Self::Json => path(),
+            Self::Cbor => None,
+        }
     }
 
     /// Reads any body; `None` if it is not of this form. Bounded in depth and in the number of values.
@@ -48,6 +56,9 @@ impl Form {
     /// A `SerializationException`: without a text if the body cannot be read or is no object, otherwise naming
     /// the type that does not fit (reference/kinesis-api.md 3.4 and 5.1).
     pub fn decode_call(self, operation: Operation, body: &Bytes) -> Result<Call, Refusal> {
+        if let Some(call) = self.hot(|| hot::decode_call(operation, body)) {
+            return Ok(call);
+        }
         match self.decode(body) {
             Some(value @ Value::Map(_)) => Ok(Call::from_value(operation, value, self)?),
             _ => Err(Refusal::unreadable_body()),
@@ -56,7 +67,10 @@ impl Form {
 
     /// Writes a request's body.
     pub fn encode_call(self, call: &Call) -> Bytes {
-        self.encode(&call.to_value())
+        match self.hot(|| hot::encode_call(call)) {
+            Some(body) => body.into(),
+            None => self.encode(&call.to_value()),
+        }
     }
 
     /// Reads the body of a success.
@@ -65,6 +79,9 @@ impl Form {
     /// [`ErrorKind::Protocol`] if it is not what the operation answers, which includes the body of a
     /// subscription: that is a stream of events, each read by [`Form::decode_event`].
     pub fn decode_answer(self, operation: Operation, body: &Bytes) -> Result<Answer, Error> {
+        if let Some(answer) = self.hot(|| hot::decode_answer(operation, body)) {
+            return Ok(answer);
+        }
         if operation.has_empty_output() {
             // Other servers write `{}` here.
             let answer = Answer::from_value(operation, Value::Null, self);
@@ -82,6 +99,9 @@ impl Form {
 
     /// Writes the body of a success: zero bytes where the operation answers nothing, or a stream of events.
     pub fn encode_answer(self, answer: &Answer) -> Bytes {
+        if let Some(body) = self.hot(|| hot::encode_answer(answer)) {
+            return body.into();
+        }
         answer
             .to_value()
             .map_or_else(Bytes::new, |value| self.encode(&value))
