@@ -31,8 +31,6 @@ mod hot;
 pub mod json;
 mod model;
 mod pattern;
-#[cfg(test)]
-mod samples;
 mod shape;
 mod subscription;
 pub(crate) mod validate;

@@ -146,6 +146,11 @@ impl HttpUrl {
         })
     }
 
+    /// The URL of an encrypted endpoint on the default port.
+    pub(super) fn https(host: &str) -> Result<Self> {
+        Self::parse(true, host)
+    }
+
     /// Whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         self.https

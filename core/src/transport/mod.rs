@@ -11,8 +11,11 @@ use crate::Error;
 use crate::api::{Answer, Call, Operation, Refusal};
 use crate::time::Moment;
 
+mod connect;
 mod endpoint;
+mod http;
 
+pub use connect::{Connect, Credentials, Environment};
 pub use endpoint::{Endpoint, HttpUrl};
 
 /// A boxed future: one box for a request, none for a record.
