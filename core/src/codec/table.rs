@@ -1,0 +1,132 @@
+//! Where the entries of a key table lie in the body of an aggregate, in bounded memory.
+
+use super::wire::{Fields, Malformed, Value};
+
+/// At most so many offsets are kept: 256 KiB.
+const MAX_OFFSETS: usize = 1 << 16;
+
+/// The offsets of a table's entries: of each, and of every 2nd, 4th, … where there are more than 65,536.
+///
+/// An aggregate of 10 MiB can name five million keys; remembering them all would cost more than the aggregate
+/// itself. Between two offsets the entries are counted off, which is cheap where they lie one behind the other. A
+/// table that is both that large and interleaved with other fields has no honest maker and is refused, so that no
+/// look-up ever walks over foreign fields.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    offsets: Vec<u32>,
+    /// One offset is kept for every 2^`stride` entries.
+    stride: u32,
+    count: u64,
+    /// Where the newest entry ends.
+    end: usize,
+    interleaved: bool,
+}
+
+impl Table {
+    /// How many entries it has.
+    pub(super) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes the next entry, a field that lies from `start` to `end` in the body.
+    #[inline]
+    pub(super) fn push(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
+        self.interleaved |= start != self.end && self.count > 0;
+        if self.count & ((1 << self.stride) - 1) == 0 {
+            if self.offsets.len() == MAX_OFFSETS {
+                self.thin_out();
+            }
+            self.offsets
+                .push(u32::try_from(start).map_err(|_| Malformed)?);
+        }
+        if self.interleaved && self.stride > 0 {
+            return Err(Malformed);
+        }
+        self.count += 1;
+        self.end = end;
+        Ok(())
+    }
+
+    /// Forgets every other offset.
+    #[cold]
+    fn thin_out(&mut self) {
+        let mut place = 0;
+        self.offsets.retain(|_| {
+            place += 1;
+            place % 2 == 1
+        });
+        self.stride += 1;
+    }
+
+    /// The entry with this number; `None` behind the table's end.
+    #[inline]
+    pub(super) fn get<'a>(&self, body: &'a [u8], index: u64) -> Option<&'a [u8]> {
+        if index >= self.count {
+            return None;
+        }
+        let offset = self.offsets[(index >> self.stride) as usize];
+        let mut fields = Fields::from(body, offset as usize);
+        for _ in 0..index & ((1 << self.stride) - 1) {
+            fields.next().ok()?;
+        }
+        match fields.next() {
+            Ok(Some((_, Value::Bytes(entry)))) => Some(entry),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::Head;
+    use super::*;
+
+    /// A body of `count` keys, each of which is its own number.
+    fn body(count: usize, between: &[u8]) -> (Vec<u8>, Result<Table, Malformed>) {
+        let (mut body, mut table) = (Vec::new(), Table::default());
+        let mut outcome = Ok(());
+        for number in 0..count {
+            let (start, key) = (body.len(), number.to_string());
+            let mut head = Head::default();
+            head.bytes(1, key.len());
+            head.write(&mut body);
+            body.extend_from_slice(key.as_bytes());
+            outcome = outcome.and_then(|()| table.push(start, body.len()));
+            body.extend_from_slice(between);
+        }
+        (body, outcome.map(|()| table))
+    }
+
+    #[test]
+    fn every_entry_is_found_whether_or_not_all_offsets_are_kept() {
+        for count in [
+            0,
+            1,
+            2,
+            1_000,
+            MAX_OFFSETS - 1,
+            MAX_OFFSETS,
+            MAX_OFFSETS + 1,
+            300_001,
+        ] {
+            let (body, table) = body(count, &[]);
+            let table = table.unwrap();
+            assert!(table.offsets.len() <= MAX_OFFSETS);
+            assert_eq!(table.len(), count as u64);
+            for index in (0..count).step_by(97).chain(count.checked_sub(1)) {
+                let entry = table.get(&body, index as u64).unwrap();
+                assert_eq!(entry, index.to_string().as_bytes());
+            }
+            for index in [count as u64, 1 << 31, 1 << 32, 1 << 63, u64::MAX] {
+                assert_eq!(table.get(&body, index), None);
+            }
+        }
+    }
+
+    #[test]
+    fn an_interleaved_table_is_read_up_to_the_number_of_offsets_and_refused_above() {
+        let (bytes, table) = body(MAX_OFFSETS, &[0x20, 0x01]);
+        assert_eq!(table.unwrap().get(&bytes, 65_535), Some(&b"65535"[..]));
+        assert!(body(MAX_OFFSETS + 1, &[0x20, 0x01]).1.is_err());
+    }
+}

@@ -1,0 +1,314 @@
+//! The bytes of an aggregated record: the frame, its field numbers, and just enough of protobuf to read and write
+//! them.
+//!
+//! `F3 89 9A C2`, a proto2 message `AggregatedRecord`, and the MD5 of that message. Source: reference KPL, frozen
+//! since its first release; reference/producer.md 1.1.
+
+/// What every aggregated record begins with.
+pub const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+
+/// Bytes of the MD5 digest that every aggregated record ends with.
+pub(super) const DIGEST: usize = 16;
+
+/// Bytes of an aggregated record beside its body: the magic in front, the digest behind.
+pub(super) const FRAME: usize = MAGIC.len() + DIGEST;
+
+/// Field numbers of `AggregatedRecord`.
+pub(super) mod aggregate {
+    pub(in crate::codec) const PARTITION_KEY: u32 = 1;
+    pub(in crate::codec) const EXPLICIT_HASH_KEY: u32 = 2;
+    pub(in crate::codec) const RECORD: u32 = 3;
+}
+
+/// Field numbers of `Record`.
+pub(super) mod record {
+    pub(in crate::codec) const PARTITION_KEY_INDEX: u32 = 1;
+    pub(in crate::codec) const EXPLICIT_HASH_KEY_INDEX: u32 = 2;
+    pub(in crate::codec) const DATA: u32 = 3;
+    pub(in crate::codec) const TAG: u32 = 4;
+}
+
+/// Field numbers of `Tag`.
+pub(super) mod tag {
+    pub(in crate::codec) const KEY: u32 = 1;
+    pub(in crate::codec) const VALUE: u32 = 2;
+}
+
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const BYTES: u32 = 2;
+const GROUP: u32 = 3;
+const GROUP_END: u32 = 4;
+const FIXED32: u32 = 5;
+
+/// Bytes of a number as a varint.
+#[inline]
+pub(super) const fn varint_len(value: u64) -> usize {
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    // ceil(bits / 7) without a division, exact for 1 to 64.
+    (bits * 9 + 64) / 64
+}
+
+/// Bytes of a field of `len` bytes, its opening byte and its length included.
+#[inline]
+pub(super) const fn bytes_field_len(len: usize) -> usize {
+    1 + varint_len(len as u64) + len
+}
+
+/// The bytes that open one or more fields, put together in a register: up to 16 of them.
+#[derive(Default)]
+pub(super) struct Head {
+    bytes: u128,
+    len: u32,
+}
+
+impl Head {
+    /// A number field.
+    #[inline]
+    pub(super) fn number(&mut self, field: u32, value: u64) {
+        self.byte((field << 3 | VARINT) as u8);
+        self.varint(value);
+    }
+
+    /// The opening of a field of `len` bytes.
+    #[inline]
+    pub(super) fn bytes(&mut self, field: u32, len: usize) {
+        self.byte((field << 3 | BYTES) as u8);
+        self.varint(len as u64);
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        debug_assert!(self.len < 16);
+        self.bytes |= u128::from(byte) << (8 * self.len);
+        self.len += 1;
+    }
+
+    #[inline]
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    /// Appends the bytes. Whole registers are moved, so up to 16 bytes of spare room are made use of.
+    #[inline]
+    pub(super) fn write(self, to: &mut Vec<u8>) {
+        let len = to.len() + self.len as usize;
+        to.extend_from_slice(&self.bytes.to_le_bytes());
+        to.truncate(len);
+    }
+}
+
+/// How deep groups may nest, as in protobuf's own readers.
+const MAX_GROUP_DEPTH: usize = 100;
+
+/// The bytes are no protobuf message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// What a field holds, as far as an aggregated record can make use of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    /// A fixed-width number or a group: no field of ours, stepped over.
+    Other,
+}
+
+/// A walk over the fields of one message.
+#[derive(Clone)]
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of this message, from its byte `at` on, where a field must begin.
+    #[inline]
+    pub(super) fn from(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// Where the next field begins.
+    #[inline]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next field's number and value; `None` at the message's end.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
+        if self.at == self.bytes.len() {
+            return Ok(None);
+        }
+        let (number, kind) = self.tag()?;
+        let value = match kind {
+            VARINT => Value::Number(self.varint()?),
+            BYTES => Value::Bytes(self.bytes()?),
+            FIXED64 => self.step(8).map(|_| Value::Other)?,
+            FIXED32 => self.step(4).map(|_| Value::Other)?,
+            GROUP => self.group(number).map(|()| Value::Other)?,
+            _ => return Err(Malformed),
+        };
+        Ok(Some((number, value)))
+    }
+
+    #[inline]
+    fn tag(&mut self) -> Result<(u32, u32), Malformed> {
+        let tag = u32::try_from(self.varint()?).map_err(|_| Malformed)?;
+        let number = tag >> 3;
+        if number == 0 {
+            return Err(Malformed);
+        }
+        Ok((number, tag & 7))
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let &byte = self.bytes.get(self.at).ok_or(Malformed)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                // The tenth byte carries the 64th bit alone.
+                return if shift == 63 && byte > 1 {
+                    Err(Malformed)
+                } else {
+                    Ok(value)
+                };
+            }
+        }
+        Err(Malformed)
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
+        self.step(len)
+    }
+
+    #[inline]
+    fn step(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let bytes = self.bytes[self.at..].get(..len).ok_or(Malformed)?;
+        self.at += len;
+        Ok(bytes)
+    }
+
+    /// Steps over the rest of a group, whose numbers must match in pairs; without recursion.
+    #[cold]
+    fn group(&mut self, number: u32) -> Result<(), Malformed> {
+        let mut open = [0; MAX_GROUP_DEPTH];
+        open[0] = number;
+        let mut depth = 1;
+        while depth > 0 {
+            let (number, kind) = self.tag()?;
+            match kind {
+                VARINT => drop(self.varint()?),
+                BYTES => drop(self.bytes()?),
+                FIXED64 => drop(self.step(8)?),
+                FIXED32 => drop(self.step(4)?),
+                GROUP => {
+                    *open.get_mut(depth).ok_or(Malformed)? = number;
+                    depth += 1;
+                }
+                GROUP_END if open[depth - 1] == number => depth -= 1,
+                _ => return Err(Malformed),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varint_length_is_exact_round_every_boundary() {
+        for bits in 0..64 {
+            for value in [(1_u64 << bits) - 1, 1 << bits, (1 << bits) + 1, u64::MAX] {
+                let mut head = Head::default();
+                head.varint(value);
+                let mut bytes = vec![7];
+                head.write(&mut bytes);
+                assert_eq!(bytes.len(), 1 + varint_len(value), "{value}");
+                assert_eq!(Fields::from(&bytes, 1).varint(), Ok(value));
+            }
+        }
+    }
+
+    #[test]
+    fn a_varint_beyond_64_bits_is_malformed() {
+        let longest = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert_eq!(Fields::from(&longest, 0).varint(), Ok(u64::MAX));
+        let mut over = longest;
+        over[9] = 0x02;
+        assert_eq!(Fields::from(&over, 0).varint(), Err(Malformed));
+        assert_eq!(Fields::from(&[0xff; 11], 0).varint(), Err(Malformed));
+        assert_eq!(Fields::from(&[0x80; 10], 0).varint(), Err(Malformed));
+    }
+
+    #[test]
+    fn lengths_past_the_end_are_malformed() {
+        for bytes in [
+            &[0x0a][..],
+            &[0x0a, 1],
+            &[
+                0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+            ],
+            &[0x0d, 1, 2, 3],
+            &[0x09, 1, 2, 3, 4, 5, 6, 7],
+            &[0x08],
+            &[0x08, 0x80],
+        ] {
+            assert_eq!(Fields::from(bytes, 0).next(), Err(Malformed), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn groups_are_stepped_over_when_their_ends_match() {
+        let nested = [0x0b, 0x13, 0x08, 0x01, 0x14, 0x0c, 0x08, 0x05];
+        let mut fields = Fields::from(&nested, 0);
+        assert_eq!(fields.next(), Ok(Some((1, Value::Other))));
+        assert_eq!(fields.next(), Ok(Some((1, Value::Number(5)))));
+        assert_eq!(fields.next(), Ok(None));
+        for bytes in [
+            &[0x0b][..],
+            &[0x0b, 0x14],
+            &[0x0c],
+            &[0x0b, 0x13, 0x0c, 0x14],
+        ] {
+            assert_eq!(Fields::from(bytes, 0).next(), Err(Malformed), "{bytes:x?}");
+        }
+        let deep = |depth| [vec![0x0b; depth], vec![0x0c; depth]].concat();
+        assert!(Fields::from(&deep(MAX_GROUP_DEPTH), 0).next().is_ok());
+        assert!(Fields::from(&deep(MAX_GROUP_DEPTH + 1), 0).next().is_err());
+    }
+
+    #[test]
+    fn field_numbers_and_kinds_that_do_not_exist_are_malformed() {
+        for bytes in [
+            &[0x00, 0][..],
+            &[0x02, 0],
+            &[0x0e, 0],
+            &[0x0f, 0],
+            &[0x80, 0x80, 0x80, 0x80, 0x10, 0],
+        ] {
+            assert_eq!(Fields::from(bytes, 0).next(), Err(Malformed), "{bytes:x?}");
+        }
+    }
+}
