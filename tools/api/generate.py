@@ -408,6 +408,9 @@ def rules_file(model):
             pattern = f'Some(Pattern {{ text: r"{text}", matches: pattern::{PATTERNS[shape["pattern"]]} }})'
         values = ",".join(f'"{v}"' for v in PRINTED_VALUES.get(name, shape.get("enum", [])))
         out.append(f"pub(crate) const {snake(name).upper()}: StringRule = StringRule {{ length: {length(shape)}, pattern: {pattern}, values: &[{values}], shown: {str(name not in SECRET).lower()} }};\n")
+    seen = {model.shapes[name].get("pattern"): name for name in sorted(model.inputs, reverse=True)}
+    names = sorted(snake(name).upper() for pattern, name in seen.items() if pattern)
+    out.append("\n/// One rule of each pattern.\n#[cfg(test)]\npub(crate) const PATTERNS: &[StringRule] = &[" + ",".join(names) + "];\n")
     return "".join(out)
 
 

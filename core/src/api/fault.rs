@@ -289,3 +289,96 @@ impl PutRecordsResultEntry {
         Some(Refusal::new(code, self.error_message.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Operation;
+
+    fn kind(code: &'static str, message: &'static str) -> (ErrorKind, Retry) {
+        let error = Error::from(Refusal::new(code, Some(message.into())));
+        assert_eq!(error.aws_code(), Some(code));
+        (error.kind(), error.retry())
+    }
+
+    #[test]
+    fn retry_advice_follows_the_contract() {
+        // reference/kinesis-api.md 5.5
+        let after = Retry::After(None);
+        let rate = "Rate exceeded for stream orders under account 000000000000.";
+        for (code, message, expected) in [
+            ("ProvisionedThroughputExceededException", "", after),
+            ("LimitExceededException", rate, after),
+            (
+                "LimitExceededException",
+                "This request would exceed the shard limit",
+                Retry::Never,
+            ),
+            ("InternalFailure", "", after),
+            ("InternalFailureException", "", after),
+            ("KMSThrottlingException", "", after),
+            ("ThrottlingException", "", after),
+            ("ExpiredIteratorException", "", Retry::Now),
+            ("ExpiredNextTokenException", "", Retry::Now),
+            ("ResourceInUseException", "", after),
+            ("ResourceNotFoundException", "", Retry::Never),
+            ("InvalidArgumentException", "", Retry::Never),
+            ("ValidationException", "", Retry::Never),
+            ("AccessDeniedException", "", Retry::Never),
+            ("KMSDisabledException", "", Retry::Never),
+            ("DryRunOperationException", "", Retry::Never),
+            ("UnknownOperationException", "", Retry::Never),
+            ("UnrecognizedClientException", "", Retry::Never),
+        ] {
+            assert_eq!(kind(code, message).1, expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn every_modelled_exception_has_a_kind_of_its_own() {
+        for operation in Operation::ALL {
+            for code in operation.errors() {
+                assert_ne!(kind(code, "").0, ErrorKind::Refused, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_status_tells_what_an_unknown_exception_means() {
+        let unknown = |status| Refusal::new("Strange", None).with_status(status).kind();
+        assert_eq!(unknown(400), ErrorKind::Refused);
+        assert_eq!(unknown(403), ErrorKind::AccessDenied);
+        assert_eq!(unknown(413), ErrorKind::InvalidArgument);
+        assert_eq!(unknown(429), ErrorKind::Throttled);
+        assert_eq!(unknown(503), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_payload_above_the_limit_is_a_record_too_large() {
+        let message = "1 validation error detected: Value at 'records.1.member.data' failed to satisfy \
+                       constraint: Member must have length less than or equal to 1048576";
+        assert_eq!(
+            kind("ValidationException", message).0,
+            ErrorKind::RecordTooLarge
+        );
+    }
+
+    #[test]
+    fn an_entry_gives_its_refusal_back() {
+        assert_eq!(
+            PutRecordsResultEntry::stored("shardId-000000000000".into(), "1".into()).refusal(),
+            None
+        );
+        let throttled = Refusal::throughput_exceeded("Rate exceeded for shard");
+        let entry = PutRecordsResultEntry::refused(throttled.clone());
+        assert_eq!(entry.refusal(), Some(throttled));
+        let internal = PutRecordsResultEntry::internal_failure()
+            .refusal()
+            .expect("refused");
+        assert_eq!(
+            internal.to_string(),
+            "InternalFailure: Internal service failure."
+        );
+        assert_eq!(internal.status(), 500);
+    }
+}

@@ -269,3 +269,138 @@ fn arn(
         && next().is_some_and(account)
         && next().is_some_and(resource)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+    use proptest::strategy::ValueTree;
+    use proptest::string::string_regex;
+    use proptest::test_runner::TestRunner;
+    use regex::Regex;
+
+    use super::*;
+    use crate::api::model::rules::PATTERNS;
+    use crate::api::validate::Pattern;
+
+    const PIECES: &[&str] = &[
+        "arn:aws",
+        "-cn",
+        ":kinesis:",
+        "us-east-1",
+        ":123456789012:",
+        "123456789012",
+        "stream/",
+        "queue/",
+        "channel/",
+        "/consumer/",
+        "orders",
+        ":",
+        "1",
+        "0",
+        " ",
+        "\n",
+        "\u{85}",
+        "\u{2028}",
+        "\u{b}",
+        "é",
+        "A",
+        "_",
+        "-",
+        "iam::",
+        "role/",
+        "s3:::",
+        "s3tables:",
+        "bucket/",
+        "glue:",
+        "schema/",
+        "/",
+        "$",
+        "*",
+        "{",
+        "٣",
+    ];
+
+    /// The model's expression in Rust's dialect, with classes for `.` and `\S`.
+    fn translated(pattern: Pattern, dot: &str, non_space: &str) -> String {
+        let mut text = String::new();
+        let mut in_class = false;
+        let mut chars = pattern.text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => match chars.next() {
+                    Some('d') => text.push_str("[0-9]"),
+                    Some('S') => text.push_str(non_space),
+                    Some('_') => text.push('_'),
+                    Some(escaped) => text.extend(['\\', escaped]),
+                    None => {}
+                },
+                '.' if !in_class => text.push_str(dot),
+                _ => {
+                    in_class = (in_class || c == '[') && c != ']';
+                    text.push(c);
+                }
+            }
+        }
+        text
+    }
+
+    /// Java's classes are ASCII, and its `.` stops at five line terminators.
+    fn oracle(pattern: Pattern) -> Regex {
+        let dot = r"[^\n\r\x{85}\x{2028}\x{2029}]";
+        let text = translated(pattern, dot, r"[^ \t-\r]");
+        Regex::new(&format!(r"\A(?:{text})\z")).expect("an expression")
+    }
+
+    fn near(pattern: Pattern) -> impl Strategy<Value = String> {
+        let matching =
+            string_regex(&translated(pattern, "[a-z0-9:/ é-]", "[!-~é]")).expect("an expression");
+        let edits =
+            proptest::collection::vec((any::<Index>(), select(PIECES), any::<bool>()), 0..3);
+        let edited = (matching, edits).prop_map(|(text, edits)| {
+            let mut chars: Vec<char> = text.chars().collect();
+            for (place, piece, remove) in edits {
+                let at = place.index(chars.len() + 1);
+                let end = (at + usize::from(remove)).min(chars.len());
+                chars.splice(at..end, piece.chars().take(if remove { 0 } else { 99 }));
+            }
+            chars.into_iter().collect()
+        });
+        let composed =
+            proptest::collection::vec(select(PIECES), 0..9).prop_map(|parts| parts.concat());
+        prop_oneof![3 => edited, 1 => composed]
+    }
+
+    #[test]
+    fn every_matcher_agrees_with_its_expression() {
+        assert!(PATTERNS.len() > 15);
+        for pattern in PATTERNS.iter().filter_map(|rule| rule.pattern) {
+            let (oracle, texts) = (oracle(pattern), near(pattern));
+            let mut verdicts = [0; 2];
+            let mut runner = TestRunner::deterministic();
+            for _ in 0..1500 {
+                let text = texts.new_tree(&mut runner).expect("a text").current();
+                let expected = oracle.is_match(&text);
+                assert_eq!(
+                    (pattern.matches)(&text),
+                    expected,
+                    "{} on {text:?}",
+                    pattern.text
+                );
+                verdicts[usize::from(expected)] += 1;
+            }
+            assert!(
+                verdicts.iter().all(|&count| count > 100),
+                "{} {verdicts:?}",
+                pattern.text
+            );
+        }
+    }
+
+    #[test]
+    fn many_false_starts_cost_no_more_than_the_length() {
+        let account = "a:123456789012:stream/".repeat(100_000);
+        let text = format!("arn:aws:kinesis:{account} ");
+        assert!(!stream_arn(&text) && !resource_arn(&text) && !consumer_arn(&text));
+    }
+}

@@ -171,3 +171,168 @@ fn misread(operation: Operation, problem: impl std::fmt::Display) -> Error {
     )
     .operation(operation.name())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{DescribeLimitsInput, Record};
+
+    const JSON: Form = Form::Json;
+
+    fn body(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn content_types_are_known_without_blanks_and_parameters() {
+        assert_eq!(
+            Form::from_content_type(" application/x-amz-json-1.1 ; charset=utf-8"),
+            Some(JSON)
+        );
+        assert_eq!(
+            Form::from_content_type("application/x-amz-cbor-1.1"),
+            Some(Form::Cbor)
+        );
+        assert_eq!(Form::from_content_type("application/json"), None);
+        assert_eq!(Form::from_content_type(""), None);
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_a_serialization_exception_without_text() {
+        for text in [
+            "",
+            "hello",
+            "[]",
+            "null",
+            "\"a\"",
+            "{\"StreamName\":\"\\ud800\"}",
+        ] {
+            let refusal = JSON
+                .decode_call(Operation::PutRecord, &body(text))
+                .expect_err(text);
+            assert_eq!(refusal, Refusal::unreadable_body(), "{text}");
+            assert_eq!(
+                JSON.encode_refusal(&refusal),
+                r#"{"__type":"SerializationException"}"#
+            );
+        }
+    }
+
+    #[test]
+    fn a_type_error_has_its_text_in_a_capital_member() {
+        let refusal = JSON
+            .decode_call(Operation::PutRecord, &body(r#"{"Data":4}"#))
+            .expect_err("a type error");
+        assert_eq!(
+            JSON.encode_refusal(&refusal),
+            "{\"__type\":\"SerializationException\",\"Message\":\"class \
+             com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to a Blob\"}"
+        );
+    }
+
+    #[test]
+    fn other_exceptions_have_it_in_a_small_one_and_an_internal_failure_has_none() {
+        let refusal = Refusal::resource_not_found("Stream a under account 0 not found.");
+        assert_eq!(
+            JSON.encode_refusal(&refusal),
+            r#"{"__type":"ResourceNotFoundException","message":"Stream a under account 0 not found."}"#
+        );
+        let internal = Refusal::internal_failure();
+        assert_eq!(
+            JSON.encode_refusal(&internal),
+            r#"{"__type":"InternalFailure"}"#
+        );
+        assert_eq!(internal.status(), 500);
+    }
+
+    #[test]
+    fn refusals_are_read_back_in_both_forms() {
+        for form in [Form::Json, Form::Cbor] {
+            for refusal in [
+                Refusal::internal_failure(),
+                Refusal::limit_exceeded("Rate exceeded"),
+                Refusal::serialization("Expected null"),
+            ] {
+                let written = form.encode_refusal(&refusal);
+                assert_eq!(
+                    form.decode_refusal(refusal.status(), None, &written),
+                    refusal
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_exceptions_come_from_the_body_then_the_header_then_the_status() {
+        let read = |status, header, text| {
+            JSON.decode_refusal(status, header, &body(text))
+                .code()
+                .to_owned()
+        };
+        let namespaced = r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
+        assert_eq!(
+            read(400, Some("Other"), namespaced),
+            "UnknownOperationException"
+        );
+        let header = "ResourceInUseException:http://internal.amazon.com/coral/";
+        assert_eq!(read(400, Some(header), "{}"), "ResourceInUseException");
+        assert_eq!(read(503, None, "<html>"), "HTTP503");
+        assert_eq!(read(400, None, r#"{"__type":""}"#), "HTTP400");
+    }
+
+    #[test]
+    fn an_empty_output_is_zero_bytes_and_an_object_in_its_place_is_ignored() {
+        assert_eq!(JSON.encode_answer(&Answer::CreateStream), "");
+        for text in ["", "{}", "<>"] {
+            let answer = JSON.decode_answer(Operation::CreateStream, &body(text));
+            assert!(matches!(answer, Ok(Answer::CreateStream)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_understood_is_a_protocol_error_without_its_content() {
+        for text in ["", "[]", r#"{"ShardIterator":["secret"]}"#, "secret"] {
+            let error = JSON
+                .decode_answer(Operation::GetShardIterator, &body(text))
+                .expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        let error = JSON.decode_answer(Operation::SubscribeToShard, &body("{}"));
+        assert_eq!(
+            error.expect_err("no single body").kind(),
+            ErrorKind::Protocol
+        );
+    }
+
+    #[test]
+    fn a_request_without_members_is_an_empty_object() {
+        assert_eq!(JSON.encode_call(&DescribeLimitsInput {}.into()), "{}");
+        assert_eq!(
+            Form::Cbor.encode_call(&DescribeLimitsInput {}.into()),
+            &b"\xbf\xff"[..]
+        );
+    }
+
+    #[test]
+    fn an_event_at_the_end_of_a_shard_has_no_continuation_and_is_read_back() {
+        let event = SubscribeToShardEvent {
+            records: vec![Record {
+                sequence_number: "1".into(),
+                data: Bytes::from_static(b"x"),
+                ..Default::default()
+            }],
+            child_shards: Some(Vec::new()),
+            ..Default::default()
+        };
+        for form in [Form::Json, Form::Cbor] {
+            let payload = form.encode_event(&event);
+            assert_eq!(form.decode_event(&payload).expect("an event"), event);
+        }
+        assert_eq!(
+            JSON.encode_event(&event),
+            r#"{"Records":[{"SequenceNumber":"1","Data":"eA=="}],"MillisBehindLatest":0,"ChildShards":[]}"#
+        );
+        assert!(JSON.decode_event(&body("[]")).is_err());
+    }
+}

@@ -534,3 +534,28 @@ pub(crate) const TARGET_TYPE: StringRule = StringRule {
     values: &["BUILT_IN", "NONE"],
     shown: true,
 };
+
+/// One rule of each pattern.
+#[cfg(test)]
+pub(crate) const PATTERNS: &[StringRule] = &[
+    BUCKET_ARN,
+    CHANNEL_ARN,
+    CHANNEL_NAME,
+    CLOUD_WATCH_LOG_GROUP_NAME,
+    CLOUD_WATCH_LOG_STREAM_NAME,
+    CONSUMER_ARN,
+    EXPECTED_BUCKET_OWNER,
+    GSR_SCHEMA_ARN,
+    HASH_KEY,
+    PARTITION_SOURCE_NAME,
+    QUEUE_ARN,
+    RESOURCE_ARN,
+    ROLE_ARN,
+    S3_ERROR_OUTPUT_PREFIX,
+    S3_OUTPUT_KEY_TEMPLATE,
+    S3_TABLES_NAMESPACE,
+    SEQUENCE_NUMBER,
+    STREAM_ARN,
+    STREAM_ID,
+    TABLE_BUCKET_ARN,
+];
