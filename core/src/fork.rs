@@ -47,6 +47,11 @@ impl Guard {
         Self(generation())
     }
 
+    /// A guard of some other process: for objects that stand for what only the parent has.
+    pub(crate) fn elsewhere() -> Self {
+        Self(generation().wrapping_sub(1))
+    }
+
     /// Whether the process is still the one that made the guard.
     #[inline]
     pub fn is_here(self) -> bool {

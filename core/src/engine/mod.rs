@@ -1,1 +1,329 @@
-//! The service itself, in memory.
+//! The service itself, in memory: a synchronous library without runtime or threads.
+//!
+//! [`Engine::call`] takes a request and gives its answer. What takes time in the service, such as the making of a
+//! stream, is judged lazily against the engine's clock; [`Engine::next_deadline`] says when something changes by
+//! itself.
+//!
+//! Locks, from the outside in: the table of streams (read to find one), a stream's state (read by data calls,
+//! written by control calls), a shard's mutex (held for an append or a look-up). Nobody holds two shards' mutexes.
+//! Hashing, routing and copying out happen outside the last of them.
+
+mod account;
+mod config;
+mod evict;
+mod lifecycle;
+mod listing;
+mod log;
+mod memory;
+mod named;
+mod outcome;
+mod position;
+mod put;
+mod quota;
+mod read;
+mod refuse;
+mod reshard;
+mod scaling;
+mod segment;
+mod sequence;
+mod settings;
+mod shard;
+mod stream;
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::api::{Answer, Call, CreateStreamInput, Refusal};
+use crate::error::Result;
+use crate::fork::Guard;
+use crate::time::{Clock, Moment, Timestamp};
+use crate::types::{SequenceNumber, ShardId, StreamName};
+use account::Account;
+pub use config::{EngineConfig, WhenFull, default_memory};
+use evict::Evictions;
+use memory::Memory;
+use stream::Stream;
+use token::Sealer;
+
+/// An Amazon Kinesis in memory: an account with its streams. Clones are handles on the same engine.
+///
+/// ```
+/// use kinetik::api::{Answer, Call, PutRecordInput};
+/// use kinetik::engine::{Engine, EngineConfig};
+///
+/// let engine = Engine::new(EngineConfig::default());
+/// engine.create_stream("orders", 2)?;
+/// let answer = engine.call(&Call::from(PutRecordInput {
+///     stream_name: Some("orders".into()),
+///     partition_key: Some("user-1".into()),
+///     data: Some("hello".into()),
+///     ..Default::default()
+/// }));
+/// assert!(matches!(answer, Ok(Answer::PutRecord(_))));
+/// assert_eq!(engine.records("orders")?[0].data, "hello");
+/// # Ok::<(), kinetik::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: EngineConfig,
+    quotas: AtomicBool,
+    guard: Guard,
+    account: Account,
+    sealer: Sealer,
+    memory: Arc<Memory>,
+    evictions: Evictions,
+    issued: AtomicU64,
+    next_sweep: AtomicU64,
+}
+
+/// A record as an engine keeps it, for tests and tools.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The shard that has it.
+    pub shard_id: ShardId,
+    /// Its number.
+    pub sequence_number: SequenceNumber,
+    /// Its partition key.
+    pub partition_key: ByteString,
+    /// Its payload; aggregated records are given as they were put.
+    pub data: Bytes,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+}
+
+/// One reading of the clock: a call sees the same time from its beginning to its end.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    moment: Moment,
+    wall: Timestamp,
+}
+
+impl Engine {
+    /// An engine without a stream.
+    pub fn new(config: EngineConfig) -> Self {
+        Self::guarded(config, Guard::new())
+    }
+
+    fn guarded(config: EngineConfig, guard: Guard) -> Self {
+        Self(Arc::new(Inner {
+            quotas: AtomicBool::new(config.quotas),
+            guard,
+            account: Account::new(&config),
+            sealer: Sealer::new(&config.rng),
+            memory: Arc::new(Memory::new(config.memory)),
+            evictions: Evictions::new(config.when_full),
+            issued: AtomicU64::new(0),
+            next_sweep: AtomicU64::new(0),
+            config,
+        }))
+    }
+
+    /// Answers a request, at the time that the engine's clock says.
+    ///
+    /// # Errors
+    /// The service's own exception, with its text. In a forked child, where the engine's locks may be held by threads
+    /// that are not there, `InternalFailure`: ask [`Engine::check_process`] first.
+    pub fn call(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.call_at(self.0.config.clock.now(), call)
+    }
+
+    /// Answers a request at a moment of the engine's clock, so that one reading serves many calls.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub fn call_at(&self, now: Moment, call: &Call) -> Result<Answer, Refusal> {
+        if !self.0.guard.is_here() {
+            return Err(Refusal::internal_failure());
+        }
+        call.check()?;
+        let now = Now {
+            moment: now,
+            wall: self.0.config.clock.wall_at(now),
+        };
+        self.answer(now, call)
+    }
+
+    fn answer(&self, now: Now, call: &Call) -> Result<Answer, Refusal> {
+        let inner = &*self.0;
+        Ok(match call {
+            Call::PutRecords(input) => inner.put_records(now, input)?.into(),
+            Call::PutRecord(input) => inner.put_record(now, input)?.into(),
+            Call::GetRecords(input) => inner.get_records(now, input)?.into(),
+            Call::GetShardIterator(input) => inner.get_shard_iterator(now, input)?.into(),
+            Call::ListShards(input) => inner.list_shards(now, input)?.into(),
+            Call::ListStreams(input) => inner.list_streams(now, input)?.into(),
+            Call::DescribeStream(input) => inner.describe_stream(now, input)?.into(),
+            Call::DescribeStreamSummary(input) => inner.describe_stream_summary(now, input)?.into(),
+            Call::DescribeLimits(_) => inner.describe_limits(now).into(),
+            Call::CreateStream(input) => {
+                done(Answer::CreateStream, inner.create_stream(now, input))?
+            }
+            Call::DeleteStream(input) => {
+                done(Answer::DeleteStream, inner.delete_stream(now, input))?
+            }
+            Call::SplitShard(input) => done(Answer::SplitShard, inner.split_shard(now, input))?,
+            Call::MergeShards(input) => done(Answer::MergeShards, inner.merge_shards(now, input))?,
+            Call::UpdateShardCount(input) => inner.update_shard_count(now, input)?.into(),
+            Call::IncreaseStreamRetentionPeriod(input) => done(
+                Answer::IncreaseStreamRetentionPeriod,
+                inner.increase_retention(now, input),
+            )?,
+            Call::DecreaseStreamRetentionPeriod(input) => done(
+                Answer::DecreaseStreamRetentionPeriod,
+                inner.decrease_retention(now, input),
+            )?,
+            Call::AddTagsToStream(input) => {
+                done(Answer::AddTagsToStream, inner.add_tags(now, input))?
+            }
+            Call::RemoveTagsFromStream(input) => {
+                done(Answer::RemoveTagsFromStream, inner.remove_tags(now, input))?
+            }
+            Call::ListTagsForStream(input) => inner.list_tags(now, input)?.into(),
+            // Refused as AWS refuses an operation that it does not know.
+            _ => return Err(Refusal::unknown_operation()),
+        })
+    }
+
+    /// The first moment of the engine's clock at which something changes by itself, such as a stream that becomes
+    /// ACTIVE; `None` if nothing will. Retention is judged when somebody looks, and has no deadline.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.0.account.next_deadline()
+    }
+
+    /// Refuses the use of an engine that was made before the process forked.
+    ///
+    /// # Errors
+    /// [`Forked`](crate::ErrorKind::Forked).
+    pub fn check_process(&self) -> Result<()> {
+        self.0.guard.check("engine")
+    }
+
+    /// Makes a stream, which is ACTIVE at once unless a state delay is set.
+    ///
+    /// # Errors
+    /// What CreateStream refuses, such as a name that is in use.
+    pub fn create_stream(&self, name: &str, shards: u32) -> Result<()> {
+        self.check_process()?;
+        let input = CreateStreamInput {
+            stream_name: Some(name.into()),
+            shard_count: Some(i32::try_from(shards).unwrap_or(i32::MAX)),
+            ..Default::default()
+        };
+        self.call(&Call::from(input)).map_err(|refusal| {
+            crate::Error::from(refusal)
+                .operation("CreateStream")
+                .stream(name)
+        })?;
+        Ok(())
+    }
+
+    /// All records that a stream has, shard by shard in the order of their ids, each shard's in order. Payloads are
+    /// shared, not copied. No quota is taken.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such stream.
+    pub fn records(&self, stream: &str) -> Result<Vec<Record>> {
+        self.check_process()?;
+        let name = StreamName::new(stream)?.to_text();
+        let now = self.now();
+        let found = self.0.stream(now, Some(&name), None);
+        let found = found.map_err(|refusal| crate::Error::from(refusal).stream(stream))?;
+        Ok(self.0.all_records(now, &found))
+    }
+
+    /// Forgets all streams and their records. Settings, clock and quotas stay.
+    pub fn reset(&self) {
+        if self.0.guard.is_here() {
+            self.0.account.clear();
+        }
+    }
+
+    /// The clock that tells this engine's time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.config.clock
+    }
+
+    /// The settings that the engine was made with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    /// Whether shards have the service's quotas now.
+    pub fn quotas(&self) -> bool {
+        self.0.quotas.load(Ordering::Relaxed)
+    }
+
+    /// Gives shards the service's quotas, or lifts them, from now on.
+    pub fn set_quotas(&self, on: bool) {
+        self.0.quotas.store(on, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory that stored records take, their index and blocks kept for reuse included.
+    pub fn memory_used(&self) -> usize {
+        self.0.memory.used()
+    }
+
+    /// Records that were dropped before their time to make room ([`WhenFull::Trim`]), since the engine was made.
+    pub fn records_trimmed_for_room(&self) -> u64 {
+        self.0.memory.evicted()
+    }
+
+    fn now(&self) -> Now {
+        let moment = self.0.config.clock.now();
+        Now {
+            moment,
+            wall: self.0.config.clock.wall_at(moment),
+        }
+    }
+}
+
+/// The answer of an operation whose body is empty.
+fn done(answer: Answer, result: Result<(), Refusal>) -> Result<Answer, Refusal> {
+    result.map(|()| answer)
+}
+
+impl Inner {
+    fn stream(
+        &self,
+        now: Now,
+        name: Option<&ByteString>,
+        arn: Option<&ByteString>,
+    ) -> Result<Arc<Stream>, Refusal> {
+        self.account.stream(name, arn, now, &self.memory)
+    }
+
+    fn has_quotas(&self) -> bool {
+        self.quotas.load(Ordering::Relaxed)
+    }
+
+    /// When a change of state that begins now is complete.
+    fn settled_at(&self, now: Now) -> Moment {
+        now.moment + self.config.state_delay
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let account = &self.0.account;
+        write!(f, "Engine({} {})", account.region, account.id)
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Record({} {}, {} bytes)",
+            self.shard_id,
+            self.sequence_number,
+            self.data.len()
+        )
+    }
+}

@@ -1,7 +1,7 @@
 //! Partition key to hash key to shard, and how the map of shards follows splits and merges.
 
 mod map;
-mod radix;
+pub(crate) mod radix;
 mod refresh;
 mod shard;
 

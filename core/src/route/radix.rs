@@ -9,7 +9,7 @@
 ///
 /// Memory is at most [`MAX_DEPTH`] times 16 bytes a cell; below that depth a slot is searched by halves.
 #[derive(Clone, Debug)]
-pub(super) struct Radix {
+pub(crate) struct Radix {
     ends: Box<[u128]>,
     nodes: Box<[Node]>,
     slots: Box<[Slot]>,

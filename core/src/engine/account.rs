@@ -1,0 +1,205 @@
+//! The account: its streams by name, and how a request finds one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytestring::ByteString;
+use parking_lot::RwLock;
+
+use super::memory::Memory;
+use super::refuse::Named;
+use super::stream::Stream;
+use super::{EngineConfig, Now};
+use crate::api::{Refusal, StreamMode};
+use crate::time::Moment;
+use crate::types::StreamArn;
+
+/// All streams of an engine. The table is locked for writing only to add or remove a stream.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub id: ByteString,
+    pub region: ByteString,
+    streams: RwLock<BTreeMap<ByteString, Arc<Stream>>>,
+    serial: AtomicU64,
+}
+
+/// What counts against the account's quotas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub open_shards: usize,
+    pub creating: usize,
+    pub on_demand: usize,
+}
+
+impl Usage {
+    fn of<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>) -> Self {
+        streams.fold(Self::default(), |usage, stream| {
+            // Put calls wait for the table while they hold a state; a writer that waits must not come between.
+            let state = stream.state.read_recursive();
+            Self {
+                open_shards: usage.open_shards + state.open_count(),
+                creating: usage.creating + usize::from(!state.has_shards()),
+                on_demand: usage.on_demand + usize::from(state.mode == StreamMode::OnDemand),
+            }
+        })
+    }
+}
+
+impl Account {
+    pub fn new(config: &EngineConfig) -> Self {
+        Self {
+            id: config.account.as_str().into(),
+            region: config.region.as_str().into(),
+            streams: RwLock::default(),
+            serial: AtomicU64::new(0),
+        }
+    }
+
+    /// How texts name a stream of this account.
+    pub fn named<'a>(&'a self, stream: &'a str) -> Named<'a> {
+        Named {
+            stream,
+            account: &self.id,
+        }
+    }
+
+    /// The ARN of a stream of this account.
+    pub fn arn(&self, stream: &str) -> ByteString {
+        format!(
+            "arn:aws:kinesis:{}:{}:stream/{stream}",
+            self.region, self.id
+        )
+        .into()
+    }
+
+    /// A number that no stream of this engine had before.
+    pub fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The name of the stream that a request means.
+    ///
+    /// The texts for neither, for both in disagreement and for what is no stream's ARN are kinetik's: AWS's are not
+    /// known.
+    pub fn name_of(
+        &self,
+        name: Option<&ByteString>,
+        arn: Option<&ByteString>,
+    ) -> Result<ByteString, Refusal> {
+        let Some(arn) = arn else {
+            let missing = "Either StreamName or StreamARN should be provided.";
+            return name
+                .cloned()
+                .ok_or_else(|| Refusal::invalid_argument(missing));
+        };
+        let arn: StreamArn = arn
+            .parse()
+            .map_err(|_| Refusal::invalid_argument("StreamARN is not the ARN of a stream."))?;
+        if name.is_some_and(|name| **name != *arn.name().as_str()) {
+            let differ = "StreamName and StreamARN do not name the same stream.";
+            return Err(Refusal::invalid_argument(differ));
+        }
+        if arn.account() != &*self.id || arn.region() != &*self.region {
+            let foreign = Named {
+                stream: arn.name().as_str(),
+                account: arn.account(),
+            };
+            return Err(foreign.not_found());
+        }
+        Ok(arn.name().to_text())
+    }
+
+    /// The stream that a request means, in the state that it has at `now`.
+    pub fn stream(
+        &self,
+        name: Option<&ByteString>,
+        arn: Option<&ByteString>,
+        now: Now,
+        memory: &Arc<Memory>,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let found = match (name, arn) {
+            (Some(name), None) => self.find(name, now, memory).ok_or(name),
+            _ => {
+                let name = self.name_of(name, arn)?;
+                return self
+                    .find(&name, now, memory)
+                    .ok_or_else(|| self.named(&name).not_found());
+            }
+        };
+        found.map_err(|name| self.named(name).not_found())
+    }
+
+    /// The stream with this name, in the state that it has at `now`.
+    pub fn find(&self, name: &str, now: Now, memory: &Arc<Memory>) -> Option<Arc<Stream>> {
+        let stream = self.streams.read().get(name).cloned()?;
+        if stream.is_gone(now.moment) {
+            self.remove(&stream);
+            return None;
+        }
+        stream.settle(now, memory);
+        Some(stream)
+    }
+
+    /// Adds a stream that `make` makes, unless there is one of that name.
+    pub fn add(
+        &self,
+        name: &ByteString,
+        now: Now,
+        make: impl FnOnce(Usage) -> Result<Stream, Refusal>,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let mut streams = self.streams.write();
+        streams.retain(|_, stream| !stream.is_gone(now.moment));
+        if streams.contains_key(name) {
+            return Err(self.named(name).exists());
+        }
+        let stream = Arc::new(make(Usage::of(streams.values()))?);
+        streams.insert(name.clone(), Arc::clone(&stream));
+        Ok(stream)
+    }
+
+    /// What the account's streams use of its quotas.
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.streams.read().values())
+    }
+
+    /// Forgets a stream, if it is still the one of its name.
+    pub fn remove(&self, stream: &Arc<Stream>) {
+        let mut streams = self.streams.write();
+        if streams
+            .get(&stream.name)
+            .is_some_and(|found| Arc::ptr_eq(found, stream))
+        {
+            streams.remove(&stream.name);
+        }
+    }
+
+    /// All streams in the order of their names, in the state that they have at `now`.
+    pub fn all(&self, now: Now, memory: &Arc<Memory>) -> Vec<Arc<Stream>> {
+        let mut all: Vec<_> = self.streams.read().values().cloned().collect();
+        all.retain(|stream| !stream.is_gone(now.moment));
+        for stream in &all {
+            stream.settle(now, memory);
+        }
+        all
+    }
+
+    /// All streams as they are, without looking what is due.
+    pub fn unsettled(&self) -> Vec<Arc<Stream>> {
+        self.streams.read().values().cloned().collect()
+    }
+
+    /// The first moment at which a stream's state changes by itself.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.streams
+            .read()
+            .values()
+            .filter_map(|stream| stream.due())
+            .min()
+    }
+
+    /// Forgets all streams.
+    pub fn clear(&self) {
+        self.streams.write().clear();
+    }
+}

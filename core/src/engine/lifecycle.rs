@@ -1,0 +1,192 @@
+//! CreateStream, DeleteStream, and what describes a stream.
+
+use crate::api::{
+    CreateStreamInput, DeleteStreamInput, DescribeLimitsOutput, DescribeStreamInput,
+    DescribeStreamOutput, DescribeStreamSummaryInput, DescribeStreamSummaryOutput, EnhancedMetrics,
+    Refusal, StreamDescription, StreamDescriptionSummary, StreamMode, StreamModeDetails,
+};
+use crate::types::ShardId;
+use crate::types::limits::{CREATING_STREAMS_MAX, DESCRIBE_STREAM_MAX_SHARDS};
+
+use super::account::Usage;
+use super::stream::{NewStream, State, Stream};
+use super::{Inner, Now};
+
+/// The shards that an on-demand stream begins with, and one whose maker says nothing of shards. Source: LocalStack's
+/// recording of AWS, 2022.
+const UNASKED_SHARDS: u32 = 4;
+/// On-demand streams that an account has by default. Source: AWS, quotas.
+const ON_DEMAND_STREAMS: i32 = 50;
+
+impl Inner {
+    pub(super) fn create_stream(&self, now: Now, input: &CreateStreamInput) -> Result<(), Refusal> {
+        let name = self.account.name_of(input.stream_name.as_ref(), None)?;
+        let (shards, mode) = shards_and_mode(input)?;
+        let ready = self.settled_at(now);
+        let make = |usage: Usage| {
+            self.check_room(&name, usage, shards)?;
+            let new = NewStream {
+                name: name.clone(),
+                account: self.account.id.clone(),
+                arn: self.account.arn(&name),
+                serial: self.account.next_serial(),
+                shards,
+                mode,
+                max_record_bytes: input.max_record_size_in_kib.map(|kib| kib as usize * 1024),
+                tags: input.tags.clone().unwrap_or_default(),
+                lead: 2 + self.config.rng.below(6),
+            };
+            Ok(Stream::new(new, now, ready, &self.memory))
+        };
+        self.account.add(&name, now, make)?;
+        Ok(())
+    }
+
+    /// Refuses what goes beyond the account's quotas of shards and of streams that are being made.
+    fn check_room(&self, name: &str, usage: Usage, shards: u32) -> Result<(), Refusal> {
+        let (limit, more) = (self.config.shard_limit, shards as usize);
+        if usage.open_shards + more > limit {
+            let named = self.account.named(name);
+            return Err(named.shard_quota(&self.account.region, usage.open_shards, limit, more));
+        }
+        if usage.creating >= CREATING_STREAMS_MAX && self.has_quotas() {
+            // AWS's text is not known.
+            return Err(Refusal::limit_exceeded(format!(
+                "This request would exceed the limit of {CREATING_STREAMS_MAX} streams in state CREATING for the \
+                 account {} in {}.",
+                self.account.id, self.account.region
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_stream(&self, now: Now, input: &DeleteStreamInput) -> Result<(), Refusal> {
+        let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let gone = self.settled_at(now);
+        stream.change(|state| state.delete(gone));
+        if gone <= now.moment {
+            self.account.remove(&stream);
+        }
+        Ok(())
+    }
+
+    pub(super) fn describe_stream(
+        &self,
+        now: Now,
+        input: &DescribeStreamInput,
+    ) -> Result<DescribeStreamOutput, Refusal> {
+        let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let after = match &input.exclusive_start_shard_id {
+            Some(raw) => Some(shard_id(&stream, raw)?),
+            None => None,
+        };
+        let most = DESCRIBE_STREAM_MAX_SHARDS;
+        let limit = input.limit.map_or(most, |limit| most.min(limit as usize));
+        let state = stream.state.read();
+        let mut shards = state
+            .shards(now.wall)
+            .filter(|shard| after.is_none_or(|after| shard.id > after));
+        let page = shards.by_ref().take(limit).map(|shard| shard.describe());
+        let stream_description = StreamDescription {
+            stream_name: stream.name.clone(),
+            stream_arn: stream.arn.clone(),
+            stream_status: state.status().into(),
+            stream_mode_details: Some(mode_details(state.mode)),
+            shards: page.collect(),
+            has_more_shards: shards.next().is_some(),
+            retention_period_hours: state.retention_hours as i32,
+            stream_creation_timestamp: stream.created,
+            enhanced_monitoring: no_monitoring(),
+            encryption_type: Some("NONE".into()),
+            key_id: None,
+        };
+        Ok(DescribeStreamOutput { stream_description })
+    }
+
+    pub(super) fn describe_stream_summary(
+        &self,
+        now: Now,
+        input: &DescribeStreamSummaryInput,
+    ) -> Result<DescribeStreamSummaryOutput, Refusal> {
+        let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let state = stream.state.read();
+        let stream_description_summary = StreamDescriptionSummary {
+            stream_name: stream.name.clone(),
+            stream_arn: stream.arn.clone(),
+            stream_status: state.status().into(),
+            stream_mode_details: Some(mode_details(state.mode)),
+            retention_period_hours: state.retention_hours as i32,
+            stream_creation_timestamp: stream.created,
+            enhanced_monitoring: no_monitoring(),
+            encryption_type: Some("NONE".into()),
+            open_shard_count: visible_open_shards(&state),
+            consumer_count: Some(0),
+            max_record_size_in_kib: Some((state.max_record_bytes / 1024) as i32),
+            ..Default::default()
+        };
+        Ok(DescribeStreamSummaryOutput {
+            stream_description_summary,
+        })
+    }
+
+    pub(super) fn describe_limits(&self, now: Now) -> DescribeLimitsOutput {
+        // Settles what is due, so that only streams that are there count.
+        let _ = self.account.all(now, &self.memory);
+        let usage = self.account.usage();
+        let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        DescribeLimitsOutput {
+            shard_limit: count(self.config.shard_limit),
+            open_shard_count: count(usage.open_shards),
+            on_demand_stream_count: count(usage.on_demand),
+            on_demand_stream_count_limit: ON_DEMAND_STREAMS,
+            ..Default::default()
+        }
+    }
+}
+
+/// The shard that a request means, in any of the forms that the service reads.
+pub(super) fn shard_id(stream: &Stream, raw: &str) -> Result<ShardId, Refusal> {
+    raw.parse().map_err(|_| stream.named().shard_not_found(raw))
+}
+
+/// In the form of answers.
+pub(super) fn mode_details(mode: StreamMode) -> StreamModeDetails {
+    StreamModeDetails {
+        stream_mode: Some(mode.into()),
+    }
+}
+
+fn no_monitoring() -> Vec<EnhancedMetrics> {
+    vec![EnhancedMetrics {
+        shard_level_metrics: Some(Vec::new()),
+    }]
+}
+
+/// A stream that is being made shows no shards.
+fn visible_open_shards(state: &State) -> i32 {
+    if state.has_shards() {
+        state.open_count() as i32
+    } else {
+        0
+    }
+}
+
+/// How many shards a new stream has, and in which mode. The two refusals' texts are kinetik's.
+fn shards_and_mode(input: &CreateStreamInput) -> Result<(u32, StreamMode), Refusal> {
+    let mode = input
+        .stream_mode_details
+        .as_ref()
+        .and_then(|details| details.stream_mode.as_deref())
+        .and_then(StreamMode::parse);
+    match (input.shard_count.map(|count| count as u32), mode) {
+        (Some(_), Some(StreamMode::OnDemand)) => Err(Refusal::validation(
+            "ShardCount must not be given for a stream in ON_DEMAND mode.",
+        )),
+        (None, Some(StreamMode::Provisioned)) => Err(Refusal::validation(
+            "ShardCount must be given for a stream in PROVISIONED mode.",
+        )),
+        (Some(count), _) => Ok((count, StreamMode::Provisioned)),
+        (None, Some(mode)) => Ok((UNASKED_SHARDS, mode)),
+        (None, None) => Ok((UNASKED_SHARDS, StreamMode::Provisioned)),
+    }
+}

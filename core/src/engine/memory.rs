@@ -1,0 +1,140 @@
+//! The engine's memory: one budget in bytes, and blocks that are used again.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+
+/// The smallest block; a shard's first record costs this much.
+pub(super) const MIN_BLOCK: usize = 4 << 10;
+/// The largest block, unless one record alone needs more. Only blocks of this size are kept for reuse.
+pub(super) const MAX_BLOCK: usize = 1 << 20;
+/// Blocks that are kept for reuse at most: memory touched before costs no page fault when it is written again.
+const SPARES: usize = 64;
+
+/// Hands out blocks within a budget. One for all shards of an engine.
+#[derive(Debug)]
+pub(super) struct Memory {
+    cap: usize,
+    used: AtomicUsize,
+    evicted: AtomicU64,
+    spares: Mutex<Vec<BytesMut>>,
+}
+
+/// The budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl Memory {
+    /// A budget of `cap` bytes.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            cap,
+            used: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
+            spares: Mutex::default(),
+        }
+    }
+
+    /// The budget in bytes.
+    pub fn cap(&self) -> usize {
+        self.cap
+    }
+
+    /// Bytes of all blocks, those kept for reuse included.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// An empty block of `size` bytes, a used one if there is one. A fresh block's pages are first touched by what
+    /// is written to them.
+    pub fn block(&self, size: usize) -> Result<BytesMut, Full> {
+        if size == MAX_BLOCK
+            && let Some(block) = self.spares.lock().pop()
+        {
+            return Ok(block);
+        }
+        while !self.charge(size) {
+            let spare = self.spares.lock().pop().ok_or(Full)?;
+            self.uncharge(spare.capacity());
+        }
+        Ok(BytesMut::with_capacity(size))
+    }
+
+    /// Takes a block back. `block` must hold the whole block's capacity, or what is left of it after all its
+    /// records were split off and dropped; if readers still hold some of them, their memory goes when they do.
+    pub fn give_back(&self, mut block: BytesMut, size: usize) {
+        block.clear();
+        if size == MAX_BLOCK && block.try_reclaim(size) {
+            let mut spares = self.spares.lock();
+            if spares.len() < SPARES {
+                return spares.push(block);
+            }
+        }
+        self.uncharge(size);
+    }
+
+    /// Counts bytes that are in use anyway, such as an index that grew.
+    pub fn note(&self, grown: usize) {
+        self.used.fetch_add(grown, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that are free again.
+    pub fn uncharge(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts records that were dropped to make room.
+    pub fn note_evicted(&self, records: u64) {
+        self.evicted.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Records that were dropped to make room, since the start.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn charge(&self, bytes: usize) -> bool {
+        let fits = |used: usize| used.checked_add(bytes).filter(|&after| after <= self.cap);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_is_given_beyond_the_budget_and_one_given_back_is_used_again() {
+        let memory = Memory::new(2 * MAX_BLOCK);
+        let first = memory.block(MAX_BLOCK).unwrap();
+        let second = memory.block(MAX_BLOCK).unwrap();
+        assert_eq!(memory.block(1).unwrap_err(), Full);
+        let place = first.as_ptr();
+        memory.give_back(first, MAX_BLOCK);
+        assert_eq!(memory.block(MAX_BLOCK).unwrap().as_ptr(), place);
+        drop(second);
+    }
+
+    #[test]
+    fn a_spare_block_makes_way_for_a_small_one() {
+        let memory = Memory::new(MAX_BLOCK);
+        let block = memory.block(MAX_BLOCK).unwrap();
+        memory.give_back(block, MAX_BLOCK);
+        assert!(memory.block(MIN_BLOCK).is_ok());
+        assert_eq!(memory.used(), MIN_BLOCK);
+    }
+
+    #[test]
+    fn a_block_that_a_reader_holds_is_not_used_again() {
+        let memory = Memory::new(2 * MAX_BLOCK);
+        let mut block = memory.block(MAX_BLOCK).unwrap();
+        block.extend_from_slice(b"held");
+        let held = block.split().freeze();
+        memory.give_back(block, MAX_BLOCK);
+        assert_eq!(memory.used(), 0);
+        assert_eq!(&held[..], b"held");
+    }
+}

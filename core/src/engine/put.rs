@@ -1,0 +1,320 @@
+//! PutRecord and PutRecords: hashing, routing and answering outside the locks, one shard's lock at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::outcome::{Outcome, Outcomes};
+use super::sequence::Numerals;
+use super::shard::Shard;
+use super::stream::{State, Stream};
+use super::{Inner, Now, refuse};
+use crate::api::{PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput, Refusal};
+use crate::codec::digest;
+use crate::types::limits::PUT_RECORDS_MAX_BYTES;
+use crate::types::{HashKey, SequenceNumber};
+
+/// How often a full engine looks for records whose retention has passed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A record of a request, checked.
+#[derive(Clone, Copy, Debug)]
+struct Entry<'a> {
+    key: &'a [u8],
+    data: &'a [u8],
+}
+
+impl Inner {
+    pub(super) fn put_records(
+        &self,
+        now: Now,
+        input: &PutRecordsInput,
+    ) -> Result<PutRecordsOutput, Refusal> {
+        let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let state = stream.state.read();
+        takes_records(&stream, &state)?;
+        let records = input.records.as_deref().unwrap_or_default();
+        let mut entries = Vec::with_capacity(records.len());
+        let mut hashes = vec![HashKey::MIN; records.len()];
+        let (mut keyed, mut total) = (Vec::new(), 0);
+        for (at, record) in records.iter().enumerate() {
+            let path = |member: &str| format!("records.{}.member.{member}", at + 1);
+            let (key, data) = (record.partition_key.as_ref(), record.data.as_ref());
+            let entry = check(&state, key, data, path)?;
+            total += entry.key.len() + entry.data.len();
+            entries.push(entry);
+            match &record.explicit_hash_key {
+                Some(explicit) => hashes[at] = explicit_hash(explicit)?,
+                None => keyed.push(at),
+            }
+        }
+        if total > PUT_RECORDS_MAX_BYTES {
+            return Err(batch_too_large());
+        }
+        if input.dry_run == Some(true) {
+            return Err(refuse::dry_run());
+        }
+        digest::hash_key_each(
+            keyed.len(),
+            |n| entries[keyed[n]].key,
+            |n, hash| hashes[keyed[n]] = hash,
+        );
+        let outcomes = self.store(now, &stream, &state, &entries, &hashes);
+        drop(state);
+        Ok(outcomes.answer())
+    }
+
+    pub(super) fn put_record(
+        &self,
+        now: Now,
+        input: &PutRecordInput,
+    ) -> Result<PutRecordOutput, Refusal> {
+        let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let state = stream.state.read();
+        takes_records(&stream, &state)?;
+        let (key, data) = (input.partition_key.as_ref(), input.data.as_ref());
+        let entry = check(&state, key, data, str::to_owned)?;
+        let hash = match &input.explicit_hash_key {
+            Some(explicit) => explicit_hash(explicit)?,
+            None => digest::hash_key(entry.key),
+        };
+        if let Some(number) = &input.sequence_number_for_ordering {
+            check_ordering(&stream, &state, number, now)?;
+        }
+        if input.dry_run == Some(true) {
+            return Err(refuse::dry_run());
+        }
+        let outcomes = self.store(now, &stream, &state, &[entry], &[hash]);
+        drop(state);
+        outcomes.only()
+    }
+
+    /// Appends the records shard by shard; those of one shard get consecutive numbers in the order of the request.
+    fn store(
+        &self,
+        now: Now,
+        stream: &Stream,
+        state: &State,
+        entries: &[Entry<'_>],
+        hashes: &[HashKey],
+    ) -> Outcomes {
+        let mut outcomes = Outcomes::new(entries.len());
+        let order = by_cell(state, hashes);
+        for group in order.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let shard = state.shard_of((group[0] >> 32) as usize);
+            let horizon = state.horizon(now.wall).as_millis();
+            let mut batch = Batch {
+                engine: self,
+                now,
+                stream,
+                shard,
+                horizon,
+                shard_at: outcomes.shard(shard.id),
+                opened: Vec::new(),
+                paid: false,
+            };
+            batch.append(group, entries, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Makes room for a block: by dropping the oldest records if the engine is set so, else by forgetting what nobody
+    /// can read any more. No shard may be locked.
+    fn make_room(&self, now: Now) -> bool {
+        self.evictions.evict(&self.memory) || self.sweep(now)
+    }
+
+    /// Gives back segments whose retention has passed, of all streams, at most once in [`SWEEP_INTERVAL`]. Returns
+    /// whether any memory came free.
+    fn sweep(&self, now: Now) -> bool {
+        let due = |next: u64| {
+            (next <= now.moment.as_nanos()).then(|| (now.moment + SWEEP_INTERVAL).as_nanos())
+        };
+        if self
+            .next_sweep
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, due)
+            .is_err()
+        {
+            return false;
+        }
+        let before = self.memory.used();
+        for stream in self.account.unsettled() {
+            // The caller holds one of these for reading already; a writer that waits must not come between.
+            let state = stream.state.read_recursive();
+            let horizon = state.horizon(now.wall).as_millis();
+            for shard in state.shards(now.wall) {
+                shard.inner.lock().log.release(horizon);
+            }
+        }
+        self.memory.used() < before
+    }
+}
+
+/// The records of a request that go to one shard.
+struct Batch<'a> {
+    engine: &'a Inner,
+    now: Now,
+    stream: &'a Stream,
+    shard: &'a Arc<Shard>,
+    horizon: u64,
+    shard_at: u32,
+    /// Segments that were opened, for the order in which they make room.
+    opened: Vec<u64>,
+    /// Whether the quota of the next record was taken already.
+    paid: bool,
+}
+
+impl Batch<'_> {
+    /// Appends the records of a group, which holds their places in the request in its lower halves.
+    fn append(&mut self, mut group: &[u64], entries: &[Entry<'_>], outcomes: &mut Outcomes) {
+        while !group.is_empty() {
+            group = self.append_some(group, entries, outcomes);
+            for segment in self.opened.drain(..) {
+                self.engine.evictions.opened(self.shard, segment);
+            }
+            if !group.is_empty() && !self.engine.make_room(self.now) {
+                let refusal = self
+                    .stream
+                    .named()
+                    .memory_full(self.shard.id, self.engine.memory.cap());
+                let refused = outcomes.reason(refusal);
+                for place in group {
+                    outcomes.each[*place as u32 as usize] = refused;
+                }
+                return;
+            }
+        }
+    }
+
+    /// Appends records under one hold of the shard's lock; returns the rest if the engine's memory is used up.
+    fn append_some<'g>(
+        &mut self,
+        group: &'g [u64],
+        entries: &[Entry<'_>],
+        outcomes: &mut Outcomes,
+    ) -> &'g [u64] {
+        let quotas = self.engine.has_quotas();
+        let tracked = self.engine.evictions.enabled();
+        let mut inner = self.shard.inner.lock();
+        let (log, quota) = inner.parts();
+        log.release(self.horizon);
+        let arrival = log.arrival(self.now.wall.as_millis());
+        let mut newest = log.newest_segment();
+        let mut numerals = Numerals::new(self.shard.numbers().record(log.next(), arrival));
+        let mut refused: Option<Outcome> = None;
+        for (judged, place) in group.iter().enumerate() {
+            let place = *place as u32 as usize;
+            let entry = entries[place];
+            let bytes = entry.key.len() + entry.data.len();
+            if quotas
+                && !std::mem::take(&mut self.paid)
+                && let Err(throttled) = quota.write(self.now.moment, bytes)
+            {
+                outcomes.each[place] = *refused.get_or_insert_with(|| {
+                    throttled.tell(self.stream, self.shard.id);
+                    outcomes.reason(self.stream.named().write_throttled(self.shard.id))
+                });
+                continue;
+            }
+            if log.append(arrival, entry.key, entry.data).is_err() {
+                self.paid = quotas;
+                log.settle();
+                return &group[judged..];
+            }
+            if tracked && log.newest_segment() != newest {
+                newest = log.newest_segment();
+                self.opened.extend(newest);
+            }
+            outcomes.each[place] = outcomes.stored(self.shard_at, &numerals);
+            numerals.advance();
+        }
+        log.settle();
+        &[]
+    }
+}
+
+/// Each record's place in the request below the cell of the ring that takes it, in order: the records of a shard
+/// stand together, in the order of the request.
+fn by_cell(state: &State, hashes: &[HashKey]) -> Vec<u64> {
+    let mut order: Vec<u64> = hashes
+        .iter()
+        .zip(0_u64..)
+        .map(|(&hash, place)| (state.cell(hash) as u64) << 32 | place)
+        .collect();
+    if state.open_count() > 1 {
+        order.sort_unstable();
+    }
+    order
+}
+
+/// While it is made, a stream answers as if it were not there. Source: kinesalite's tests.
+fn takes_records(stream: &Stream, state: &State) -> Result<(), Refusal> {
+    if state.has_shards() {
+        Ok(())
+    } else {
+        Err(stream.named().not_found())
+    }
+}
+
+/// Checks what depends on the stream: that there is a key, and the size.
+///
+/// The text for a payload alone above the limit is AWS's; how it counts the key's bytes, and what it says of a
+/// missing key, is not known and kinetik's choice.
+fn check<'a>(
+    state: &State,
+    key: Option<&'a ByteString>,
+    data: Option<&'a Bytes>,
+    path: impl Fn(&str) -> String,
+) -> Result<Entry<'a>, Refusal> {
+    let Some(key) = key else {
+        let text = format!(
+            "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
+            path("partitionKey")
+        );
+        return Err(Refusal::validation(text));
+    };
+    let entry = Entry {
+        key: key.as_bytes(),
+        data: data.map_or(&[], |data| data),
+    };
+    let max = state.max_record_bytes;
+    if entry.key.len() + entry.data.len() > max {
+        let rule = format!("Member must have length less than or equal to {max}");
+        return Err(refuse::violation(&path("data"), &rule));
+    }
+    Ok(entry)
+}
+
+fn explicit_hash(text: &ByteString) -> Result<HashKey, Refusal> {
+    text.parse()
+        .map_err(|_| refuse::hash_key_out_of_range(text))
+}
+
+/// AWS's text of the time of 5 MiB batches, with today's limit.
+#[cold]
+fn batch_too_large() -> Refusal {
+    Refusal::invalid_argument("Records size exceeds 10 MB limit")
+}
+
+/// A number for ordering must be one that the service gives, and not of the future. A shard made by a reshard may
+/// begin a little ahead of the clock, so the newest shard's start counts as now.
+fn check_ordering(
+    stream: &Stream,
+    state: &State,
+    number: &ByteString,
+    now: Now,
+) -> Result<(), Refusal> {
+    let parts = number
+        .parse()
+        .ok()
+        .and_then(SequenceNumber::parts)
+        .ok_or_else(|| stream.named().ordering_number_invalid(number))?;
+    let newest = state.shards(now.wall).map(|shard| shard.created).max();
+    if parts.put > now.wall.as_secs().max(newest.unwrap_or(0)) {
+        return Err(stream.named().ordering_number_invalid(number));
+    }
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! GetShardIterator and GetRecords: positions, and what lies behind them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+
+use super::log::Page;
+use super::position::Position;
+use super::segment::Run;
+use super::sequence::{DIGITS, Numerals, ascii};
+use super::shard::Shard;
+use super::stream::{State, Stream};
+use super::{Inner, Now, Record, refuse};
+use crate::api::{
+    self, GetRecordsInput, GetRecordsOutput, GetShardIteratorInput, GetShardIteratorOutput,
+    Refusal, ShardIteratorType,
+};
+use crate::time::Timestamp;
+use crate::types::limits::{GET_RECORDS_MAX_BYTES, GET_RECORDS_MAX_RECORDS, ITERATOR_LIFE};
+use crate::types::{SequenceNumber, SequenceParts, ShardId};
+
+/// Where a reader asks to begin.
+enum Start {
+    Oldest,
+    Latest,
+    At(Timestamp),
+    Number {
+        number: SequenceNumber,
+        parts: SequenceParts,
+        after: bool,
+    },
+}
+
+impl Inner {
+    pub(super) fn get_shard_iterator(
+        &self,
+        now: Now,
+        input: &GetShardIteratorInput,
+    ) -> Result<GetShardIteratorOutput, Refusal> {
+        let raw = input.shard_id.as_deref().unwrap_or_default();
+        let name = self
+            .account
+            .name_of(input.stream_name.as_ref(), input.stream_arn.as_ref())?;
+        let named = self.account.named(&name);
+        let id: ShardId = raw.parse().map_err(|_| named.shard_not_found(raw))?;
+        let missing = || named.shard_does_not_exist(id);
+        let stream = self
+            .account
+            .find(&name, now, &self.memory)
+            .ok_or_else(missing)?;
+        let state = stream.state.read();
+        let shard = state.shard(id, now.wall).ok_or_else(missing)?;
+        let start = start_of(now, &stream, shard, input)?;
+        if input.dry_run == Some(true) {
+            return Err(refuse::dry_run());
+        }
+        let next = self.find(now, &stream, &state, shard, &start)?;
+        let position = Position::new(&stream, id, next, now.wall, self.issue());
+        Ok(GetShardIteratorOutput {
+            shard_iterator: Some(position.seal(&self.sealer)),
+        })
+    }
+
+    /// The number of the record at which a reader begins.
+    fn find(
+        &self,
+        now: Now,
+        stream: &Stream,
+        state: &State,
+        shard: &Shard,
+        start: &Start,
+    ) -> Result<u64, Refusal> {
+        let mut inner = shard.inner.lock();
+        let (log, quota) = inner.parts();
+        if self.has_quotas() {
+            quota.iterator(now.moment).map_err(|throttled| {
+                throttled.tell(stream, shard.id);
+                stream.named().read_throttled(shard.id)
+            })?;
+        }
+        log.trim(state.horizon(now.wall).as_millis());
+        Ok(match *start {
+            Start::Oldest => 0,
+            Start::Latest => log.next(),
+            Start::At(time) => log.at_time(time.as_nanos().div_ceil(1_000_000)),
+            Start::Number {
+                number,
+                parts,
+                after,
+            } => {
+                // The number need not be a record's: it may lie between the numbers of two records.
+                let stored = log
+                    .millis_of(parts.index)
+                    .and_then(|millis| shard.numbers().record(parts.index, millis).pack());
+                match stored {
+                    Some(stored) if number < stored => parts.index,
+                    Some(stored) if number > stored || after => parts.index + 1,
+                    Some(_) => parts.index,
+                    None => parts.index.saturating_add(u64::from(after)),
+                }
+            }
+        })
+    }
+
+    pub(super) fn get_records(
+        &self,
+        now: Now,
+        input: &GetRecordsInput,
+    ) -> Result<GetRecordsOutput, Refusal> {
+        let iterator = input.shard_iterator.as_deref().unwrap_or_default();
+        let position =
+            Position::open(&self.sealer, iterator).ok_or_else(refuse::iterator_invalid)?;
+        if now.wall.since(position.issued) > ITERATOR_LIFE {
+            return Err(refuse::iterator_expired(position.issued, now.wall));
+        }
+        self.check_arn(input.stream_arn.as_ref(), &position)?;
+        let named = self.account.named(&position.stream);
+        let missing = || named.shard_does_not_exist(position.shard);
+        let stream = self
+            .account
+            .find(&position.stream, now, &self.memory)
+            .ok_or_else(missing)?;
+        if stream.serial != position.incarnation {
+            // As AWS answers the iterator of an earlier stream of the same name, by a note of kinesalite's.
+            return Err(Refusal::internal_failure());
+        }
+        let state = stream.state.read();
+        let shard = state.shard(position.shard, now.wall).ok_or_else(missing)?;
+        if input.dry_run == Some(true) {
+            return Err(refuse::dry_run());
+        }
+        let limit = input
+            .limit
+            .map_or(GET_RECORDS_MAX_RECORDS, |limit| limit as usize);
+        let page = self.read(now, &stream, &state, shard, position.next, limit)?;
+        let ended = !page.more && !shard.is_open();
+        let child_shards = ended.then(|| children(&state, shard, now.wall));
+        let shard = Arc::clone(shard);
+        drop(state);
+        let next = Position {
+            next: page.next,
+            issued: now.wall,
+            serial: self.issue(),
+            ..position
+        };
+        Ok(GetRecordsOutput {
+            records: records(&shard, &page.runs),
+            next_shard_iterator: (!ended).then(|| next.seal(&self.sealer)),
+            millis_behind_latest: Some(page.millis_behind as i64),
+            child_shards,
+        })
+    }
+
+    /// Reads under the shard's lock what [`records`] makes an answer of outside it.
+    fn read(
+        &self,
+        now: Now,
+        stream: &Stream,
+        state: &State,
+        shard: &Shard,
+        from: u64,
+        limit: usize,
+    ) -> Result<Page, Refusal> {
+        let quotas = self.has_quotas();
+        let mut inner = shard.inner.lock();
+        let (log, quota) = inner.parts();
+        if quotas {
+            quota.read(now.moment).map_err(|throttled| {
+                throttled.tell(stream, shard.id);
+                stream.named().read_throttled(shard.id)
+            })?;
+        }
+        log.trim(state.horizon(now.wall).as_millis());
+        let page = log.read(from, limit, GET_RECORDS_MAX_BYTES);
+        if quotas {
+            let full = page.more && page.count() < limit;
+            quota.answered(now.moment, page.bytes, full);
+        }
+        Ok(page)
+    }
+
+    /// Everything that the stream's shards hold.
+    pub(super) fn all_records(&self, now: Now, stream: &Stream) -> Vec<Record> {
+        let state = stream.state.read();
+        let mut all = Vec::new();
+        for shard in state.shards(now.wall) {
+            let page = {
+                let mut inner = shard.inner.lock();
+                inner.log.trim(state.horizon(now.wall).as_millis());
+                inner.log.read(0, usize::MAX, usize::MAX)
+            };
+            let stored = page.runs.iter().flat_map(Run::records);
+            all.extend(stored.map(|stored| {
+                Record {
+                    shard_id: shard.id,
+                    sequence_number: shard
+                        .numbers()
+                        .record(stored.index, stored.millis)
+                        .pack()
+                        .unwrap_or_default(),
+                    partition_key: ascii(stored.key),
+                    data: stored.data,
+                    arrived_at: Timestamp::from_millis(stored.millis),
+                }
+            }));
+        }
+        all
+    }
+
+    /// An ARN that is given beside an iterator must name the iterator's stream. AWS's text is not known.
+    fn check_arn(&self, arn: Option<&ByteString>, position: &Position) -> Result<(), Refusal> {
+        match arn {
+            Some(arn) if **arn != *self.account.arn(&position.stream) => {
+                let differ = "StreamARN does not name the stream of the ShardIterator.";
+                Err(Refusal::invalid_argument(differ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn issue(&self) -> u64 {
+        self.issued.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// The checks of GetShardIterator in the service's order.
+fn start_of(
+    now: Now,
+    stream: &Stream,
+    shard: &Shard,
+    input: &GetShardIteratorInput,
+) -> Result<Start, Refusal> {
+    let kind = input.shard_iterator_type.as_deref().unwrap_or_default();
+    let number = input.starting_sequence_number.as_deref();
+    let after = match (ShardIteratorType::parse(kind), number) {
+        (Some(ShardIteratorType::TrimHorizon), None) => return Ok(Start::Oldest),
+        (Some(ShardIteratorType::Latest), None) => return Ok(Start::Latest),
+        (Some(ShardIteratorType::AtTimestamp), None) => {
+            return start_time(now, input.timestamp).map(Start::At);
+        }
+        (Some(ShardIteratorType::AtSequenceNumber), Some(_)) => false,
+        (Some(ShardIteratorType::AfterSequenceNumber), Some(_)) => true,
+        _ => return Err(refuse::iterator_type_and_number(kind, number.is_some())),
+    };
+    start_number(stream, shard, number.unwrap_or_default(), after)
+}
+
+fn start_time(now: Now, time: Option<Timestamp>) -> Result<Timestamp, Refusal> {
+    let time = time.ok_or_else(|| {
+        Refusal::invalid_argument(
+            "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no \
+             timestamp parameter.",
+        )
+    })?;
+    let (asked, current) = (time.as_millis(), now.wall.as_millis());
+    if asked > current {
+        return Err(Refusal::invalid_argument(format!(
+            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: \
+             {asked}, currentTimestampInMillis: {current}"
+        )));
+    }
+    Ok(time)
+}
+
+fn start_number(stream: &Stream, shard: &Shard, text: &str, after: bool) -> Result<Start, Refusal> {
+    let invalid = |why| stream.named().starting_number_invalid(text, shard.id, why);
+    let number: SequenceNumber = text.parse().map_err(|_| invalid("."))?;
+    let Some(parts) = number.parts() else {
+        return Err(match legacy_shard(number) {
+            // As AWS answers a number of the oldest layout that names the right shard.
+            Some(id) if id == shard.id => Refusal::internal_failure(),
+            Some(id) => encodes_another(id, shard.id),
+            None => invalid("."),
+        });
+    };
+    if parts.shard != shard.id {
+        return Err(encodes_another(parts.shard, shard.id));
+    }
+    if parts.created != shard.created {
+        return Err(invalid(" because it did not come from this stream."));
+    }
+    Ok(Start::Number {
+        number,
+        parts,
+        after,
+    })
+}
+
+/// The shard of a number of version 0: below 2^124, to which 2^124 is added; 32 hexadecimal digits of which the last
+/// is the version and the four before it the shard.
+fn legacy_shard(number: SequenceNumber) -> Option<ShardId> {
+    let bytes = number.to_bytes();
+    let (high, low) = bytes.split_first_chunk::<8>()?;
+    let low = u128::from_be_bytes(low.try_into().ok()?);
+    let small = *high == [0; 8] && low < 1 << 124;
+    (small && low & 0xf == 0).then(|| ShardId::new((low >> 4) as u32 & 0xffff))
+}
+
+#[cold]
+fn encodes_another(encoded: ShardId, used: ShardId) -> Refusal {
+    Refusal::invalid_argument(format!(
+        "Invalid StartingSequenceNumber. It encodes {encoded}, while it was used in a call to a shard with {used}"
+    ))
+}
+
+/// The children of a closed shard that can be read.
+fn children(state: &State, shard: &Shard, now: Timestamp) -> Vec<api::ChildShard> {
+    let closed = shard.closed.get();
+    closed
+        .into_iter()
+        .flat_map(|closed| closed.children)
+        .flatten()
+        .filter_map(|id| state.shard(id, now))
+        .map(|child| child.describe_as_child())
+        .collect()
+}
+
+/// The records of an answer. Payloads and keys are slices of the shard's segments; all sequence numbers share one
+/// text.
+fn records(shard: &Shard, runs: &[Run]) -> Vec<api::Record> {
+    let count = runs.iter().map(Run::len).sum();
+    let text = numbers(shard, runs, count);
+    let mut records = Vec::with_capacity(count);
+    for stored in runs.iter().flat_map(Run::records) {
+        let at = records.len() * DIGITS;
+        records.push(api::Record {
+            sequence_number: text.slice_ref(&text[at..at + DIGITS]),
+            approximate_arrival_timestamp: Some(Timestamp::from_millis(stored.millis)),
+            data: stored.data,
+            partition_key: Some(ascii(stored.key)),
+            encryption_type: None,
+        });
+    }
+    records
+}
+
+/// The sequence numbers of all records, one behind the other.
+fn numbers(shard: &Shard, runs: &[Run], count: usize) -> ByteString {
+    let mut text = BytesMut::with_capacity(count * DIGITS);
+    let mut numerals: Option<(u64, Numerals)> = None;
+    for (index, millis) in runs.iter().flat_map(Run::arrivals) {
+        let second = millis / 1_000;
+        match &mut numerals {
+            Some((of, numerals)) if *of == second => numerals.advance(),
+            _ => {
+                let parts = shard.numbers().record(index, millis);
+                numerals = Some((second, Numerals::new(parts)));
+            }
+        }
+        if let Some((_, numerals)) = &numerals {
+            text.extend_from_slice(numerals.text());
+        }
+    }
+    ascii(text.freeze())
+}

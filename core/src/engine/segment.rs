@@ -1,0 +1,266 @@
+//! One block of a shard's log: records back to back, and a small index of where each ends.
+
+use bytes::{Bytes, BytesMut};
+
+use super::memory::{Full, MAX_BLOCK, Memory};
+
+/// Records of a shard that were appended one after the other, in one block of memory.
+///
+/// Bytes are appended to `tail`. A reader of the tail splits off what is in it as one immutable piece; pieces and
+/// tail share the block, so nothing is copied or moved. While nobody reads, appending makes no pieces.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The number of its first record.
+    first: u64,
+    /// Arrival of its first record, in milliseconds since the epoch.
+    base_millis: u64,
+    entries: Vec<Entry>,
+    /// Frozen pieces, with the offset at which each begins.
+    pieces: Vec<(u32, Bytes)>,
+    tail: BytesMut,
+    tail_start: u32,
+    size: usize,
+    /// Bytes of the index that the budget knows of.
+    noted: usize,
+}
+
+/// What the index keeps of a record; it begins where the one before it ends, key first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Offset in the block behind its data.
+    end: u32,
+    /// Arrival, in milliseconds after the segment's first record.
+    after: u32,
+    key_len: u16,
+}
+
+/// Records of a segment that lie in one piece, for reading outside the shard's lock.
+#[derive(Debug)]
+pub(super) struct Run {
+    first: u64,
+    base_millis: u64,
+    /// The bytes of exactly these records.
+    bytes: Bytes,
+    /// The offset in the block at which `bytes` begins.
+    start: u32,
+    entries: Vec<Entry>,
+}
+
+/// A record as it is stored; key and data are slices of their segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// Its number within the shard, counting from 1.
+    pub index: u64,
+    /// Its arrival, in milliseconds since the epoch.
+    pub millis: u64,
+    /// Its partition key.
+    pub key: Bytes,
+    /// Its payload.
+    pub data: Bytes,
+}
+
+/// A segment of many tiny records ends when its index is full, so that the index stays a fraction of the block.
+const MIN_BYTES_PER_RECORD: usize = 32;
+const ENTRY: usize = size_of::<Entry>();
+
+impl Segment {
+    /// An empty segment whose block has room for at least `need` bytes: twice as large as `previous`, up to
+    /// [`MAX_BLOCK`].
+    pub fn open(memory: &Memory, first: u64, millis: u64, size: usize) -> Result<Self, Full> {
+        Ok(Self {
+            first,
+            base_millis: millis,
+            entries: Vec::new(),
+            pieces: Vec::new(),
+            tail: memory.block(size)?,
+            tail_start: 0,
+            size,
+            noted: 0,
+        })
+    }
+
+    /// Its block's size.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The number of its first record.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number that the record after its last one has.
+    pub fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// Arrival of its last record; of its opening while it is empty.
+    pub fn last_millis(&self) -> u64 {
+        self.base_millis
+            + self
+                .entries
+                .last()
+                .map_or(0, |entry| u64::from(entry.after))
+    }
+
+    /// Whether a record of so many bytes (key and data) that arrives at `millis` fits.
+    #[inline]
+    pub fn fits(&self, bytes: usize, millis: u64) -> bool {
+        self.tail.capacity() - self.tail.len() >= bytes
+            && self.entries.len() < self.size / MIN_BYTES_PER_RECORD
+            && millis - self.base_millis <= u64::from(u32::MAX)
+    }
+
+    /// Appends a record that [`Segment::fits`]: the one copy that a record sees in the engine.
+    #[inline]
+    pub fn append(&mut self, millis: u64, key: &[u8], data: &[u8]) {
+        self.tail.extend_from_slice(key);
+        self.tail.extend_from_slice(data);
+        self.entries.push(Entry {
+            end: self.tail_start + self.tail.len() as u32,
+            after: (millis - self.base_millis) as u32,
+            key_len: key.len() as u16,
+        });
+    }
+
+    /// Tells the budget how much the index grew since it was last told.
+    #[inline]
+    pub fn note_index(&mut self, memory: &Memory) {
+        let bytes = self.entries.capacity() * ENTRY;
+        if bytes > self.noted {
+            memory.note(bytes - self.noted);
+            self.noted = bytes;
+        }
+    }
+
+    /// The number of the first record that arrived at `millis` or later; [`Segment::next`] if there is none.
+    pub fn at_time(&self, millis: u64) -> u64 {
+        let after = millis.saturating_sub(self.base_millis);
+        self.first
+            + self
+                .entries
+                .partition_point(|entry| u64::from(entry.after) < after) as u64
+    }
+
+    /// When record number `index` arrived.
+    pub fn millis_of(&self, index: u64) -> u64 {
+        self.base_millis + u64::from(self.entries[self.position(index)].after)
+    }
+
+    /// Adds the runs of the records from number `from` on to `runs`, at most `records` of them and `bytes` bytes
+    /// (but at least one record if `at_least_one`); returns how many records and bytes that was.
+    pub fn read(
+        &mut self,
+        from: u64,
+        records: usize,
+        bytes: usize,
+        at_least_one: bool,
+        runs: &mut Vec<Run>,
+    ) -> (usize, usize) {
+        self.freeze();
+        let begin = self.position(from);
+        let start = self.start_of(begin);
+        let limit = start as usize + bytes;
+        let fitting = self.entries[begin..].partition_point(|entry| entry.end as usize <= limit);
+        let count = fitting.max(usize::from(at_least_one)).min(records);
+        let count = count.min(self.entries.len() - begin);
+        let mut at = begin;
+        while at < begin + count {
+            let run = self.run(at, begin + count);
+            at += run.entries.len();
+            runs.push(run);
+        }
+        (count, (self.start_of(at) - start) as usize)
+    }
+
+    /// Gives its block back to the budget.
+    pub fn close(mut self, memory: &Memory) {
+        memory.uncharge(self.noted);
+        self.pieces.clear();
+        memory.give_back(std::mem::take(&mut self.tail), self.size);
+    }
+
+    /// The run of the records from position `begin` that lie in one piece, up to position `end`.
+    fn run(&self, begin: usize, end: usize) -> Run {
+        let start = self.start_of(begin);
+        let piece = self.pieces.partition_point(|(at, _)| *at <= start) - 1;
+        let (piece_start, piece) = &self.pieces[piece];
+        let piece_end = piece_start + piece.len() as u32;
+        let entries = &self.entries[begin..end];
+        let count = entries.partition_point(|entry| entry.end <= piece_end);
+        let entries = entries[..count].to_vec();
+        let stop = entries.last().map_or(start, |entry| entry.end);
+        Run {
+            first: self.first + begin as u64,
+            base_millis: self.base_millis,
+            bytes: piece.slice((start - piece_start) as usize..(stop - piece_start) as usize),
+            start,
+            entries,
+        }
+    }
+
+    fn freeze(&mut self) {
+        if self.tail.is_empty() {
+            // A record without a byte cannot be: partition keys have at least one.
+            return;
+        }
+        let piece = self.tail.split().freeze();
+        let start = self.tail_start;
+        self.tail_start += piece.len() as u32;
+        self.pieces.push((start, piece));
+    }
+
+    fn position(&self, index: u64) -> usize {
+        (index - self.first) as usize
+    }
+
+    /// The offset at which the record at a position begins.
+    fn start_of(&self, position: usize) -> u32 {
+        position
+            .checked_sub(1)
+            .map_or(0, |before| self.entries[before].end)
+    }
+}
+
+impl Run {
+    /// How many records it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Number and arrival of its records in order.
+    pub fn arrivals(&self) -> impl Iterator<Item = (u64, u64)> {
+        let millis = |entry: &Entry| self.base_millis + u64::from(entry.after);
+        (self.first..).zip(self.entries.iter().map(millis))
+    }
+
+    /// Its records in order.
+    pub fn records(&self) -> impl Iterator<Item = Stored> {
+        let mut at = 0_usize;
+        self.entries
+            .iter()
+            .zip(self.first..)
+            .map(move |(entry, index)| {
+                let (begin, end) = (at, (entry.end - self.start) as usize);
+                let middle = begin + usize::from(entry.key_len);
+                at = end;
+                Stored {
+                    index,
+                    millis: self.base_millis + u64::from(entry.after),
+                    key: self.bytes.slice(begin..middle),
+                    data: self.bytes.slice(middle..end),
+                }
+            })
+    }
+}
+
+/// The size of the block after one of `previous` bytes (0 for the first), for a record of `need` bytes.
+pub(super) fn next_size(previous: usize, need: usize) -> usize {
+    (previous * 2)
+        .clamp(super::memory::MIN_BLOCK, MAX_BLOCK)
+        .max(if need <= MAX_BLOCK {
+            need.next_power_of_two()
+        } else {
+            need
+        })
+}

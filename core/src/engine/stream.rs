@@ -1,0 +1,372 @@
+//! One stream: its life cycle, its shards, and which of them takes which hash key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use parking_lot::RwLock;
+
+use super::Now;
+use super::memory::Memory;
+use super::refuse::Named;
+use super::reshard::Step;
+use super::shard::{Closed, Parents, Shard};
+use crate::api::{self, StreamMode, StreamStatus};
+use crate::route::radix::Radix;
+use crate::time::{Moment, Timestamp};
+use crate::types::limits::{RECORD_DEFAULT_MAX_BYTES, RETENTION_DEFAULT_HOURS};
+use crate::types::{HashKey, HashRange, ShardId};
+
+/// A stream of the account. What never changes is read without a lock; `state` is locked for writing by control
+/// operations alone.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub name: ByteString,
+    pub account: ByteString,
+    pub arn: ByteString,
+    /// Tells this stream from earlier and later ones of the same name.
+    pub serial: u64,
+    /// In whole seconds, as the service tells it.
+    pub created: Timestamp,
+    /// The moment at which `state` changes by itself; [`Moment::MAX`] if it does not.
+    due: AtomicU64,
+    pub state: RwLock<State>,
+}
+
+/// What control operations change.
+#[derive(Debug)]
+pub(super) struct State {
+    phase: Phase,
+    /// All shards that were not yet forgotten, in the order of their ids.
+    shards: Vec<Arc<Shard>>,
+    /// Which open shard takes a hash key: a cell of the ring, and that cell's place in `shards`.
+    cells: Radix,
+    open: Vec<u32>,
+    next_shard: ShardId,
+    pub mode: StreamMode,
+    pub retention_hours: u32,
+    pub max_record_bytes: usize,
+    pub tags: BTreeMap<ByteString, ByteString>,
+    /// When UpdateShardCount was called, as far back as its quota looks.
+    pub rescaled: Vec<Moment>,
+}
+
+/// Where a stream is in its life, and when that ends by itself.
+#[derive(Debug)]
+enum Phase {
+    Creating(Moment),
+    Active,
+    /// The steps are carried out when the time is over.
+    Updating(Moment, Vec<Step>),
+    Deleting(Moment),
+}
+
+/// A stream to be made.
+#[derive(Debug)]
+pub(super) struct NewStream {
+    pub name: ByteString,
+    pub account: ByteString,
+    pub arn: ByteString,
+    pub serial: u64,
+    pub shards: u32,
+    pub mode: StreamMode,
+    pub max_record_bytes: Option<usize>,
+    pub tags: BTreeMap<ByteString, ByteString>,
+    /// How many seconds before its creation its sequence numbers begin: 2 to 7. Source: kinesalite's tests.
+    pub lead: u64,
+}
+
+impl Stream {
+    /// A stream in state CREATING until `ready`.
+    pub fn new(new: NewStream, now: Now, ready: Moment, memory: &Arc<Memory>) -> Self {
+        let created = Timestamp::from_millis(now.wall.as_secs() * 1_000);
+        let first_second = created.as_secs().saturating_sub(new.lead);
+        let shard = |(range, id)| {
+            let parents = Parents::default();
+            Arc::new(Shard::new(
+                ShardId::new(id),
+                range,
+                parents,
+                first_second,
+                created,
+                memory,
+            ))
+        };
+        let shards: Vec<_> = HashRange::split_evenly(new.shards)
+            .into_iter()
+            .zip(0..)
+            .map(shard)
+            .collect();
+        let (cells, open) = cells(&shards);
+        let state = State {
+            phase: Phase::Creating(ready),
+            shards,
+            cells,
+            open,
+            next_shard: ShardId::new(new.shards),
+            mode: new.mode,
+            retention_hours: RETENTION_DEFAULT_HOURS,
+            max_record_bytes: new.max_record_bytes.unwrap_or(RECORD_DEFAULT_MAX_BYTES),
+            tags: new.tags,
+            rescaled: Vec::new(),
+        };
+        Self {
+            name: new.name,
+            account: new.account,
+            arn: new.arn,
+            serial: new.serial,
+            created,
+            due: AtomicU64::new(ready.as_nanos()),
+            state: RwLock::new(state),
+        }
+    }
+
+    /// How texts name it.
+    pub fn named(&self) -> Named<'_> {
+        Named {
+            stream: &self.name,
+            account: &self.account,
+        }
+    }
+
+    /// When its state changes by itself.
+    pub fn due(&self) -> Option<Moment> {
+        let due = self.due.load(Ordering::Acquire);
+        (due != u64::MAX).then(|| Moment::from_nanos(due))
+    }
+
+    /// Carries out what is due at `now`. Cost when nothing is: one load.
+    #[inline]
+    pub fn settle(&self, now: Now, memory: &Arc<Memory>) {
+        if self.due.load(Ordering::Acquire) <= now.moment.as_nanos() {
+            self.change(|state| state.settle(now, memory));
+        }
+    }
+
+    /// Whether its deletion is complete.
+    pub fn is_gone(&self, now: Moment) -> bool {
+        self.due.load(Ordering::Acquire) <= now.as_nanos()
+            && matches!(self.state.read().phase, Phase::Deleting(at) if at <= now)
+    }
+
+    /// Changes its state under the write lock.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.write();
+        let result = change(&mut state);
+        let due = match state.phase {
+            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting(at) => at.as_nanos(),
+            Phase::Active => u64::MAX,
+        };
+        self.due.store(due, Ordering::Release);
+        result
+    }
+}
+
+impl State {
+    /// Its state in the service's words.
+    pub fn status(&self) -> StreamStatus {
+        match self.phase {
+            Phase::Creating(_) => StreamStatus::Creating,
+            Phase::Active => StreamStatus::Active,
+            Phase::Updating(..) => StreamStatus::Updating,
+            Phase::Deleting(_) => StreamStatus::Deleting,
+        }
+    }
+
+    /// Whether data calls and listings see its shards: not before it is made.
+    pub fn has_shards(&self) -> bool {
+        !matches!(self.phase, Phase::Creating(_))
+    }
+
+    /// Refuses a control operation unless the stream is ACTIVE.
+    pub fn active(&self, named: Named<'_>) -> Result<(), api::Refusal> {
+        match self.phase {
+            Phase::Active => Ok(()),
+            _ => Err(named.not_active(self.status().name())),
+        }
+    }
+
+    /// Records that arrived before it are no longer there.
+    pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        now - self.retention()
+    }
+
+    /// How long records are kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_hours) * 3_600)
+    }
+
+    /// Shards that can be read at `now`, in the order of their ids; none while the stream is made.
+    pub fn shards(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Shard>> {
+        let horizon = self.horizon(now);
+        let shards = if self.has_shards() {
+            &self.shards[..]
+        } else {
+            &[]
+        };
+        shards
+            .iter()
+            .filter(move |shard| !shard.is_expired(horizon))
+    }
+
+    /// The shard with this id, open or closed.
+    pub fn shard(&self, id: ShardId, now: Timestamp) -> Option<&Arc<Shard>> {
+        let horizon = self.horizon(now);
+        let at = self
+            .shards
+            .binary_search_by_key(&id, |shard| shard.id)
+            .ok()?;
+        let shard = &self.shards[at];
+        (self.has_shards() && !shard.is_expired(horizon)).then_some(shard)
+    }
+
+    /// How many shards take records.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The cell of the ring that holds a hash key.
+    #[inline]
+    pub fn cell(&self, key: HashKey) -> usize {
+        self.cells.find(key.get())
+    }
+
+    /// The open shard that has a cell.
+    #[inline]
+    pub fn shard_of(&self, cell: usize) -> &Arc<Shard> {
+        &self.shards[self.open[cell] as usize]
+    }
+
+    /// The open shards in the order of their ranges.
+    pub fn open_ranges(&self) -> Vec<(ShardId, HashRange)> {
+        (0..self.open.len())
+            .map(|cell| self.shard_of(cell))
+            .map(|shard| (shard.id, shard.range))
+            .collect()
+    }
+
+    /// The id that the next new shard gets.
+    pub fn next_shard(&self) -> ShardId {
+        self.next_shard
+    }
+
+    /// Begins an update that ends with these steps; at once if `until` has come.
+    pub fn update(&mut self, until: Moment, steps: Vec<Step>, now: Now, memory: &Arc<Memory>) {
+        self.phase = Phase::Updating(until, steps);
+        self.settle(now, memory);
+    }
+
+    /// Begins its deletion.
+    pub fn delete(&mut self, until: Moment) {
+        self.phase = Phase::Deleting(until);
+    }
+
+    fn settle(&mut self, now: Now, memory: &Arc<Memory>) {
+        match &mut self.phase {
+            Phase::Creating(at) if *at <= now.moment => self.phase = Phase::Active,
+            Phase::Updating(at, steps) if *at <= now.moment => {
+                let steps = std::mem::take(steps);
+                self.phase = Phase::Active;
+                self.reshard(&steps, now.wall, memory);
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes parents and adds children, then forgets what nobody can read any more.
+    fn reshard(&mut self, steps: &[Step], now: Timestamp, memory: &Arc<Memory>) {
+        if steps.is_empty() {
+            return;
+        }
+        for step in steps {
+            match *step {
+                Step::Split { shard, at } => self.split(shard, at, now, memory),
+                Step::Merge { lower, upper } => self.merge(lower, upper, now, memory),
+            }
+        }
+        let horizon = self.horizon(now);
+        self.shards.retain(|shard| !shard.is_expired(horizon));
+        (self.cells, self.open) = cells(&self.shards);
+    }
+
+    fn split(&mut self, parent: ShardId, at: HashKey, now: Timestamp, memory: &Arc<Memory>) {
+        let parent = self.known(parent);
+        let below = HashKey::new(at.get() - 1);
+        let ranges = [(parent.range.start(), below), (at, parent.range.end())];
+        let children = [self.next_shard, ShardId::new(self.next_shard.get() + 1)];
+        let second = close(&parent, children.map(Some), now, 0);
+        let parents = Parents {
+            parent: Some(parent.id),
+            adjacent: None,
+        };
+        for (start, end) in ranges {
+            self.add(start, end, parents, second + 1, now, memory);
+        }
+    }
+
+    fn merge(&mut self, lower: ShardId, upper: ShardId, now: Timestamp, memory: &Arc<Memory>) {
+        let (lower, upper) = (self.known(lower), self.known(upper));
+        let children = [Some(self.next_shard), None];
+        let second = close(&lower, children, now, 0);
+        let second = close(&upper, children, now, second);
+        let parents = Parents {
+            parent: Some(lower.id),
+            adjacent: Some(upper.id),
+        };
+        let (start, end) = (lower.range.start(), upper.range.end());
+        self.add(start, end, parents, second + 1, now, memory);
+    }
+
+    fn add(
+        &mut self,
+        start: HashKey,
+        end: HashKey,
+        parents: Parents,
+        created: u64,
+        opened: Timestamp,
+        memory: &Arc<Memory>,
+    ) {
+        let range = HashRange::new(start, end).expect("a step was checked when it was planned");
+        let id = self.next_shard;
+        self.next_shard = ShardId::new(id.get() + 1);
+        self.shards.push(Arc::new(Shard::new(
+            id, range, parents, created, opened, memory,
+        )));
+    }
+
+    /// A shard that a planned step names.
+    fn known(&self, id: ShardId) -> Arc<Shard> {
+        let at = self.shards.binary_search_by_key(&id, |shard| shard.id);
+        Arc::clone(&self.shards[at.expect("a step names shards that are there")])
+    }
+}
+
+/// Closes a shard and gives the second that its last number tells: not before its last record, its own start, or
+/// `at_least`, so that what starts one second later follows every record of its parents.
+fn close(shard: &Shard, children: [Option<ShardId>; 2], now: Timestamp, at_least: u64) -> u64 {
+    let last = shard.inner.lock().log.last_millis() / 1_000;
+    let second = now.as_secs().max(last).max(shard.created).max(at_least);
+    let closed = Closed {
+        at: now,
+        second,
+        children,
+    };
+    let set = shard.closed.set(closed);
+    debug_assert!(set.is_ok(), "a shard is closed once");
+    second
+}
+
+/// The table of the ring, and the place among `shards` of each cell's shard.
+fn cells(shards: &[Arc<Shard>]) -> (Radix, Vec<u32>) {
+    let mut open: Vec<u32> = (0..shards.len() as u32)
+        .filter(|&at| shards[at as usize].is_open())
+        .collect();
+    open.sort_by_key(|&at| shards[at as usize].range.start());
+    let ends = open
+        .iter()
+        .map(|&at| shards[at as usize].range.end().get())
+        .collect();
+    (Radix::new(ends), open)
+}
