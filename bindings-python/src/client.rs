@@ -1,0 +1,165 @@
+//! The service's operations under boto3's names: one path for all of them.
+
+use std::collections::BTreeSet;
+
+use kinetik::api::{Answer, Call, Form, Operation, Value};
+use kinetik::transport::{Connect, Credentials, Endpoint};
+use kinetik::{Error, ErrorKind, Result, client};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::completions::Completions;
+use crate::convert;
+use crate::endpoint;
+use crate::errors::{OrRaise, to_client_error, to_py};
+use crate::inherited::Inherited;
+use crate::wait::wait;
+
+/// The names of all operations, as the service writes them.
+#[pyfunction]
+pub fn operations() -> Vec<&'static str> {
+    Operation::ALL
+        .iter()
+        .map(|operation| operation.name())
+        .collect()
+}
+
+/// The names of all exceptions that operations answer.
+#[pyfunction]
+pub fn exceptions() -> BTreeSet<&'static str> {
+    let of = |operation: Operation| operation.errors().iter().copied();
+    Operation::ALL.into_iter().flat_map(of).collect()
+}
+
+/// A client of the service; `kinetik.client` wraps it in boto3's method names.
+#[pyclass(frozen, module = "kinetik._kinetik")]
+pub struct Client {
+    inner: Inherited<client::Client>,
+    endpoint: Endpoint,
+    options: Connect,
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (endpoint=None, region=None, profile=None, access_key=None, secret_key=None, session_token=None))]
+    fn new(
+        py: Python<'_>,
+        endpoint: Option<&Bound<'_, PyAny>>,
+        region: Option<String>,
+        profile: Option<String>,
+        access_key: Option<String>,
+        secret_key: Option<String>,
+        session_token: Option<String>,
+    ) -> PyResult<Self> {
+        let credentials = match (access_key, secret_key) {
+            (Some(id), Some(secret)) => Some(Credentials::new(id, secret, session_token)),
+            (None, None) => None,
+            _ => {
+                let problem = "an access key needs its secret, and a secret its access key";
+                return Err(to_py(py, &Error::invalid("credentials", problem)));
+            }
+        };
+        let endpoint = endpoint::read(endpoint)?;
+        let options = Connect {
+            region,
+            profile,
+            credentials,
+            ..Connect::default()
+        };
+        let client = connect(&endpoint, &options).or_raise(py)?;
+        Ok(Self {
+            inner: Inherited::new(client),
+            endpoint,
+            options,
+        })
+    }
+
+    /// Calls an operation with the members of its input, and answers with those of its output.
+    #[pyo3(signature = (operation, arguments, completions=None))]
+    fn call(
+        &self,
+        py: Python<'_>,
+        operation: &str,
+        arguments: &Bound<'_, PyDict>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let call = request(operation, convert::read(arguments, operation)?).or_raise(py)?;
+        let again = || {
+            endpoint::check_in_child(&self.endpoint, "client")?;
+            connect(&self.endpoint, &self.options)
+        };
+        let client = self.inner.get(again).or_raise(py)?.clone();
+        let answer = async move { client.call(call).await };
+        match completions {
+            None => finish(py, wait(py, answer)?),
+            Some(completions) => {
+                let outcome = async move { Ok(answer.await) };
+                completions.get().spawn(py, outcome, finish)
+            }
+        }
+    }
+}
+
+fn connect(endpoint: &Endpoint, options: &Connect) -> Result<client::Client> {
+    let transport = endpoint.connect(options)?;
+    Ok(client::Client::new(
+        transport,
+        client::ClientConfig::default(),
+    ))
+}
+
+/// The call of an input; a member that the operation does not know is refused, as boto3 does.
+fn request(operation: &str, input: Value) -> Result<Call> {
+    let operation = Operation::ALL
+        .into_iter()
+        .find(|known| known.name() == operation)
+        .ok_or_else(|| Error::invalid("operation", "the service has none of this name"))?;
+    let call = Call::from_value(operation, input.clone(), Form::Json).map_err(|mismatch| {
+        Error::new(ErrorKind::InvalidType, mismatch.to_string()).operation(operation.name())
+    })?;
+    match unknown(&input, &call.to_value()) {
+        Some(name) => {
+            Err(Error::invalid(&name, "the operation has no such argument")
+                .operation(operation.name()))
+        }
+        None => Ok(call),
+    }
+}
+
+/// The first member that was given and not read.
+fn unknown(given: &Value, read: &Value) -> Option<String> {
+    match (given, read) {
+        (Value::Map(given), Value::Map(read)) => {
+            given
+                .iter()
+                .find_map(|(name, value)| match (value, read.get(name)) {
+                    (Value::Null, _) => None,
+                    (_, None) => Some(name.to_string()),
+                    (value, Some(read)) => unknown(value, read),
+                })
+        }
+        (Value::List(given), Value::List(read)) => given
+            .iter()
+            .zip(read)
+            .find_map(|(given, read)| unknown(given, read)),
+        _ => None,
+    }
+}
+
+/// The dict of an answer. A subscription becomes an iterator of its events.
+fn finish(py: Python<'_>, answer: Result<Answer>) -> PyResult<Py<PyAny>> {
+    let answer = answer.map_err(|error| to_client_error(py, &error))?;
+    let members = answer.to_value().unwrap_or_default();
+    let dict = match convert::write(py, &members)?.cast_into::<PyDict>() {
+        Ok(dict) => dict,
+        Err(_) => PyDict::new(py),
+    };
+    let metadata = PyDict::new(py);
+    metadata.set_item("RequestId", "")?;
+    metadata.set_item("HTTPStatusCode", 200)?;
+    metadata.set_item("HTTPHeaders", PyDict::new(py))?;
+    metadata.set_item("RetryAttempts", 0)?;
+    dict.set_item("ResponseMetadata", metadata)?;
+    Ok(dict.into_any().unbind())
+}
