@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::Http;
-use super::{Endpoint, Transport};
+use super::{Endpoint, Memory, Transport};
+use crate::Result;
+use crate::engine::Engine;
 use crate::rng::Rng;
 use crate::time::Clock;
-use crate::{Error, ErrorKind, Result};
 
 /// Options of [`Endpoint::connect`]; everything has a default.
 #[derive(Clone, Debug)]
@@ -57,10 +58,14 @@ impl Endpoint {
         match self {
             Self::Aws => Ok(Arc::new(Http::new(None, options.clone()))),
             Self::Http(url) => Ok(Arc::new(Http::new(Some(url.clone()), options.clone()))),
-            Self::Memory { .. } => Err(Error::new(
-                ErrorKind::Unsupported,
-                "this build has no engine for memory://",
-            )),
+            Self::Memory { name, quotas } => {
+                let engine = Engine::named(name);
+                if let Some(on) = quotas {
+                    engine.set_quotas(*on);
+                }
+                Ok(Arc::new(Memory::new(engine)))
+            }
+            Self::Engine(engine) => Ok(Arc::new(Memory::new(engine.clone()))),
             Self::Custom(transport) => Ok(transport.clone()),
             Self::Invalid(error) => Err(error.clone()),
         }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Transport;
+use crate::engine::Engine;
 use crate::{Error, Result};
 
 /// Where the service is. Nothing set means AWS; the engine is always asked for by name.
@@ -15,7 +16,7 @@ use crate::{Error, Result};
 /// | none | AWS itself, by region |
 /// | `http://HOST:PORT`, `https://HOST` | any Kinesis-compatible server |
 /// | `memory://NAME`, `memory://` | the engine of this process that has this name, `default` without one |
-/// | `memory://NAME?quotas=off` | the same, made without quotas if it does not exist yet |
+/// | `memory://NAME?quotas=off` | the same, with the service's quotas lifted from then on |
 ///
 /// ```
 /// use kinetik::transport::Endpoint;
@@ -36,9 +37,11 @@ pub enum Endpoint {
     Memory {
         /// The engine's name.
         name: String,
-        /// Whether an engine that is made by this has the service's quotas; `None` = not said, which is on.
+        /// Switches the engine's quotas on or off for all its users; `None` leaves them, new engines have them on.
         quotas: Option<bool>,
     },
+    /// An engine that the caller holds.
+    Engine(Engine),
     /// A transport that the caller brings.
     Custom(Arc<dyn Transport>),
     /// A text that names no endpoint, kept until someone connects; connecting fails with this error.
@@ -220,6 +223,7 @@ impl fmt::Display for Endpoint {
                     if *quotas { "on" } else { "off" }
                 )
             }
+            Self::Engine(_) => f.write_str("an engine"),
             Self::Custom(transport) => write!(f, "{transport:?}"),
             Self::Invalid(_) => f.write_str("an invalid endpoint"),
         }
@@ -243,6 +247,18 @@ impl From<String> for Endpoint {
 impl From<&String> for Endpoint {
     fn from(text: &String) -> Self {
         Self::from(text.as_str())
+    }
+}
+
+impl From<Engine> for Endpoint {
+    fn from(engine: Engine) -> Self {
+        Self::Engine(engine)
+    }
+}
+
+impl From<&Engine> for Endpoint {
+    fn from(engine: &Engine) -> Self {
+        Self::Engine(engine.clone())
     }
 }
 

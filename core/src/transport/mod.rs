@@ -14,9 +14,11 @@ use crate::time::Moment;
 mod connect;
 mod endpoint;
 mod http;
+mod memory;
 
 pub use connect::{Connect, Credentials, Environment};
 pub use endpoint::{Endpoint, HttpUrl};
+pub use memory::Memory;
 
 /// A boxed future: one box for a request, none for a record.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -90,6 +90,10 @@ impl Target {
     }
 
     /// The head of a request, signed with the body that will follow.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_async, reason = "the feature `aws` waits here")
+    )]
     pub(super) async fn request(
         &self,
         operation: Operation,
@@ -139,6 +143,10 @@ impl Signer {
 
 impl Settings {
     /// Arguments first, then the environment, then the profile.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_async, reason = "the feature `aws` waits here")
+    )]
     async fn look_up(options: &Connect) -> Self {
         let mut settings = Self::from_environment(&options.environment);
         if options.profile.is_some() {

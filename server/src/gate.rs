@@ -1,0 +1,160 @@
+//! What a request asks for, judged in the order of the service (reference/kinesis-api.md 3.4).
+
+use bytes::Bytes;
+use hyper::Response;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use kinetik::api::{Call, Form, Operation, Refusal, Value};
+
+use crate::reply::{Body, reply, xml};
+use crate::signature;
+
+/// A request that is the service's business.
+pub(crate) struct Admitted {
+    pub(crate) form: Form,
+    pub(crate) call: Call,
+}
+
+/// The content types that the service knows.
+#[derive(Clone, Copy)]
+enum ContentType {
+    Known(Form),
+    /// Plain JSON, which only wraps the refusal.
+    Plain,
+}
+
+const TARGET: &str = "Kinesis_20131202.";
+
+/// Reads a POST's head and body.
+pub(crate) fn admit(head: &Parts, body: &Bytes) -> Result<Admitted, Response<Body>> {
+    let content_type = content_type(head);
+    let target = Target::of(head);
+    if body.is_empty() {
+        // CBOR is the service's form where the request says nothing else.
+        let form = match content_type {
+            Some(ContentType::Known(form)) => form,
+            _ => Form::Cbor,
+        };
+        return Err(refused(
+            form,
+            &match target {
+                Target::Operation(_) => Refusal::unreadable_body(),
+                _ => Refusal::unknown_operation(),
+            },
+        ));
+    }
+    let form = match content_type {
+        Some(ContentType::Known(form)) => form,
+        Some(ContentType::Plain) => return Err(plain(body)),
+        None => {
+            return Err(match target {
+                Target::Operation(_) => xml(404, "UnknownOperationException", None),
+                _ => not_ours(),
+            });
+        }
+    };
+    let Target::Operation(operation) = target else {
+        return Err(refused(
+            form,
+            &if is_object(form, body) {
+                Refusal::unknown_operation()
+            } else {
+                Refusal::unreadable_body()
+            },
+        ));
+    };
+    if let Err(refusal) = signature::check(head) {
+        let refusal = if is_object(form, body) {
+            refusal
+        } else {
+            Refusal::unreadable_body()
+        };
+        return Err(refused(form, &refusal));
+    }
+    let call = form
+        .decode_call(operation, body)
+        .map_err(|refusal| refused(form, &refusal))?;
+    Ok(Admitted { form, call })
+}
+
+/// What `x-amz-target` names.
+enum Target {
+    Operation(Operation),
+    UnknownOperation,
+    Nothing,
+}
+
+impl Target {
+    fn of(head: &Parts) -> Self {
+        let text = head
+            .headers
+            .get("x-amz-target")
+            .and_then(|value| value.to_str().ok());
+        let Some(name) = text.and_then(|text| text.strip_prefix(TARGET)) else {
+            return Self::Nothing;
+        };
+        match Operation::ALL.binary_search_by_key(&name, |operation| operation.name()) {
+            Ok(index) => Self::Operation(Operation::ALL[index]),
+            Err(_) => Self::UnknownOperation,
+        }
+    }
+}
+
+fn content_type(head: &Parts) -> Option<ContentType> {
+    let text = head.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    if let Some(form) = Form::from_content_type(text) {
+        return Some(ContentType::Known(form));
+    }
+    let media = text.split(';').next().unwrap_or_default().trim();
+    media
+        .eq_ignore_ascii_case("application/json")
+        .then_some(ContentType::Plain)
+}
+
+fn is_object(form: Form, body: &Bytes) -> bool {
+    matches!(form.decode(body), Some(Value::Map(_)))
+}
+
+/// An exception in the request's own form.
+pub(crate) fn refused(form: Form, refusal: &Refusal) -> Response<Body> {
+    let body = Body::new(form.encode_refusal(refusal), None);
+    let mut response = reply(refusal.status(), Some(form.content_type()), body);
+    if let Ok(name) = refusal.code().parse() {
+        response.headers_mut().insert("x-amzn-errortype", name);
+    }
+    response
+}
+
+/// A request for nothing that this service has.
+pub(crate) fn not_ours() -> Response<Body> {
+    xml(
+        403,
+        "AccessDeniedException",
+        Some("Unable to determine service/operation name to be authorized"),
+    )
+}
+
+/// The service takes no plain JSON, but answers in it.
+fn plain(body: &Bytes) -> Response<Body> {
+    let (status, name) = if is_object(Form::Json, body) {
+        (404, "UnknownOperationException")
+    } else {
+        (400, "SerializationException")
+    };
+    let body =
+        format!(r#"{{"Output":{{"__type":"com.amazon.coral.service#{name}"}},"Version":"1.0"}}"#);
+    reply(status, Some("application/json"), Body::new(body, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_sorted_by_name_so_that_they_can_be_searched() {
+        assert!(Operation::ALL.is_sorted_by_key(|operation| operation.name()));
+        for operation in Operation::ALL {
+            assert_eq!(operation.target(), format!("{TARGET}{}", operation.name()));
+        }
+    }
+}

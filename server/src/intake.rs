@@ -1,0 +1,109 @@
+//! Reading a request's body within its bounds: size, time, and the room that all bodies share.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Incoming};
+use hyper::header::TRANSFER_ENCODING;
+use hyper::http::request::Parts;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::listen::Shared;
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its length is not said beforehand, which no AWS SDK does; with two lengths it could hide a second request.
+    NoLength,
+    /// It is larger than any request of the service.
+    TooLarge,
+    /// It came too slowly.
+    TooSlow,
+    /// The bodies of all connections together take too much.
+    NoRoom,
+    /// The connection broke.
+    Broken,
+}
+
+/// A body, with its share of the room for bodies.
+pub(crate) struct Taken {
+    pub(crate) bytes: Bytes,
+    _room: Vec<OwnedSemaphorePermit>,
+}
+
+/// Memory grows as bytes arrive, never on the word of a header alone, by steps of this size.
+const STEP: usize = 64 << 10;
+
+/// Reads a body.
+pub(crate) async fn take(shared: &Shared, head: &Parts, body: Incoming) -> Result<Taken, Cut> {
+    if head.headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Cut::NoLength);
+    }
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if expected > shared.limits.body_bytes {
+        return Err(Cut::TooLarge);
+    }
+    let deadline = shared.clock.now() + shared.limits.body_time;
+    shared
+        .clock
+        .before(deadline, read(shared, body, expected))
+        .await
+        .unwrap_or(Err(Cut::TooSlow))
+}
+
+async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken, Cut> {
+    let mut body = std::pin::pin!(body);
+    let mut permits = Vec::new();
+    let mut held = 0;
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while !body.is_end_stream() {
+        let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
+        let frame = shared
+            .clock
+            .before(shared.clock.now() + shared.limits.stall_time, frame)
+            .await
+            .ok_or(Cut::TooSlow)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| Cut::Broken)?.into_data() else {
+            continue;
+        };
+        let read = first.len() + whole.len() + data.len();
+        if read > shared.limits.body_bytes {
+            return Err(Cut::TooLarge);
+        }
+        if read > held {
+            // Doubled, so that a large body takes few permits and few copies.
+            let wanted = (read.max(held) * 2).clamp(STEP, expected.max(read).max(STEP));
+            permits.push(hold(&shared.room, wanted - held)?);
+            held = wanted;
+            if !first.is_empty() || !whole.is_empty() {
+                whole.reserve(held - whole.len());
+            }
+        }
+        if read == data.len() {
+            first = data;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&data);
+    }
+    let bytes = if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    };
+    Ok(Taken {
+        bytes,
+        _room: permits,
+    })
+}
+
+/// A share of the room for bodies.
+pub(crate) fn hold(room: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Cut> {
+    let share = u32::try_from(bytes).map_err(|_| Cut::NoRoom)?;
+    room.clone()
+        .try_acquire_many_owned(share)
+        .map_err(|_| Cut::NoRoom)
+}

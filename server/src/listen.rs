@@ -1,0 +1,140 @@
+//! Accepting connections, and ending them.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioTimer;
+use kinetik::rng::Rng;
+use kinetik::time::Clock;
+use kinetik::transport::Transport;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::door::Door;
+use crate::socket::Socket;
+use crate::{Limits, ServerConfig, exchange};
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) service: Arc<dyn Transport>,
+    pub(crate) door: Door,
+    pub(crate) rng: Rng,
+    pub(crate) clock: Clock,
+    /// Bytes of bodies that may still be held, see [`Limits::all_bodies_bytes`].
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) limits: Limits,
+}
+
+/// Accepts until it is told to stop, then waits shortly for what is being answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: Arc<dyn Transport>,
+    config: &ServerConfig,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let shared = Arc::new(Shared {
+        service,
+        door: Door::new(config),
+        rng: config.rng.clone(),
+        clock: Clock::system(),
+        room: Arc::new(Semaphore::new(config.limits.all_bodies_bytes)),
+        limits: config.limits.clone(),
+    });
+    let places = Arc::new(Semaphore::new(config.limits.connections));
+    let mut until_stopped = stopped.clone();
+    let accepting = async {
+        loop {
+            let place = places.clone().acquire_owned().await;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let connection = connection(stream, shared.clone(), stopped.clone());
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => back_off(&shared.clock, &error).await,
+            }
+        }
+    };
+    race(accepting, until_stop(&mut until_stopped)).await;
+    drop(listener);
+    // All places are free again when the last connection has ended.
+    let all = u32::try_from(config.limits.connections).unwrap_or(u32::MAX);
+    let deadline = shared.clock.now() + config.limits.stop_time;
+    let _ = shared
+        .clock
+        .before(deadline, places.acquire_many(all))
+        .await;
+    stopped.mark_unchanged();
+}
+
+/// Out of descriptors or memory: what is open must end first. An aborted connection is nobody's fault.
+async fn back_off(clock: &Clock, error: &io::Error) {
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        tracing::warn!(%error, "cannot accept connections for now");
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let socket = Socket::new(stream, shared.clock.clone(), shared.limits.stall_time);
+    let http = builder(&shared.limits);
+    let service = hyper::service::service_fn(move |request| {
+        let shared = shared.clone();
+        async move { exchange::answer(&shared, request).await }
+    });
+    let mut connection = std::pin::pin!(http.serve_connection(socket, service));
+    let ended = race(connection.as_mut(), until_stop(&mut stopped)).await;
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
+
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_headers(limits.headers)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(128 << 10)
+        .half_close(true);
+    http
+}
+
+async fn until_stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the server's handle is gone, which stops it as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// The first future's output, unless the second ends before it.
+async fn race<F: Future>(first: F, second: impl Future) -> Option<F::Output> {
+    let (mut first, mut second) = (std::pin::pin!(first), std::pin::pin!(second));
+    std::future::poll_fn(|cx| {
+        if let std::task::Poll::Ready(output) = first.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(output));
+        }
+        second.as_mut().poll(cx).map(|_| None)
+    })
+    .await
+}
+
+/// How a connection ends without an answer: the service lost the call.
+pub(crate) type Ending = Result<hyper::Response<crate::reply::Body>, Lost>;
+
+/// The call was lost, so its connection is closed without an answer.
+#[derive(Debug)]
+pub(crate) struct Lost;
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the call was lost")
+    }
+}
+
+impl std::error::Error for Lost {}
