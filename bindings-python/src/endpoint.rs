@@ -29,7 +29,7 @@ pub fn read(argument: Option<&Bound<'_, PyAny>>) -> PyResult<Endpoint> {
 pub fn check_in_child(endpoint: &Endpoint, object: &str) -> Result<()> {
     match endpoint {
         Endpoint::Aws | Endpoint::Http(_) => Ok(()),
-        Endpoint::Memory { .. } | Endpoint::Custom(_) | Endpoint::Invalid(_) => Err(Error::new(
+        _ => Err(Error::new(
             ErrorKind::Forked,
             format!(
                 "this {object} uses an engine in the memory of the parent process; open another one in the \
