@@ -1,0 +1,120 @@
+//! Settings by name, the same names as in every language, copied by whatever is opened with them.
+
+use std::ffi::c_char;
+
+use kinetik_core::consumer::ReaderConfig;
+use kinetik_core::producer::{Aggregate, ProducerConfig};
+use kinetik_core::{Error, Result};
+use parking_lot::Mutex;
+
+use crate::bytes::{out, text};
+use crate::own::{Slab, Use};
+use crate::status::{guard, kinetik_status};
+
+/// A set of settings, made by kinetik_config_new() and freed by kinetik_config_free(). The pointer is a handle that is
+/// looked up, never followed.
+///
+/// Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, …; for a reader
+/// start (must be said), until, …; for all endpoint (memory://NAME, http(s)://…, empty = AWS) and region. Durations are
+/// seconds, or milliseconds under a name that ends in _ms.
+pub struct kinetik_config {
+    _opaque: [u8; 0],
+}
+
+static CONFIGS: Slab<Mutex<Settings>> = Slab::new(1, "config");
+
+/// What was set, in the order in which it was set.
+#[derive(Clone, Default)]
+pub(crate) struct Settings(Vec<(String, String)>);
+
+/// Makes an empty set of settings. Never blocks; any thread may use it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_config_new(config: *mut *mut kinetik_config) -> kinetik_status {
+    guard(|| {
+        crate::fork::watch();
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("config", config) }?;
+        *place = CONFIGS.insert(Mutex::default())? as usize as *mut kinetik_config;
+        Ok(())
+    })
+}
+
+/// Changes a setting; both texts are copied. KINETIK_INVALID_ARGUMENT for a name that does not exist (the message
+/// names the nearest that does) or a value of another form.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_config_set(
+    config: *mut kinetik_config,
+    name: *const c_char,
+    value: *const c_char,
+) -> kinetik_status {
+    guard(|| {
+        let settings = find(config)?;
+        // SAFETY: the caller passes NULL or NUL-terminated strings.
+        let (name, value) = unsafe { (text("name", name)?, text("value", value)?) };
+        Settings::check(name, value)?;
+        settings.lock().set(name, value);
+        Ok(())
+    })
+}
+
+/// Frees a set of settings; what was opened with it keeps its copy. NULL is ignored.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_config_free(config: *mut kinetik_config) -> kinetik_status {
+    guard(|| {
+        if !config.is_null() {
+            CONFIGS.remove(config as usize as u64)?;
+        }
+        Ok(())
+    })
+}
+
+/// A copy of the settings behind a pointer.
+pub(crate) fn copied(config: *const kinetik_config) -> Result<Settings> {
+    Ok(find(config.cast_mut())?.lock().clone())
+}
+
+fn find(config: *mut kinetik_config) -> Result<Use<'static, Mutex<Settings>>> {
+    if config.is_null() {
+        return Err(crate::bytes::null("config"));
+    }
+    CONFIGS.get(config as usize as u64)
+}
+
+impl Settings {
+    /// Tries a setting on whatever knows its name.
+    fn check(name: &str, value: &str) -> Result<()> {
+        if name == "stream" {
+            return value.parse::<kinetik_core::types::StreamRef>().map(|_| ());
+        }
+        let base = name.strip_suffix("_ms").unwrap_or(name);
+        let known = |names: &[&str]| names.contains(&name) || names.contains(&base);
+        if known(ReaderConfig::NAMES) && !known(ProducerConfig::NAMES) {
+            ReaderConfig::default().set(name, value)
+        } else {
+            ProducerConfig::new(Aggregate::No).set(name, value)
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a setting that has no default.
+    pub(crate) fn needed(&self, name: &str, forms: &str) -> Result<&str> {
+        self.get(name)
+            .ok_or_else(|| Error::invalid(name, format!("is not set and has no default; expected {forms}")))
+    }
+
+    /// Everything but the stream, for what is opened to take over.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| *name != "stream")
+    }
+}

@@ -1,0 +1,67 @@
+//! The engine: the service in memory, by name, as the endpoint memory://NAME reaches it.
+
+use std::ffi::c_char;
+
+use kinetik_core::engine::Engine;
+use kinetik_core::types::StreamName;
+
+use crate::bytes::{out, text};
+use crate::own::Slab;
+use crate::status::{guard, kinetik_status};
+
+/// An engine; {0} is none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kinetik_engine {
+    /// For the library alone.
+    pub handle: u64,
+}
+
+pub(crate) static ENGINES: Slab<Engine> = Slab::new(3, "engine");
+
+/// Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
+/// Any number of handles may name the same engine; it lives until the process ends.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_open(
+    name: *const c_char,
+    engine: *mut kinetik_engine,
+) -> kinetik_status {
+    guard(|| {
+        crate::fork::watch();
+        // SAFETY: the caller passes NULL, a NUL-terminated string, or a pointer that it may write.
+        let (place, name) = unsafe { (out("engine", engine)?, text("name", name)?) };
+        place.handle = ENGINES.insert(Engine::named(name))?;
+        Ok(())
+    })
+}
+
+/// Makes a stream that is ACTIVE when the call returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_create_stream(
+    engine: kinetik_engine,
+    stream: *const c_char,
+    shards: u32,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a NUL-terminated string.
+        let name = unsafe { text("stream", stream) }?;
+        ENGINES
+            .get(engine.handle)?
+            .create_stream(StreamName::new(name)?.as_str(), shards)
+    })
+}
+
+/// Forgets every stream, as if the engine had just been made.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_reset(engine: kinetik_engine) -> kinetik_status {
+    guard(|| {
+        ENGINES.get(engine.handle)?.reset();
+        Ok(())
+    })
+}
+
+/// Frees the handle; the engine itself stays reachable by its name.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_close(engine: kinetik_engine) -> kinetik_status {
+    guard(|| ENGINES.remove(engine.handle).map(|_| ()))
+}

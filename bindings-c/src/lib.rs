@@ -1,0 +1,17 @@
+//! libkinetik: the C face of kinetik. One file per room, named as in the core; this crate holds no policy.
+//!
+//! Every export validates its pointers, runs inside a panic boundary and answers with a `kinetik_status`.
+//! Handles are numbers that are looked up, never pointers that are followed, so a stale or foreign one is
+//! answered with `KINETIK_INVALID_HANDLE`.
+#![expect(non_camel_case_types, reason = "the names are C's")]
+#![expect(
+    clippy::missing_safety_doc,
+    reason = "doc comments go to the C header; pointers are explained there"
+)]
+
+mod own;
+mod status;
+mod bytes;
+mod fork;
+mod engine;
+mod route;

@@ -1,0 +1,488 @@
+//! The producer: puts that copy and never block, reports by polling, flush and close that tell the truth.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::ptr;
+use std::time::Duration;
+
+use kinetik_core::producer::{
+    Aggregate, Failure, Persisted, Producer, ProducerConfig, PutRef, Receipt, Report, Tally, Track,
+};
+use kinetik_core::types::SequenceNumber;
+use kinetik_core::{Error, ErrorKind, Result};
+
+use crate::bytes::{out, slice};
+use crate::config::{Settings, copied, kinetik_config};
+use crate::own::{Slab, check_struct_size};
+use crate::route::{kinetik_hash_key, kinetik_sequence};
+use crate::status::{guard, kinetik_status, message};
+
+/// A producer; {0} is none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kinetik_producer {
+    /// For the library alone.
+    pub handle: u64,
+}
+
+/// One record of kinetik_producer_put_many().
+#[repr(C)]
+pub struct kinetik_put {
+    /// The partition key: UTF-8, 1 to 256 characters; need not end in NUL.
+    pub key: *const c_char,
+    /// Bytes of the key.
+    pub key_len: usize,
+    /// The payload.
+    pub data: *const c_void,
+    /// Bytes of the payload.
+    pub data_len: usize,
+    /// The point of the ring that picks the shard in place of the key's hash; NULL for the key's.
+    pub explicit_hash_key: *const kinetik_hash_key,
+    /// Comes back in the record's report; NULL = the record is only counted.
+    pub opaque: *mut c_void,
+}
+
+/// Whether a record that failed may lie in the stream.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum kinetik_persisted {
+    /// It is certainly not there.
+    KINETIK_PERSISTED_NO = 0,
+    /// An attempt ended without a definite answer; putting it again may make a duplicate.
+    KINETIK_PERSISTED_MAYBE = 1,
+    /// It is there: the record was delivered.
+    KINETIK_PERSISTED_YES = 2,
+}
+
+/// What became of one record. Pointers are valid until kinetik_reports_release(), or within a close callback until it
+/// returns.
+#[repr(C)]
+pub struct kinetik_report {
+    /// As given with the put.
+    pub opaque: *mut c_void,
+    /// KINETIK_OK = delivered.
+    pub status: kinetik_status,
+    /// Whether the stream holds it.
+    pub persisted: kinetik_persisted,
+    /// The shard's number; see kinetik_shard_id_format(). Of a delivered record.
+    pub shard: u32,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Its sequence number. Of a delivered record.
+    pub sequence: kinetik_sequence,
+    /// Its place within its aggregate, from 0; -1 if it was sent alone.
+    pub sub_sequence_number: i64,
+    /// An earlier attempt may have stored it too.
+    pub may_be_duplicate: bool,
+    /// Of a failed record: its partition key.
+    pub key: *const c_char,
+    /// Bytes of the key.
+    pub key_len: usize,
+    /// Of a failed record: its payload.
+    pub data: *const c_void,
+    /// Bytes of the payload.
+    pub data_len: usize,
+    /// Of a failed record: why, as NUL-terminated text.
+    pub message: *const c_char,
+    /// For kinetik_reports_release() alone.
+    pub owner: *mut c_void,
+}
+
+/// Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
+/// The report is valid until the callback returns.
+pub type kinetik_leftover = Option<unsafe extern "C" fn(ctx: *mut c_void, report: *const kinetik_report)>;
+
+static PRODUCERS: Slab<Producer> = Slab::new(4, "producer");
+
+/// Opens a producer. Needs the settings stream and aggregate; the settings are copied.
+///
+/// Checks stream, credentials and permissions unless lazy is true, and blocks for that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_open(
+    config: *const kinetik_config,
+    producer: *mut kinetik_producer,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("producer", producer) }?;
+        let settings = copied(config)?;
+        let stream = settings.needed("stream", "a stream's name or ARN")?;
+        place.handle = PRODUCERS.insert(Producer::open_blocking(stream, configured(&settings)?)?)?;
+        Ok(())
+    })
+}
+
+fn configured(settings: &Settings) -> Result<ProducerConfig> {
+    settings.needed("aggregate", "true (KPL format, every reader must unpack it) or false")?;
+    let mut config = ProducerConfig::new(Aggregate::No);
+    for (name, value) in settings.rest() {
+        config.set(name, value)?;
+    }
+    Ok(config)
+}
+
+/// Puts one record; key and data are copied. Never blocks. KINETIK_BUFFER_FULL: it was not taken.
+///
+/// With an opaque pointer that is not NULL, a report comes back through kinetik_producer_poll(). Any thread may call it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_put(
+    producer: kinetik_producer,
+    key: *const c_char,
+    key_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    opaque: *mut c_void,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or pointers to what their lengths say.
+        let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
+        PRODUCERS.get(producer.handle)?.put_record(record)
+    })
+}
+
+/// Puts one record, waiting up to timeout_ms for room. KINETIK_BUFFER_FULL: no room came, it was not taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_put_wait(
+    producer: kinetik_producer,
+    key: *const c_char,
+    key_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    opaque: *mut c_void,
+    timeout_ms: u32,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or pointers to what their lengths say.
+        let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
+        let timeout = Duration::from_millis(u64::from(timeout_ms));
+        PRODUCERS.get(producer.handle)?.put_record_wait(record, timeout)
+    })
+}
+
+/// Puts count records in order, as far as there is room. Never blocks. taken tells how many were taken; when that is
+/// fewer than count, the status is the reason why records[taken] was not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_put_many(
+    producer: kinetik_producer,
+    records: *const kinetik_put,
+    count: usize,
+    taken: *mut usize,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
+        let (taken, records) = unsafe { (out("taken", taken)?, records_of(records, count)?) };
+        *taken = 0;
+        let producer = PRODUCERS.get(producer.handle)?;
+        let mut refs = Vec::with_capacity(count.min(CHUNK));
+        for chunk in records.chunks(CHUNK) {
+            let mut refused = None;
+            for record in chunk {
+                // SAFETY: as the caller promised for each record.
+                match unsafe { record.borrowed() } {
+                    Ok(record) => refs.push(record),
+                    Err(error) => {
+                        refused = Some(error);
+                        break;
+                    }
+                }
+            }
+            let done = producer.put_many(refs.drain(..));
+            *taken += match &done {
+                Ok(accepted) => *accepted,
+                Err(many) => many.accepted,
+            };
+            done.map_err(|many| many.error.index(*taken))?;
+            if let Some(error) = refused {
+                return Err(error.index(*taken));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How many records of a caller's array are looked at before they are put.
+const CHUNK: usize = 512;
+
+pub(crate) unsafe fn records_of<'a>(records: *const kinetik_put, count: usize) -> Result<&'a [kinetik_put]> {
+    if records.is_null() || !records.is_aligned() {
+        return if count == 0 { Ok(&[]) } else { Err(crate::bytes::null("records")) };
+    }
+    if count > isize::MAX as usize / size_of::<kinetik_put>() {
+        return Err(Error::invalid("count", "is larger than memory"));
+    }
+    // SAFETY: as the caller promised.
+    Ok(unsafe { std::slice::from_raw_parts(records, count) })
+}
+
+impl kinetik_put {
+    /// The record as kinetik takes it.
+    ///
+    /// # Safety
+    /// The pointers are NULL or name what their lengths say, during `'a`.
+    pub(crate) unsafe fn borrowed<'a>(&self) -> Result<PutRef<'a>> {
+        // SAFETY: as the caller promised.
+        let record = unsafe { put_ref(self.key, self.key_len, self.data, self.data_len, self.opaque) }?;
+        // SAFETY: the caller passes NULL or a hash key.
+        let explicit_hash_key = unsafe { self.explicit_hash_key.as_ref() }.map(|hash| (*hash).into());
+        Ok(PutRef { explicit_hash_key, ..record })
+    }
+}
+
+unsafe fn put_ref<'a>(
+    key: *const c_char,
+    key_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    opaque: *mut c_void,
+) -> Result<PutRef<'a>> {
+    // SAFETY: as the caller promised.
+    let (key, data) = unsafe { (slice("key", key.cast(), key_len)?, slice("data", data.cast(), data_len)?) };
+    let track = if opaque.is_null() { Track::Counted } else { Track::Opaque(opaque as usize as u64) };
+    Ok(PutRef { track, ..PutRef::new(key, data) })
+}
+
+/// A descriptor that is readable while reports wait, for epoll, libuv or Qt; -1 when there is none (see
+/// kinetik_last_error()). It belongs to the producer: never read, write or close it.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_producer_event_fd(producer: kinetik_producer) -> c_int {
+    let mut fd = -1;
+    guard(|| {
+        fd = PRODUCERS.get(producer.handle)?.event_fd()?;
+        Ok(())
+    });
+    fd
+}
+
+/// Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
+/// was none. Give them back with kinetik_reports_release().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_poll(
+    producer: kinetik_producer,
+    reports: *mut kinetik_report,
+    count: usize,
+    timeout_ms: u32,
+    got: *mut usize,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let got = unsafe { out("got", got) }?;
+        *got = 0;
+        if reports.is_null() || !reports.is_aligned() {
+            return Err(crate::bytes::null("reports"));
+        }
+        let producer = PRODUCERS.get(producer.handle)?;
+        let mut found = Vec::new();
+        if producer.poll_reports(count, &mut found) == 0 && count > 0 {
+            wait_readable(producer.event_fd()?, timeout_ms)?;
+            producer.poll_reports(count, &mut found);
+        }
+        *got = found.len();
+        for (index, report) in found.into_iter().enumerate() {
+            // SAFETY: the caller has room for `count` reports, and no more than that were asked for.
+            unsafe { reports.add(index).write(told(report)) };
+        }
+        if *got == 0 && count > 0 {
+            return Err(Error::new(ErrorKind::TimedOut, "no report came in time"));
+        }
+        Ok(())
+    })
+}
+
+/// Waits until a descriptor is readable; coming back early is fine.
+fn wait_readable(fd: c_int, timeout_ms: u32) -> Result<()> {
+    let mut waited = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let timeout = c_int::try_from(timeout_ms).unwrap_or(c_int::MAX);
+    // SAFETY: one pollfd is passed, and it lives through the call.
+    let ready = unsafe { libc::poll(&raw mut waited, 1, timeout) };
+    let failed = std::io::Error::last_os_error();
+    if ready < 0 && failed.kind() != std::io::ErrorKind::Interrupted {
+        return Err(Error::new(ErrorKind::Internal, "the operating system refused to wait").source(failed));
+    }
+    Ok(())
+}
+
+/// Gives reports back. The producer is named for symmetry and may be closed already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_reports_release(
+    producer: kinetik_producer,
+    reports: *mut kinetik_report,
+    count: usize,
+) {
+    let _ = producer;
+    crate::status::quietly(|| {
+        if reports.is_null() {
+            return;
+        }
+        for index in 0..count {
+            // SAFETY: the caller passes reports that kinetik_producer_poll() wrote.
+            let report = unsafe { &mut *reports.add(index) };
+            let owner = std::mem::replace(&mut report.owner, std::ptr::null_mut());
+            if !owner.is_null() {
+                // SAFETY: `owner` came from `Box::into_raw` in `told` and is nulled here.
+                drop(unsafe { Box::from_raw(owner.cast::<Kept>()) });
+            }
+        }
+    });
+}
+
+/// What a report's pointers point into.
+struct Kept {
+    failure: Failure,
+    message: CString,
+}
+
+fn told(report: Report) -> kinetik_report {
+    let opaque = report.opaque as usize as *mut c_void;
+    match report.outcome {
+        Ok(receipt) => delivered(opaque, &receipt),
+        Err(failure) => {
+            let kept = Box::new(Kept { message: message(&failure.error), failure });
+            let told = failed(opaque, &kept);
+            kinetik_report { owner: Box::into_raw(kept).cast(), ..told }
+        }
+    }
+}
+
+fn delivered(opaque: *mut c_void, receipt: &Receipt) -> kinetik_report {
+    kinetik_report {
+        opaque,
+        status: kinetik_status::KINETIK_OK,
+        persisted: kinetik_persisted::KINETIK_PERSISTED_YES,
+        shard: receipt.shard_id.get(),
+        attempts: receipt.attempts,
+        sequence: receipt.sequence_number.into(),
+        sub_sequence_number: receipt.sub_sequence_number.map_or(-1, |sub| sub as i64),
+        may_be_duplicate: receipt.may_be_duplicate,
+        key: ptr::null(),
+        key_len: 0,
+        data: ptr::null(),
+        data_len: 0,
+        message: ptr::null(),
+        owner: ptr::null_mut(),
+    }
+}
+
+fn failed(opaque: *mut c_void, kept: &Kept) -> kinetik_report {
+    let failure = &kept.failure;
+    kinetik_report {
+        opaque,
+        status: kinetik_status::of(failure.error.kind()),
+        persisted: match failure.persisted {
+            Persisted::No => kinetik_persisted::KINETIK_PERSISTED_NO,
+            Persisted::Maybe => kinetik_persisted::KINETIK_PERSISTED_MAYBE,
+        },
+        shard: 0,
+        attempts: failure.attempts,
+        sequence: SequenceNumber::ZERO.into(),
+        sub_sequence_number: -1,
+        may_be_duplicate: false,
+        key: failure.key.as_ptr().cast(),
+        key_len: failure.key.len(),
+        data: failure.data.as_ptr().cast(),
+        data_len: failure.data.len(),
+        message: kept.message.as_ptr(),
+        owner: ptr::null_mut(),
+    }
+}
+
+/// Sends everything that is buffered and waits up to timeout_ms until every record was delivered.
+///
+/// KINETIK_FLUSH_TIMEOUT: some are still pending. KINETIK_DELIVERY_FAILED: some failed since the last flush; their
+/// reports tell which. left, unless NULL, tells how many records are neither delivered nor failed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_flush(
+    producer: kinetik_producer,
+    timeout_ms: u32,
+    left: *mut u64,
+) -> kinetik_status {
+    guard(|| {
+        let producer = PRODUCERS.get(producer.handle)?;
+        let flushed = producer.flush_blocking(Duration::from_millis(u64::from(timeout_ms)));
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        if let Some(left) = unsafe { left.as_mut() } {
+            *left = producer.ledger().pending.records;
+        }
+        flushed
+    })
+}
+
+/// Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
+/// per record that was not delivered and not yet reported as failed.
+///
+/// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK only
+/// when every record was delivered. A callback may put into other producers, but must not free its report.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_close(
+    producer: kinetik_producer,
+    timeout_ms: u32,
+    on_leftover: kinetik_leftover,
+    ctx: *mut c_void,
+) -> kinetik_status {
+    guard(|| {
+        let producer = PRODUCERS.remove(producer.handle)?;
+        let closed = producer.close_blocking(Duration::from_millis(u64::from(timeout_ms)));
+        if let Some(on_leftover) = on_leftover {
+            let untaken = producer.take_failures().into_iter().map(|record| (0, record));
+            let leftovers = producer.take_leftovers().into_iter();
+            let leftovers = leftovers.map(|left| (left.opaque.unwrap_or(0), left.record));
+            for (opaque, failure) in untaken.chain(leftovers) {
+                let kept = Kept { message: message(&failure.error), failure };
+                let report = failed(opaque as usize as *mut c_void, &kept);
+                // SAFETY: the caller passes a function that takes its own `ctx` and a report.
+                unsafe { on_leftover(ctx, &raw const report) };
+            }
+        }
+        closed
+    })
+}
+
+/// A number of user records and of their bytes, keys and payloads together.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kinetik_tally {
+    /// User records.
+    pub records: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What a producer took since it was opened, and what became of it: accepted = delivered + failed + pending, always.
+/// Set struct_size to sizeof(kinetik_ledger) before the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kinetik_ledger {
+    /// sizeof(kinetik_ledger) as the caller was compiled.
+    pub struct_size: usize,
+    /// Taken by a put.
+    pub accepted: kinetik_tally,
+    /// Stored by the service.
+    pub delivered: kinetik_tally,
+    /// Ended without being delivered.
+    pub failed: kinetik_tally,
+    /// Neither yet.
+    pub pending: kinetik_tally,
+}
+
+/// Reads a producer's ledger. Never blocks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_ledger(
+    producer: kinetik_producer,
+    ledger: *mut kinetik_ledger,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a `kinetik_ledger` that begins with its size.
+        let given = unsafe { out("ledger", ledger) }?.struct_size;
+        let size = check_struct_size("kinetik_ledger", given, size_of::<kinetik_ledger>())?;
+        let now = PRODUCERS.get(producer.handle)?.ledger();
+        let tally = |tally: Tally| kinetik_tally { records: tally.records, bytes: tally.bytes };
+        let answer = kinetik_ledger {
+            struct_size: given,
+            accepted: tally(now.accepted),
+            delivered: tally(now.delivered),
+            failed: tally(now.failed),
+            pending: tally(now.pending),
+        };
+        // SAFETY: `size` bytes are both within what the caller has room for and within `answer`.
+        unsafe { ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), ledger.cast::<u8>(), size) };
+        Ok(())
+    })
+}

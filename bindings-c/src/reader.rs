@@ -1,0 +1,191 @@
+//! The reader: batches of records as arrays that point into memory which the batch shares.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinetik_core::consumer::{Batch, Positions, Reader, ReaderConfig, RecordRef, Start};
+use kinetik_core::runtime::Runtime;
+use kinetik_core::time::Clock;
+use kinetik_core::{Error, ErrorKind, Result};
+use parking_lot::Mutex;
+
+use crate::bytes::{give, kinetik_bytes, out};
+use crate::config::{Settings, copied, kinetik_config};
+use crate::own::Slab;
+use crate::route::kinetik_sequence;
+use crate::status::{guard, guard_status, kinetik_status};
+
+/// A reader; {0} is none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kinetik_reader {
+    /// For the library alone.
+    pub handle: u64,
+}
+
+/// One user record. Pointers are valid until its batch is released.
+#[repr(C)]
+pub struct kinetik_record {
+    /// The partition key, UTF-8, not NUL-terminated.
+    pub key: *const c_char,
+    /// Bytes of the key.
+    pub key_len: usize,
+    /// The payload; not NULL, even when data_len is 0.
+    pub data: *const u8,
+    /// Bytes of the payload.
+    pub data_len: usize,
+    /// The sequence number of the Kinesis record that held it.
+    pub sequence: kinetik_sequence,
+    /// Its place within its aggregate, from 0; -1 if it came alone.
+    pub sub_sequence_number: i64,
+    /// When the service took it, in milliseconds since 1970, by the service's clock.
+    pub arrived_at_ms: u64,
+    /// The number of its shard; see kinetik_shard_id_format().
+    pub shard: u32,
+    /// Whether its key's hash lies in the shard's range; false marks what a reshard left on the wrong shard.
+    pub in_range: bool,
+}
+
+/// Consecutive records of one shard, in order. Give it back with kinetik_batch_release().
+#[repr(C)]
+pub struct kinetik_batch {
+    /// The records.
+    pub records: *const kinetik_record,
+    /// How many there are.
+    pub len: usize,
+    /// The number of their shard.
+    pub shard: u32,
+    /// How far the last one was behind the shard's newest record, in milliseconds.
+    pub millis_behind_latest: u64,
+    /// For kinetik_batch_release() alone.
+    pub owner: *mut c_void,
+}
+
+/// What a batch's pointers point into.
+struct Kept {
+    records: Vec<kinetik_record>,
+    _batch: Batch,
+}
+
+static READERS: Slab<Mutex<Reader>> = Slab::new(6, "reader");
+
+/// Opens a reader over all shards of a stream. Needs the settings stream and start (TRIM_HORIZON, LATEST, a time, or the
+/// JSON of kinetik_reader_positions()); until is now, a time, or none. The settings are copied. Blocks until the stream's
+/// shards are known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_reader_open(
+    config: *const kinetik_config,
+    reader: *mut kinetik_reader,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("reader", reader) }?;
+        let settings = copied(config)?;
+        let stream = settings.needed("stream", "a stream's name or ARN")?;
+        let opened = Reader::open_blocking(stream, configured(&settings)?)?;
+        place.handle = READERS.insert(Mutex::new(opened))?;
+        Ok(())
+    })
+}
+
+fn configured(settings: &Settings) -> Result<ReaderConfig> {
+    settings.needed("start", "TRIM_HORIZON, LATEST, a time or saved positions")?;
+    let mut config = ReaderConfig::new(Start::TrimHorizon);
+    for (name, value) in settings.rest() {
+        config.set(name, value)?;
+    }
+    Ok(config)
+}
+
+/// Waits up to timeout_ms for the next batch. KINETIK_TIMED_OUT: none came, try again. KINETIK_END: everything up to
+/// the end that until names was delivered. One thread at a time reads; others wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_reader_poll(
+    reader: kinetik_reader,
+    timeout_ms: u32,
+    batch: *mut kinetik_batch,
+) -> kinetik_status {
+    guard_status(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("batch", batch) }?;
+        let reader = READERS.get(reader.handle)?;
+        let mut reader = reader.lock();
+        let clock = Clock::system();
+        let deadline = clock.now() + Duration::from_millis(u64::from(timeout_ms));
+        let runtime = Runtime::shared()?;
+        match runtime.block_on(clock.before(deadline, reader.next_batch())) {
+            Some(Ok(Some(batch))) => *place = handed_out(batch),
+            Some(Ok(None)) => return Ok(kinetik_status::KINETIK_END),
+            Some(Err(error)) => return Err(error),
+            None => return Err(Error::new(ErrorKind::TimedOut, "no records came in time")),
+        }
+        Ok(kinetik_status::KINETIK_OK)
+    })
+}
+
+fn handed_out(batch: Batch) -> kinetik_batch {
+    // The views point into buffers that the batch shares, which do not move with it.
+    let records = batch.iter().map(record).collect();
+    let (shard, millis_behind_latest) = (batch.shard_id().get(), batch.millis_behind_latest());
+    let kept = Box::new(Kept { records, _batch: batch });
+    kinetik_batch {
+        records: kept.records.as_ptr(),
+        len: kept.records.len(),
+        shard,
+        millis_behind_latest,
+        owner: Box::into_raw(kept).cast(),
+    }
+}
+
+fn record(view: RecordRef<'_>) -> kinetik_record {
+    kinetik_record {
+        key: view.key.as_ptr().cast(),
+        key_len: view.key.len(),
+        data: view.data.as_ptr(),
+        data_len: view.data.len(),
+        sequence: view.sequence_number.into(),
+        sub_sequence_number: view.sub_sequence_number.map_or(-1, |sub| sub as i64),
+        arrived_at_ms: view.arrived_at.as_millis(),
+        shard: view.shard_id.get(),
+        in_range: view.in_range,
+    }
+}
+
+/// Gives a batch back. NULL and batches released before are ignored. The reader may be closed already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_batch_release(batch: *mut kinetik_batch) {
+    crate::status::quietly(|| {
+        // SAFETY: the caller passes NULL or a batch that kinetik_reader_poll() wrote.
+        let Some(batch) = (unsafe { batch.as_mut() }) else { return };
+        let owner = std::mem::replace(&mut batch.owner, ptr::null_mut());
+        (batch.records, batch.len) = (ptr::null(), 0);
+        if !owner.is_null() {
+            // SAFETY: `owner` came from `Box::into_raw` in `handed_out` and is nulled here.
+            drop(unsafe { Box::from_raw(owner.cast::<Kept>()) });
+        }
+    });
+}
+
+/// Tells where the reader stands, as JSON for the setting start in any language: behind the last batch that was polled.
+/// Give it back with kinetik_bytes_release().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_reader_positions(
+    reader: kinetik_reader,
+    json: *mut kinetik_bytes,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("json", json) }?;
+        let positions: Positions = READERS.get(reader.handle)?.lock().positions();
+        *place = give(Bytes::from(positions.to_json()));
+        Ok(())
+    })
+}
+
+/// Frees a reader; a poll under way in another thread ends first. Batches stay valid until they are released.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_reader_close(reader: kinetik_reader) -> kinetik_status {
+    guard(|| READERS.remove(reader.handle).map(|_| ()))
+}

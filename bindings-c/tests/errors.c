@@ -1,0 +1,129 @@
+/* Bad input: NULL, dangling, foreign and garbage handles, settings, sizes. Each a typed error, and the process lives. */
+#include "check.h"
+
+#include <stdint.h>
+
+static void every_pointer_may_be_null(void)
+{
+    kinetik_producer producer = {0};
+    kinetik_reader reader = {0};
+    kinetik_client client = {0};
+    kinetik_engine engine = {0};
+    kinetik_server server = {0};
+    EXPECT(kinetik_config_new(NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_config_set(NULL, "stream", "s"), KINETIK_INVALID_HANDLE);
+    OK(kinetik_config_free(NULL));
+    EXPECT(kinetik_producer_open(NULL, &producer), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_reader_open(NULL, &reader), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_client_open(NULL, &client), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_open(NULL, &engine), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_open("x", NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_server_start(NULL, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_server_endpoint(server, NULL, 0), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_aggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_deaggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_last_error(NULL), KINETIK_INVALID_HANDLE);
+    kinetik_bytes_release(NULL);
+    kinetik_batch_release(NULL);
+    kinetik_user_records_release(NULL);
+    kinetik_reports_release(producer, NULL, 3);
+}
+
+static void handles_that_are_none_or_foreign_are_told_apart(void)
+{
+    kinetik_producer producer = {0};
+    EXPECT(kinetik_producer_put(producer, "k", 1, "d", 1, NULL), KINETIK_INVALID_HANDLE);
+    CHECK(strstr(last_message(), "none"));
+    kinetik_engine engine = {0};
+    OK(kinetik_engine_open("errors", &engine));
+    producer.handle = engine.handle;
+    EXPECT(kinetik_producer_put(producer, "k", 1, "d", 1, NULL), KINETIK_INVALID_HANDLE);
+    CHECK(strstr(last_message(), "something else"));
+    OK(kinetik_engine_close(engine));
+    EXPECT(kinetik_engine_close(engine), KINETIK_INVALID_HANDLE);
+    CHECK(strstr(last_message(), "before"));
+}
+
+static void a_million_garbage_handles_crash_nothing(void)
+{
+    uint64_t state = 88172645463325252u;
+    for (int i = 0; i < 1000000 / 4; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        kinetik_producer producer = {state};
+        kinetik_reader reader = {state};
+        kinetik_batch batch;
+        uint64_t left;
+        EXPECT(kinetik_producer_put(producer, "k", 1, "d", 1, NULL), KINETIK_INVALID_HANDLE);
+        EXPECT(kinetik_producer_flush(producer, 0, &left), KINETIK_INVALID_HANDLE);
+        EXPECT(kinetik_reader_poll(reader, 0, &batch), KINETIK_INVALID_HANDLE);
+        EXPECT(kinetik_config_free((kinetik_config *)(uintptr_t)(state | 1u << 20)), KINETIK_INVALID_HANDLE);
+    }
+}
+
+static void settings_are_checked_when_they_are_set(void)
+{
+    kinetik_config *config = NULL;
+    OK(kinetik_config_new(&config));
+    EXPECT(kinetik_config_set(config, "agregate", "true"), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "aggregate"));
+    EXPECT(kinetik_config_set(config, "aggregate", "perhaps"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_config_set(config, "stream", "no blanks"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_config_set(config, "endpoint", "ftp://x"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_config_set(config, "stream", "\xff"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_config_set(config, NULL, "x"), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_config_set(config, "stream", NULL), KINETIK_INVALID_HANDLE);
+
+    kinetik_producer producer = {0};
+    EXPECT(kinetik_producer_open(config, &producer), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "stream"));
+    OK(kinetik_config_set(config, "stream", "s"));
+    EXPECT(kinetik_producer_open(config, &producer), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "aggregate"));
+    kinetik_reader reader = {0};
+    EXPECT(kinetik_reader_open(config, &reader), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "start"));
+    OK(kinetik_config_free(config));
+    EXPECT(kinetik_config_set(config, "stream", "s"), KINETIK_INVALID_HANDLE);
+}
+
+static void structs_without_their_size_are_refused(void)
+{
+    kinetik_error_info info = {0};
+    EXPECT(kinetik_last_error(&info), KINETIK_INVALID_ARGUMENT);
+    info.struct_size = 1 << 20;
+    EXPECT(kinetik_last_error(&info), KINETIK_INVALID_ARGUMENT);
+}
+
+static void an_older_callers_struct_is_filled_as_far_as_it_goes(void)
+{
+    struct {
+        kinetik_error_info info;
+        char behind[8];
+    } place;
+    memset(&place, 0x55, sizeof place);
+    place.info.struct_size = offsetof(kinetik_error_info, operation);
+    OK(kinetik_last_error(&place.info));
+    CHECK(place.info.message && ((unsigned char *)&place.info.operation)[0] == 0x55);
+}
+
+static void statuses_have_names(void)
+{
+    CHECK(strcmp(kinetik_status_name(KINETIK_OK), "Ok") == 0);
+    CHECK(strcmp(kinetik_status_name(KINETIK_BUFFER_FULL), "BufferFull") == 0);
+    CHECK(strcmp(kinetik_status_name(77), "Unknown") == 0);
+    CHECK(kinetik_version() >= 100);
+}
+
+int main(void)
+{
+    kinetik_error_info info = {.struct_size = sizeof info};
+    EXPECT(kinetik_last_error(&info), KINETIK_END);
+    every_pointer_may_be_null();
+    handles_that_are_none_or_foreign_are_told_apart();
+    a_million_garbage_handles_crash_nothing();
+    settings_are_checked_when_they_are_set();
+    structs_without_their_size_are_refused();
+    an_older_callers_struct_is_filled_as_far_as_it_goes();
+    statuses_have_names();
+    return 0;
+}

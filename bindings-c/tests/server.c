@@ -1,0 +1,59 @@
+/* A server of this process, reached over HTTP by a client, a producer and a reader. */
+#define _GNU_SOURCE
+#include "check.h"
+
+int main(void)
+{
+    kinetik_server server = {0};
+    char url[64], small[4];
+    EXPECT(kinetik_server_start("streams=orders", &server), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_server_start("colour=red", &server), KINETIK_INVALID_ARGUMENT);
+    OK(kinetik_server_start("streams=orders:2 quotas=off", &server));
+    OK(kinetik_server_endpoint(server, url, sizeof url));
+    EXPECT(kinetik_server_endpoint(server, small, sizeof small), KINETIK_INVALID_ARGUMENT);
+    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0);
+
+    kinetik_config *config = CONFIG("stream", "orders", "endpoint", url, "region", "us-east-1", "aggregate", "true",
+                                    "start", "TRIM_HORIZON", "until", "now");
+    kinetik_client client = {0};
+    kinetik_bytes answer = {0};
+    static const char put[] = "{\"StreamName\":\"orders\",\"PartitionKey\":\"k\",\"Data\":\"SGVsbG8=\"}";
+    OK(kinetik_client_open(config, &client));
+    OK(kinetik_client_call(client, "PutRecord", (const uint8_t *)put, sizeof put - 1, &answer));
+    CHECK(answer.len > 60 && memmem(answer.data, answer.len, "SequenceNumber", 14));
+    kinetik_bytes_release(&answer);
+    EXPECT(kinetik_client_call(client, "PutNothing", NULL, 0, &answer), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_client_call(client, "DescribeStream", (const uint8_t *)"{", 1, &answer), KINETIK_INVALID_ARGUMENT);
+    static const char unknown[] = "{\"StreamName\":\"nowhere\"}";
+    EXPECT(kinetik_client_call(client, "DescribeStream", (const uint8_t *)unknown, sizeof unknown - 1, &answer),
+           KINETIK_NOT_FOUND);
+    kinetik_error_info info = {.struct_size = sizeof info};
+    OK(kinetik_last_error(&info));
+    CHECK(info.http_status == 400 && info.request_id && strlen(info.request_id) == 36);
+
+    kinetik_producer producer = {0};
+    OK(kinetik_producer_open(config, &producer));
+    for (int i = 0; i < 1000; i++)
+        OK(kinetik_producer_put(producer, "k", 1, "payload", 7, NULL));
+    OK(kinetik_producer_close(producer, 30000, NULL, NULL));
+
+    kinetik_reader reader = {0};
+    size_t count = 0;
+    OK(kinetik_reader_open(config, &reader));
+    for (;;) {
+        kinetik_batch batch = {0};
+        kinetik_status status = kinetik_reader_poll(reader, 10000, &batch);
+        if (status == KINETIK_END)
+            break;
+        OK(status);
+        count += batch.len;
+        kinetik_batch_release(&batch);
+    }
+    CHECK(count == 1001);
+    OK(kinetik_reader_close(reader));
+    OK(kinetik_client_close(client));
+    OK(kinetik_config_free(config));
+    OK(kinetik_server_stop(server));
+    EXPECT(kinetik_server_stop(server), KINETIK_INVALID_HANDLE);
+    return 0;
+}
