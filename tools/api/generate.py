@@ -18,29 +18,38 @@ from pathlib import Path
 SERVICE = "kinesis/2013-12-02/service-2.json"
 ROOT = Path(__file__).resolve().parents[2]
 
-# The hand-written matcher (core/src/api/pattern.rs) of every regular expression in requests. A new expression
-# stops the generator: write its matcher first.
+# Of every regular expression in the model: the hand-written matcher (core/src/api/pattern.rs), a text that matches
+# and one that does not. A new expression stops the generator: write its matcher first.
 PATTERNS = {
-    r"[a-zA-Z0-9_.-]+": "name",
-    r"[a-z0-9]{20}-[a-z0-9]{3}": "stream_id",
-    r"^(0|([1-9]\d{0,38}))$": "hash_key",
-    r"^(0|([1-9]\d{0,128}))$": "sequence_number",
-    r"\d{12}": "account",
-    r"[0-9a-z_]+": "table_name",
-    r"[a-zA-Z0-9\.\_]+": "field_name",
-    r"[^:*]*": "log_stream",
-    r"[\.\-_/#A-Za-z0-9]+": "log_group",
-    r"[0-9A-Za-z!\-_'.*()\/]+": "object_prefix",
-    r"[0-9A-Za-z!\-_'.*()\/=:{}]+": "object_template",
-    r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+": "stream_arn",
-    r"arn:aws.*:kinesis:.*:\d{12}:queue/\S+": "queue_arn",
-    r"arn:aws.*:kinesis:.*:\d{12}:channel/\S+": "channel_arn",
-    r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+": "resource_arn",
-    r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+": "consumer_arn",
-    r"arn:aws[-a-z0-9]*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+": "role_arn",
-    r"arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}": "bucket_arn",
-    r"arn:aws[-a-z0-9]*:s3tables:[-a-z0-9]+:\d{12}:bucket/[a-z0-9_-]{3,63}": "table_bucket_arn",
-    r"arn:aws[-a-z0-9]*:glue:[-a-z0-9]+:\d{12}:schema/[-a-zA-Z0-9_$#.]+/[-a-zA-Z0-9_$#.]+": "schema_arn",
+    r"[a-zA-Z0-9_.-]+": ("name", "orders_1.a-b", "or ders"),
+    r"[a-z0-9]{20}-[a-z0-9]{3}": ("stream_id", "abcdefghij0123456789-x1z", "abcdefghij0123456789_x1z"),
+    r"^(0|([1-9]\d{0,38}))$": ("hash_key", "340282366920938463463374607431768211455", "01"),
+    r"^(0|([1-9]\d{0,128}))$": ("sequence_number", "4" * 56, "-1"),
+    r"^[a-z0-9]+$": (None, "r1", "R1"),
+    r"\d{12}": ("account", "123456789012", "12345678901x"),
+    r"[0-9a-z_]+": ("table_name", "table_1", "Table"),
+    r"[a-zA-Z0-9\.\_]+": ("field_name", "event.time_1", "event-time"),
+    r"[^:*]*": ("log_stream", "a stream", "a:b"),
+    r"[\.\-_/#A-Za-z0-9]+": ("log_group", "/aws/kinesis#1", "log group"),
+    r"[0-9A-Za-z!\-_'.*()\/]+": ("object_prefix", "errors/(a)!", "errors=1"),
+    r"[0-9A-Za-z!\-_'.*()\/=:{}]+": ("object_template", "y={year}/{hour}:x", "a b"),
+    r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+": (
+        "stream_arn", "arn:aws:kinesis:us-east-1:123456789012:stream/orders", "arn:aws:kinesis:us-east-1:123456789012:queue/orders"),
+    r"arn:aws.*:kinesis:.*:\d{12}:queue/\S+": (
+        "queue_arn", "arn:aws:kinesis:us-east-1:123456789012:queue/q1", "arn:aws:kinesis:us-east-1:12345678901:queue/q1"),
+    r"arn:aws.*:kinesis:.*:\d{12}:channel/\S+": (
+        "channel_arn", "arn:aws:kinesis:us-east-1:123456789012:channel/c1", "arn:aws:kinesis:us-east-1:123456789012:channel/"),
+    r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+": (
+        "resource_arn", "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/orders/consumer/c:1", "arn:aws:sqs:us-east-1:123456789012:queue/a"),
+    r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+": (
+        "consumer_arn", "arn:aws:kinesis:us-east-1:123456789012:stream/orders/consumer/c:1700000000", "arn:aws:kinesis:us-east-1:123456789012:stream/orders/consumer/c"),
+    r"arn:aws[-a-z0-9]*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+": (
+        "role_arn", "arn:aws:iam::123456789012:role/service/a@b", "arn:aws:iam::123456789012:user/a"),
+    r"arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}": ("bucket_arn", "arn:aws:s3:::my.bucket", "arn:aws:s3:::My"),
+    r"arn:aws[-a-z0-9]*:s3tables:[-a-z0-9]+:\d{12}:bucket/[a-z0-9_-]{3,63}": (
+        "table_bucket_arn", "arn:aws:s3tables:us-east-1:123456789012:bucket/tables", "arn:aws:s3tables::123456789012:bucket/tables"),
+    r"arn:aws[-a-z0-9]*:glue:[-a-z0-9]+:\d{12}:schema/[-a-zA-Z0-9_$#.]+/[-a-zA-Z0-9_$#.]+": (
+        "schema_arn", "arn:aws:glue:us-east-1:123456789012:schema/registry/my$schema", "arn:aws:glue:us-east-1:123456789012:schema/registry"),
 }
 
 # The order in which the service prints a value set, where it is known and not the model's
@@ -287,6 +296,8 @@ def operation_file(model):
     def where(test):
         return "|".join(f"Self::{n}" for n, o in model.operations.items() if test(o))
 
+    out.append("/// The operation of this name.\npub fn from_name(name: &str) -> Option<Self> { let at = Self::ALL.binary_search_by(|operation| operation.name().cmp(name)).ok()?; Some(Self::ALL[at]) }\n\n")
+    out.append("/// The operation of this `x-amz-target` header.\npub fn from_target(target: &str) -> Option<Self> { Self::from_name(target.strip_prefix(\"Kinesis_20131202.\")?) }\n\n")
     out.append("/// The plane, which picks the service's host.\npub const fn plane(self) -> Plane { match self {")
     out.append(where(lambda o: o["staticContextParams"]["OperationType"]["value"] == "data"))
     out.append(" => Plane::Data, _ => Plane::Control } }\n\n")
@@ -404,14 +415,18 @@ def rules_file(model):
         if "pattern" in shape:
             if shape["pattern"] not in PATTERNS:
                 sys.exit(f"{name}: no matcher for {shape['pattern']}; write one in core/src/api/pattern.rs")
-            text = shape["pattern"].removeprefix("^").removesuffix("$")
-            pattern = f'Some(Pattern {{ text: r"{text}", matches: pattern::{PATTERNS[shape["pattern"]]} }})'
+            pattern = f'Some(Pattern {{ text: r"{printed(shape)}", matches: pattern::{PATTERNS[shape["pattern"]][0]} }})'
         values = ",".join(f'"{v}"' for v in PRINTED_VALUES.get(name, shape.get("enum", [])))
         out.append(f"pub(crate) const {snake(name).upper()}: StringRule = StringRule {{ length: {length(shape)}, pattern: {pattern}, values: &[{values}], shown: {str(name not in SECRET).lower()} }};\n")
     seen = {model.shapes[name].get("pattern"): name for name in sorted(model.inputs, reverse=True)}
     names = sorted(snake(name).upper() for pattern, name in seen.items() if pattern)
     out.append("\n/// One rule of each pattern.\n#[cfg(test)]\npub(crate) const PATTERNS: &[StringRule] = &[" + ",".join(names) + "];\n")
     return "".join(out)
+
+
+def printed(shape):
+    """The pattern as violations print it, without the anchors that the newest model has (5.2)."""
+    return shape["pattern"].removeprefix("^").removesuffix("$")
 
 
 def length(shape):
@@ -550,6 +565,159 @@ def check(model, name):
     return None
 
 
+class Samples:
+    """Bodies for the tests: one full request and answer of each operation, and what breaks each constraint."""
+
+    def __init__(self, model):
+        self.model = model
+        self.cases = []
+
+    def write(self):
+        operations = self.model.operations
+        calls = {n: self.sample(o["input"]["shape"]) for n, o in operations.items()}
+        answers = {
+            n: self.sample(o["output"]["shape"])
+            for n, o in operations.items()
+            if "output" in o and not self.model.streams(o["output"]["shape"])
+        }
+        for name, operation in operations.items():
+            self.operation = name
+            self.break_members(operation["input"]["shape"], [], "")
+        lines = ['{"calls": {', ",\n".join(f'"{n}": {json.dumps(v, ensure_ascii=False)}' for n, v in calls.items())]
+        lines += ['}, "answers": {', ",\n".join(f'"{n}": {json.dumps(v, ensure_ascii=False)}' for n, v in answers.items())]
+        lines += ['}, "violations": [', ",\n".join(json.dumps(case, ensure_ascii=False) for case in self.cases), "]}\n"]
+        return "\n".join(lines)
+
+    def sample(self, name):
+        """A value that keeps to every constraint, with every member."""
+        shape = self.model.shapes[name]
+        match shape["type"]:
+            case "structure":
+                return {m: self.sample(t["shape"]) for m, t in shape["members"].items()}
+            case "list":
+                return [self.sample(shape["member"]["shape"])]
+            case "map":
+                return {self.sample(shape["key"]["shape"]): self.sample(shape["value"]["shape"])}
+            case "string":
+                if "enum" in shape:
+                    return shape["enum"][-1]
+                text = PATTERNS[shape["pattern"]][1] if "pattern" in shape else "text é 😀"
+                return text.ljust(shape.get("min", 0), "1")
+            case "blob":
+                return "AP8="
+            case "timestamp":
+                return 1700000000.123
+            case "boolean":
+                return True
+            case _:
+                return shape.get("max", shape.get("min", 0) + 7)
+
+    def add(self, at, path, value, shown, rules):
+        """A case: put `value` at `at`, and the violations repeat `shown` and tell `rules`."""
+        where = {"operation": self.operation, "at": at, "path": path}
+        self.cases.append({**where, "value": value, "shown": shown, "rules": rules})
+
+    def break_members(self, name, at, path):
+        shape = self.model.shapes[name]
+        for member, target in shape["members"].items():
+            here, where = at + [member], f"{path}{lower_camel(member)}"
+            if member in shape.get("required", []):
+                self.add(here, where, None, "null", ["Member must not be null"])
+            self.break_value(target["shape"], here, where)
+
+    def break_value(self, name, at, where):
+        """Adds a case for each constraint of a shape."""
+        shape = self.model.shapes[name]
+        kind = shape["type"]
+        if kind == "structure":
+            return self.break_members(name, at, f"{where}.")
+        if kind == "list" and self.model.shapes[shape["member"]["shape"]]["type"] == "structure":
+            self.break_members(shape["member"]["shape"], at + [0], f"{where}.1.member.")
+        for value, shown, rules in self.broken(name):
+            self.add(at, where, value, shown, rules)
+        return None
+
+    def broken(self, name):
+        """Values that break a shape's constraints, how a violation shows them, and the rules that it tells."""
+        shape = self.model.shapes[name]
+        low, high = shape.get("min"), shape.get("max")
+        match shape["type"]:
+            case "string":
+                if "enum" in shape:
+                    yield "OTHER", "'OTHER'", [values_rule(name, shape)]
+                if "pattern" in shape:
+                    bad = PATTERNS[shape["pattern"]][2]
+                    yield bad, f"'{bad}'", [pattern_rule(shape)]
+                if low:
+                    yield "", quoted(name, ""), [*pattern_rules(shape, ""), at_least("length", low)]
+                if high:
+                    good = PATTERNS[shape["pattern"]][1] if "pattern" in shape else ""
+                    more = high + 1 - len(good)
+                    rules = [*pattern_rules(shape, good + "1" * more), at_most("length", high)]
+                    value = {"text": good, "more": more}
+                    yield value, quoted(name, value), rules
+            case "blob":
+                yield {"blob": high + 1}, None, [at_most("length", high)]
+            case "integer":
+                if low is not None:
+                    yield low - 1, f"'{low - 1}'", [at_least("value", low)]
+                if high is not None:
+                    yield high + 1, f"'{high + 1}'", [at_most("value", high)]
+            case "list":
+                element = shape["member"]["shape"]
+                scalar = self.model.shapes[element]["type"] == "string"
+                if low:
+                    yield [], "'[]'", [at_least("length", low)]
+                if high:
+                    good = self.sample(element)
+                    shown = "'[" + ", ".join([good] * (high + 1)) + "]'" if scalar else None
+                    yield {"copies": high + 1}, shown, [at_most("length", high)]
+                if scalar:
+                    bad = "OTHER" if "enum" in self.model.shapes[element] else ""
+                    yield [bad], f"'[{bad}]'", [f"Member must satisfy constraint: [{self.rules(element)}]"]
+            case "map":
+                keys, values = self.rules(shape["key"]["shape"]), self.rules(shape["value"]["shape"])
+                yield {}, "'{}'", [at_least("length", low)]
+                yield {"": "v"}, "'{=v}'", [f"Map keys must satisfy constraint: [{keys}]"]
+                yield {"k": "v" * 257}, "'{k=" + "v" * 257 + "}'", [f"Map value must satisfy constraint: [{values}]"]
+
+    def rules(self, name):
+        shape = self.model.shapes[name]
+        if "enum" in shape:
+            return values_rule(name, shape)
+        return f"{at_most('length', shape['max'])}, {at_least('length', shape['min'])}"
+
+
+def at_most(what, bound):
+    return f"Member must have {what} less than or equal to {bound}"
+
+
+def at_least(what, bound):
+    return f"Member must have {what} greater than or equal to {bound}"
+
+
+def quoted(name, value):
+    """How a violation repeats a string; a secret one is left out."""
+    if name in SECRET:
+        return None
+    return f"'{value}'" if isinstance(value, str) else value
+
+
+def pattern_rules(shape, text):
+    """The pattern's rule, if the text breaks it."""
+    broken = "pattern" in shape and not re.fullmatch(shape["pattern"], text, re.ASCII)
+    return [pattern_rule(shape)] if broken else []
+
+
+def pattern_rule(shape):
+    return f"Member must satisfy regular expression pattern: {printed(shape)}"
+
+
+def values_rule(name, shape):
+    values = PRINTED_VALUES.get(name, shape["enum"])
+    return f"Member must satisfy enum value set: [{', '.join(values)}]"
+
+
 def main(source, out):
     model = Model(load(source))
     files = {
@@ -571,6 +739,7 @@ def main(source, out):
         if formatted.returncode:
             sys.exit(f"{name}: {formatted.stderr}")
         (out / name).write_text(formatted.stdout)
+    (out / "samples.json").write_text(Samples(model).write())
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ mod hot;
 pub mod json;
 mod model;
 mod pattern;
+#[cfg(test)]
+mod samples;
 mod shape;
 mod subscription;
 pub(crate) mod validate;

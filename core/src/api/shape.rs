@@ -263,7 +263,8 @@ fn truth(text: &str) -> Result<bool, TypeMismatch> {
 }
 
 impl Shape for Timestamp {
-    /// Times before 1970 become 1970 and those after 2554 the last one that can be told.
+    /// Times before 1970 become 1970 and those after 2554 the last one that can be told;
+    /// JSON's fractions are rounded to milliseconds.
     fn from_value(value: Value, form: Form) -> Result<Self, TypeMismatch> {
         match (value, form) {
             (Value::Timestamp(time), _) => Ok(time),
@@ -272,10 +273,10 @@ impl Shape for Timestamp {
             (Value::Integer(seconds), Form::Json) => Ok(Self::from_millis(
                 (seconds.max(0) as u64).saturating_mul(1000),
             )),
-            // A double tells microseconds of our time, not nanoseconds.
-            (Value::Float(seconds), Form::Json) => Ok(Self::from_nanos(
-                ((seconds * 1e6).round() as u64).saturating_mul(1000),
-            )),
+            // Milliseconds are the service's own resolution.
+            (Value::Float(seconds), Form::Json) => {
+                Ok(Self::from_millis((seconds * 1e3).round() as u64))
+            }
             (other, _) => Err(not_a("milliseconds since epoch", &other)),
         }
     }

@@ -330,4 +330,14 @@ mod tests {
         let key = records[2].partition_key.as_ref().expect("key");
         assert!(body.as_ptr_range().contains(&key.as_ptr()));
     }
+
+    #[test]
+    fn a_time_later_than_can_be_told_is_the_last_one_in_both_paths() {
+        let body = Bytes::from_static(
+            br#"{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":18446744074,"Data":""}]}"#,
+        );
+        let hot = decode_answer(Operation::GetRecords, &body).expect("fast");
+        let general = general_answer(Operation::GetRecords, &body).expect("general");
+        assert_eq!(outputs(&hot), outputs(&general));
+    }
 }

@@ -130,25 +130,25 @@ impl<'a> Scan<'a> {
             .filter(|_| !leading_zero && !goes_on)
     }
 
-    /// Seconds in plain decimals, with at most six places.
+    /// Seconds in plain decimals, with at most three places.
     pub(super) fn time(&mut self) -> Option<Timestamp> {
         self.peek()?;
         let start = self.at;
         let (seconds, digits) = self.digits();
         let leading_zero = digits > 1 && self.body[start] == b'0';
-        // Up to 11 digits and 6 places, a double keeps every microsecond apart.
+        // With more of them a double, which the general path reads, would lose milliseconds.
         if leading_zero || !(1..=11).contains(&digits) {
             return None;
         }
-        let mut micros = seconds * 1_000_000;
+        let mut millis = seconds * 1000;
         if self.body.get(self.at) == Some(&b'.') {
             self.at += 1;
             let (fraction, places) = self.digits();
-            let places = (1..=6).contains(&places).then_some(places as u32)?;
-            micros += fraction * 10_u64.pow(6 - places);
+            let places = (1..=3).contains(&places).then_some(places as u32)?;
+            millis += fraction * 10_u64.pow(3 - places);
         }
         let exponent = matches!(self.body.get(self.at), Some(b'e' | b'E' | b'.'));
-        (!exponent).then(|| Timestamp::from_nanos(micros * 1000))
+        (!exponent).then(|| Timestamp::from_millis(millis))
     }
 
     /// The value and the count of the digits that follow; the value means nothing above 19 of them.

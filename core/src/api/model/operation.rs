@@ -321,6 +321,19 @@ impl Operation {
         }
     }
 
+    /// The operation of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let at = Self::ALL
+            .binary_search_by(|operation| operation.name().cmp(name))
+            .ok()?;
+        Some(Self::ALL[at])
+    }
+
+    /// The operation of this `x-amz-target` header.
+    pub fn from_target(target: &str) -> Option<Self> {
+        Self::from_name(target.strip_prefix("Kinesis_20131202.")?)
+    }
+
     /// The plane, which picks the service's host.
     pub const fn plane(self) -> Plane {
         match self {
