@@ -1,1 +1,3 @@
 //! Reads the records of a stream.
+
+pub mod reader;

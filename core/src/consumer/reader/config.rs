@@ -1,0 +1,194 @@
+//! What a reader is opened with.
+
+use std::time::Duration;
+
+use super::position::Positions;
+use crate::client::ClientConfig;
+use crate::retry::Budget;
+use crate::rng::Rng;
+use crate::time::{Clock, Timestamp};
+use crate::transport::Endpoint;
+
+/// Where to begin. There is no default: the caller says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record that the stream still keeps.
+    TrimHorizon,
+    /// Behind the newest record, as it stood when the reader was opened.
+    Latest,
+    /// At the first record that arrived at this time or later, by the service's clock.
+    At(Timestamp),
+    /// Where another reader stood. Shards that it did not know yet are read from their beginning.
+    Positions(Positions),
+}
+
+/// Where to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// Nowhere: follow the stream for ever.
+    #[default]
+    Forever,
+    /// At each shard's end as it stood at opening: everything that was there then is read; of what arrives while
+    /// reading, a last answer may hold some.
+    Now,
+    /// Behind the last record that arrived at this time or earlier, by the service's clock.
+    At(Timestamp),
+}
+
+/// What to do with records of an aggregate whose hash key lies outside the shard that they were read from. They come
+/// from producers that aggregated by an old shard map, and many producers send them again to the right shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RangeFilter {
+    /// Hand them out, marked by `in_range: false`, and count them. Nothing is lost; some may come twice.
+    #[default]
+    Report,
+    /// Drop each of them, and count them.
+    Drop,
+    /// Drop the whole aggregate that holds one, as the Kinesis Client Library does, and count its records.
+    Kcl,
+}
+
+/// What a reader is opened with.
+///
+/// ```
+/// use kinetik::consumer::reader::{RangeFilter, ReaderConfig, Start, Until};
+///
+/// let config = ReaderConfig::new(Start::TrimHorizon)
+///     .until(Until::Now)
+///     .range_filter(RangeFilter::Drop)
+///     .endpoint("memory://");
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReaderConfig {
+    pub(super) start: Start,
+    pub(super) until: Until,
+    pub(super) endpoint: Endpoint,
+    pub(super) region: Option<String>,
+    pub(super) range_filter: RangeFilter,
+    pub(super) deaggregate: bool,
+    pub(super) max_records: usize,
+    pub(super) buffer_bytes: usize,
+    pub(super) concurrency: usize,
+    pub(super) paced: Option<bool>,
+    pub(super) give_up_after: Duration,
+    pub(super) clock: Option<Clock>,
+    pub(super) rng: Option<Rng>,
+}
+
+impl ReaderConfig {
+    /// The defaults, and where to begin.
+    pub fn new(start: Start) -> Self {
+        Self {
+            start,
+            until: Until::Forever,
+            endpoint: Endpoint::Aws,
+            region: None,
+            range_filter: RangeFilter::Report,
+            deaggregate: true,
+            max_records: usize::MAX,
+            buffer_bytes: 32 << 20,
+            concurrency: 64,
+            paced: None,
+            give_up_after: Duration::from_secs(60),
+            clock: None,
+            rng: None,
+        }
+    }
+
+    /// Where to end. Default [`Until::Forever`].
+    #[must_use]
+    pub fn until(mut self, until: Until) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// The service. Default AWS by its own settings.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        self.endpoint = endpoint.into();
+        self
+    }
+
+    /// The region. Default as the AWS settings say.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// What to do with aggregated records of another shard's range. Default [`RangeFilter::Report`].
+    #[must_use]
+    pub fn range_filter(mut self, filter: RangeFilter) -> Self {
+        self.range_filter = filter;
+        self
+    }
+
+    /// Whether aggregated records are taken apart. Default yes; no hands out Kinesis records as they are.
+    #[must_use]
+    pub fn deaggregate(mut self, deaggregate: bool) -> Self {
+        self.deaggregate = deaggregate;
+        self
+    }
+
+    /// The most records in one batch. Default as many as one answer of the service holds.
+    #[must_use]
+    pub fn max_records(mut self, records: usize) -> Self {
+        self.max_records = records.max(1);
+        self
+    }
+
+    /// How many bytes of records may wait to be handed out, over all shards. Default 32 MiB. Answers that are under
+    /// way when the bound is reached are still taken.
+    #[must_use]
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    /// How many calls may be under way at once. Default 64.
+    #[must_use]
+    pub fn concurrency(mut self, calls: usize) -> Self {
+        self.concurrency = calls.max(1);
+        self
+    }
+
+    /// Whether to keep to the service's 5 reads/s and 2 MiB/s of each shard from the start, or only once the service
+    /// asked for it. Default: from the start, except over `memory://` and on this machine.
+    #[must_use]
+    pub fn paced(mut self, paced: bool) -> Self {
+        self.paced = Some(paced);
+        self
+    }
+
+    /// For how long a shard may fail to be read before the reader says so. Default 60 s. Failures that waiting will
+    /// not mend are told at once.
+    #[must_use]
+    pub fn give_up_after(mut self, duration: Duration) -> Self {
+        self.give_up_after = duration;
+        self
+    }
+
+    /// The clock. Default the process's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The dice that jitter pauses. Default from entropy.
+    #[must_use]
+    pub fn rng(mut self, rng: Rng) -> Self {
+        self.rng = Some(rng);
+        self
+    }
+
+    /// What the reader's client is made with.
+    pub(super) fn client(&self) -> ClientConfig {
+        ClientConfig {
+            clock: self.clock.clone().unwrap_or_default(),
+            rng: self.rng.clone().unwrap_or_default(),
+            budget: Budget::default(),
+            ..Default::default()
+        }
+    }
+}

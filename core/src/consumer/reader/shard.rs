@@ -1,0 +1,162 @@
+//! One shard of a reader: how far it was fetched and handed out, and when to ask for more.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use super::decode::ReadSoFar;
+use super::position::Position;
+use crate::limit::ShardLimit;
+use crate::route::ShardInfo;
+use crate::time::{Moment, Timestamp};
+
+/// What a reader knows of one shard.
+pub(super) struct Shard {
+    pub info: ShardInfo,
+    pub stage: Stage,
+    /// Where the next iterator is asked for: behind the last record that was fetched.
+    pub cursor: Cursor,
+    pub iterator: Option<ByteString>,
+    /// When the call under way was made.
+    pub sent_at: Moment,
+    /// What reading it is paced by, once it is.
+    pub limit: Option<ShardLimit>,
+    /// Failures in a row, and since when.
+    pub failures: u32,
+    pub failing_since: Option<Moment>,
+    /// Empty answers in a row.
+    pub idle: u32,
+    /// How large the next answer may be, by the last ones.
+    pub estimate: usize,
+    /// Where reading began.
+    pub start: Position,
+    /// Where the caller stands, once something was handed out.
+    pub handed_out: Option<Position>,
+}
+
+/// What is to be done with a shard next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its parents are not read to their ends.
+    Waiting,
+    /// A call is to be made at this moment.
+    Due(Moment),
+    /// The call with this ticket is under way.
+    Calling(u64),
+    /// It stopped answering; why is to be seen from a listing that is begun at this moment or later.
+    Unclear {
+        /// When it stopped.
+        since: Moment,
+        /// The service said that there is no such shard, rather than that it has no more records.
+        not_found: bool,
+    },
+    /// There is nothing more to read.
+    Done {
+        /// Whether that is the shard's own end, so that its children may begin.
+        ended: bool,
+    },
+}
+
+/// Where fetching stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cursor {
+    /// Behind the newest record as it will stand when the iterator is made.
+    Latest,
+    /// At a position.
+    At(Position),
+}
+
+/// Shortest and longest pause between reads of a shard that has nothing new.
+const IDLE_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// Bytes that a first answer is reckoned with.
+const FIRST_ESTIMATE: usize = 64 << 10;
+
+impl Shard {
+    pub fn new(info: ShardInfo, cursor: Cursor, stage: Stage) -> Self {
+        let start = match cursor {
+            Cursor::At(position) => position,
+            Cursor::Latest => Position::TrimHorizon,
+        };
+        Self {
+            info,
+            stage,
+            cursor,
+            start,
+            iterator: None,
+            sent_at: Moment::ZERO,
+            limit: None,
+            failures: 0,
+            failing_since: None,
+            idle: 0,
+            estimate: FIRST_ESTIMATE,
+            handed_out: None,
+        }
+    }
+
+    /// A shard of which nothing is to be read, because that was done before.
+    pub fn passed(info: ShardInfo) -> Self {
+        let stage = Stage::Done { ended: true };
+        Self {
+            handed_out: Some(Position::End),
+            ..Self::new(info, Cursor::At(Position::End), stage)
+        }
+    }
+
+    /// Where the caller stands in this shard.
+    pub fn position(&self) -> Position {
+        self.handed_out.unwrap_or(self.start)
+    }
+
+    /// Whether all of it was handed out.
+    pub fn is_handed_out(&self) -> bool {
+        self.handed_out == Some(Position::End)
+    }
+
+    /// What was fetched so far, for telling repetitions.
+    pub fn read_so_far(&self) -> ReadSoFar {
+        match self.cursor {
+            Cursor::At(Position::After {
+                sequence_number,
+                sub_sequence_number,
+            }) => ReadSoFar {
+                sequence_number: Some(sequence_number),
+                sub_sequence_number,
+            },
+            _ => ReadSoFar::default(),
+        }
+    }
+
+    /// Notes that nothing was there up to a time, if nothing was fetched yet from a shard that began behind its
+    /// newest record. Should its iterator be lost, reading goes on from that time.
+    pub fn nothing_until(&mut self, time: Timestamp) {
+        let later = match self.cursor {
+            Cursor::Latest => true,
+            Cursor::At(Position::At(before)) => before < time,
+            Cursor::At(_) => false,
+        };
+        if later {
+            self.start = Position::At(time);
+            self.cursor = Cursor::At(self.start);
+        }
+    }
+
+    /// When to read again after an answer that did (or did not) bring records and did (or did not) reach the tip.
+    pub fn next_read(&mut self, now: Moment, any: bool, at_tip: bool) -> Moment {
+        if any {
+            self.idle = 0;
+        }
+        if !at_tip {
+            return now;
+        }
+        let (shortest, longest) = IDLE_PAUSES;
+        let pause = shortest.saturating_mul(1 << self.idle.min(8)).min(longest);
+        self.idle += 1;
+        now + pause
+    }
+
+    /// A call succeeded.
+    pub fn recovered(&mut self) {
+        self.failures = 0;
+        self.failing_since = None;
+    }
+}

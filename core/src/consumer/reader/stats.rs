@@ -1,0 +1,63 @@
+//! What a reader counted.
+
+use crate::codec::Tally;
+use crate::metrics::Export;
+
+/// What a reader counted since it was opened, over all shards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderStats {
+    /// User records, those of filtered ones not among them.
+    pub records: u64,
+    /// Kinesis records that held them.
+    pub kinesis_records: u64,
+    /// Bytes of these, partition keys included.
+    pub bytes: u64,
+    /// What the Kinesis records turned out to be. Corrupt aggregates and look-alikes are handed out whole.
+    pub outcomes: Tally,
+    /// User records whose hash key lies outside their shard's range, handed out or not.
+    pub out_of_range: u64,
+    /// User records that the range filter dropped.
+    pub dropped: u64,
+    /// Kinesis records that the server gave a second time, and that were not handed out again.
+    pub repeated: u64,
+    /// GetRecords calls that were answered.
+    pub reads: u64,
+    /// Of these, answers without a record.
+    pub empty_reads: u64,
+    /// Calls that were throttled.
+    pub throttles: u64,
+    /// Calls that failed and were made again.
+    pub retries: u64,
+    /// Iterators that expired and were replaced.
+    pub expired_iterators: u64,
+    /// Answers without a next iterator from shards that were still open.
+    pub early_ends: u64,
+    /// Shards that vanished before they were read to their end: their records outlived the stream's retention.
+    pub vanished_shards: u64,
+}
+
+impl ReaderStats {
+    /// Names each value once.
+    pub fn export(&self, stream: &str, to: &mut impl Export) {
+        let labels = [("stream", stream)];
+        for (name, value) in [
+            ("reader_records", self.records),
+            ("reader_kinesis_records", self.kinesis_records),
+            ("reader_bytes", self.bytes),
+            ("reader_out_of_range_records", self.out_of_range),
+            ("reader_dropped_records", self.dropped),
+            ("reader_repeated_kinesis_records", self.repeated),
+            ("reader_corrupt_aggregates", self.outcomes.corrupt),
+            ("reader_look_alikes", self.outcomes.look_alikes),
+            ("reader_reads", self.reads),
+            ("reader_empty_reads", self.empty_reads),
+            ("reader_throttles", self.throttles),
+            ("reader_retries", self.retries),
+            ("reader_expired_iterators", self.expired_iterators),
+            ("reader_early_ends", self.early_ends),
+            ("reader_vanished_shards", self.vanished_shards),
+        ] {
+            to.counter(name, &labels, value);
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! A stream as plain values, and a loop that carries out what a reader's state machine asks for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::super::batch::{Batch, Record};
+use super::super::config::{RangeFilter, Start, Until};
+use super::super::decode::Decoding;
+use super::super::position::Position;
+use super::super::shard::Cursor;
+use super::super::state::{Ask, Effect, Event, Outcome, Settings, State};
+use crate::api::{self, ChildShard, GetRecordsOutput, HashKeyRange};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rng::Rng;
+use crate::route::ShardInfo;
+use crate::time::{Moment, Timestamp};
+use crate::types::{HashKey, HashRange, SequenceNumber, SequenceParts, ShardId};
+
+/// Wall time at moment 0.
+pub const ORIGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const ITERATOR_LIFE: Duration = Duration::from_secs(300);
+
+/// A stream that answers like the service.
+pub struct Model {
+    pub now: Moment,
+    pub shards: BTreeMap<ShardId, ModelShard>,
+    /// Records that an answer holds at most.
+    pub page: usize,
+    /// How the next calls are answered instead, oldest first; `None` answers as usual.
+    pub faults: VecDeque<Option<Fault>>,
+    /// What was asked, in order.
+    pub asked: Vec<Ask>,
+    created: u64,
+    index: u64,
+    next_id: u32,
+}
+
+pub struct ModelShard {
+    pub info: ShardInfo,
+    pub records: Vec<api::Record>,
+    pub children: Vec<ShardId>,
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Refuse(ErrorKind),
+    /// No records, though there are some, and an iterator.
+    Empty,
+    /// Records that were read before come again.
+    Rewind,
+    /// No next iterator, though the shard is open.
+    EarlyEnd,
+    /// The next iterator is an empty text instead of absent.
+    EmptyIterator,
+    /// The end of a shard does not name its children.
+    Childless,
+}
+
+impl Model {
+    /// A stream of so many shards.
+    pub fn new(shards: u32) -> Self {
+        let mut model = Self {
+            now: Moment::ZERO,
+            shards: BTreeMap::new(),
+            page: 1_000,
+            faults: VecDeque::new(),
+            asked: Vec::new(),
+            created: ORIGIN.as_secs() - 10,
+            index: 0,
+            next_id: 0,
+        };
+        for range in HashRange::split_evenly(shards) {
+            model.add_shard(range, &[]);
+        }
+        model
+    }
+
+    pub fn wall(&self) -> Timestamp {
+        ORIGIN + (self.now - Moment::ZERO)
+    }
+
+    fn add_shard(&mut self, range: HashRange, parents: &[ShardId]) -> ShardId {
+        let id = ShardId::new(self.next_id);
+        self.next_id += 1;
+        let info = ShardInfo {
+            parent: parents.first().copied(),
+            adjacent_parent: parents.get(1).copied(),
+            first: Some(self.number(id, 0)),
+            ..ShardInfo::open(id, range)
+        };
+        self.shards.insert(
+            id,
+            ModelShard {
+                info,
+                records: Vec::new(),
+                children: Vec::new(),
+            },
+        );
+        id
+    }
+
+    fn number(&self, shard: ShardId, index: u64) -> SequenceNumber {
+        let put = self.wall().as_secs();
+        SequenceParts {
+            created: self.created,
+            index,
+            put,
+            shard,
+        }
+        .pack()
+        .unwrap()
+    }
+
+    /// Stores one Kinesis record in a shard.
+    pub fn put(&mut self, shard: u32, data: impl Into<Bytes>) -> SequenceNumber {
+        let id = ShardId::new(shard);
+        self.index += 1;
+        let number = self.number(id, self.index);
+        let record = api::Record {
+            sequence_number: number.to_string().into(),
+            approximate_arrival_timestamp: Some(self.wall()),
+            data: data.into(),
+            partition_key: Some("k".into()),
+            ..Default::default()
+        };
+        self.shards.get_mut(&id).unwrap().records.push(record);
+        number
+    }
+
+    fn close(&mut self, id: ShardId) -> HashRange {
+        let last = self.number(id, SequenceParts::END_INDEX);
+        let info = &mut self.shards.get_mut(&id).unwrap().info;
+        info.last = Some(last);
+        info.range
+    }
+
+    /// Splits an open shard in the middle.
+    pub fn split(&mut self, shard: u32) -> [u32; 2] {
+        let id = ShardId::new(shard);
+        let range = self.close(id);
+        let (start, end) = (range.start().get(), range.end().get());
+        let middle = start + (end - start) / 2;
+        let half = |start, end| HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap();
+        let children = [
+            self.add_shard(half(start, middle), &[id]),
+            self.add_shard(half(middle + 1, end), &[id]),
+        ];
+        self.shards.get_mut(&id).unwrap().children = children.to_vec();
+        children.map(ShardId::get)
+    }
+
+    /// Merges two neighbouring open shards.
+    pub fn merge(&mut self, left: u32, right: u32) -> u32 {
+        let parents = [ShardId::new(left), ShardId::new(right)];
+        let [left, right] = parents.map(|id| self.close(id));
+        assert!(left.is_followed_by(right));
+        let child = self.add_shard(HashRange::new(left.start(), right.end()).unwrap(), &parents);
+        for parent in parents {
+            self.shards.get_mut(&parent).unwrap().children = vec![child];
+        }
+        child.get()
+    }
+
+    /// Forgets a shard whose records outlived the retention.
+    pub fn expire(&mut self, shard: u32) {
+        self.shards.remove(&ShardId::new(shard));
+    }
+
+    /// Deletes the stream and makes one of the same name.
+    pub fn recreate(&mut self, shards: u32) {
+        self.created = self.wall().as_secs();
+        self.shards.clear();
+        self.next_id = 0;
+        for range in HashRange::split_evenly(shards) {
+            self.add_shard(range, &[]);
+        }
+    }
+
+    pub fn list(&self) -> Vec<ShardInfo> {
+        self.shards.values().map(|shard| shard.info).collect()
+    }
+
+    /// Answers a call.
+    pub fn answer(&mut self, ask: &Ask) -> Outcome {
+        self.asked.push(ask.clone());
+        let fault = self.faults.pop_front().flatten();
+        let refused = match fault {
+            Some(Fault::Refuse(kind)) => Some(Error::new(kind, "as the script says")),
+            _ => None,
+        };
+        match (ask, refused) {
+            (Ask::List, Some(error)) => Outcome::Listed(Err(error)),
+            (Ask::List, None) => Outcome::Listed(Ok(self.list())),
+            (Ask::Iterator { .. }, Some(error)) => Outcome::Iterator(Err(error)),
+            (Ask::Iterator { shard, cursor }, None) => {
+                Outcome::Iterator(self.iterator(*shard, *cursor))
+            }
+            (Ask::Read { .. }, Some(error)) => Outcome::Read(Err(error)),
+            (Ask::Read { iterator }, None) => Outcome::Read(self.read(iterator, fault)),
+        }
+    }
+
+    fn iterator(&self, id: ShardId, cursor: Cursor) -> Result<Option<ByteString>> {
+        let Some(shard) = self.shards.get(&id) else {
+            return Err(missing());
+        };
+        let number =
+            |record: &api::Record| record.sequence_number.parse::<SequenceNumber>().unwrap();
+        let place = match cursor {
+            Cursor::Latest => shard.records.len(),
+            Cursor::At(Position::TrimHorizon | Position::End) => 0,
+            Cursor::At(Position::At(time)) => shard
+                .records
+                .partition_point(|record| record.approximate_arrival_timestamp.unwrap() < time),
+            Cursor::At(Position::After {
+                sequence_number,
+                sub_sequence_number,
+            }) => {
+                let at = |record: &api::Record| match sub_sequence_number {
+                    None => number(record) <= sequence_number,
+                    Some(_) => number(record) < sequence_number,
+                };
+                shard.records.partition_point(at)
+            }
+        };
+        Ok(Some(self.iterator_at(id, place)))
+    }
+
+    fn iterator_at(&self, id: ShardId, place: usize) -> ByteString {
+        format!(
+            "{}/{place}/{}/{}",
+            id.get(),
+            self.now.as_nanos(),
+            self.created
+        )
+        .into()
+    }
+
+    fn read(&mut self, iterator: &str, fault: Option<Fault>) -> Result<GetRecordsOutput> {
+        let parts: Vec<u64> = iterator
+            .split('/')
+            .map(|part| part.parse().unwrap())
+            .collect();
+        let [id, place, issued, created] = parts[..] else {
+            panic!("{iterator}")
+        };
+        let id = ShardId::new(id as u32);
+        if self.now - Moment::from_nanos(issued) > ITERATOR_LIFE {
+            return Err(Error::new(
+                ErrorKind::ExpiredIterator,
+                "older than five minutes",
+            ));
+        }
+        let shard = self
+            .shards
+            .get(&id)
+            .filter(|_| created == self.created)
+            .ok_or_else(missing)?;
+        let place = match fault {
+            Some(Fault::Rewind) => place as usize / 2,
+            _ => place as usize,
+        };
+        let all = shard.records.len();
+        let next = match fault {
+            Some(Fault::Empty) => place,
+            _ => (place + self.page).min(all),
+        };
+        let records = shard.records[place..next].to_vec();
+        let over = next == all && !shard.info.is_open();
+        let behind = match (records.last(), shard.records.last()) {
+            (Some(read), Some(last)) if next < all => {
+                let arrival = |record: &api::Record| record.approximate_arrival_timestamp.unwrap();
+                arrival(last).since(arrival(read)).as_millis() as i64 + 1
+            }
+            (None, Some(_)) if next < all => 1,
+            _ => 0,
+        };
+        let child = |id: &ShardId| {
+            let info = &self.shards[id].info;
+            ChildShard {
+                shard_id: info.id.to_string().into(),
+                parent_shards: info.parents().map(|id| id.to_string().into()).collect(),
+                hash_key_range: HashKeyRange {
+                    starting_hash_key: info.range.start().to_string().into(),
+                    ending_hash_key: info.range.end().to_string().into(),
+                },
+            }
+        };
+        let next_shard_iterator = match fault {
+            Some(Fault::EarlyEnd) => None,
+            Some(Fault::EmptyIterator) if over => Some("".into()),
+            _ => (!over).then(|| self.iterator_at(id, next)),
+        };
+        let named = over && fault != Some(Fault::Childless);
+        let child_shards = named.then(|| {
+            shard
+                .children
+                .iter()
+                .filter(|id| self.shards.contains_key(id))
+                .map(child)
+                .collect()
+        });
+        Ok(GetRecordsOutput {
+            records,
+            next_shard_iterator,
+            millis_behind_latest: Some(behind),
+            child_shards,
+        })
+    }
+}
+
+fn missing() -> Error {
+    Error::new(ErrorKind::NotFound, "Shard does not exist")
+}
+
+/// A reader over a model, driven by hand.
+pub struct Driven {
+    pub state: State,
+    /// Calls that wait for their answers.
+    pub under_way: Vec<(u64, Ask)>,
+}
+
+pub fn settings(model: &Model, until: Until) -> Settings {
+    Settings {
+        until,
+        decoding: Decoding {
+            deaggregate: true,
+            range_filter: RangeFilter::Report,
+        },
+        max_records: usize::MAX,
+        buffer_bytes: 1 << 20,
+        concurrency: 8,
+        paced: false,
+        give_up_after: Duration::from_secs(60),
+        opened: model.now,
+        opened_wall: model.wall(),
+    }
+}
+
+impl Driven {
+    /// Opens a reader; every call is answered.
+    pub fn open(model: &mut Model, start: Start, until: Until) -> Self {
+        Self::open_with(model, start, settings(model, until))
+    }
+
+    pub fn open_with(model: &mut Model, start: Start, settings: Settings) -> Self {
+        let listed = match start {
+            Start::Latest => model
+                .list()
+                .into_iter()
+                .filter(ShardInfo::is_open)
+                .collect(),
+            _ => model.list(),
+        };
+        let plan = start.plan("orders", listed, model.now).unwrap();
+        let mut driven = Self {
+            state: State::new(settings, Rng::seeded(9), plan),
+            under_way: Vec::new(),
+        };
+        assert!(matches!(driven.next(model), Effect::Opened));
+        driven
+    }
+
+    /// Runs until there is something for the caller: answers each call at once, and lets waiting pass.
+    pub fn next(&mut self, model: &mut Model) -> Effect {
+        for _ in 0..100_000 {
+            match self.step(model, None) {
+                Effect::Call(ticket, ask) => self.under_way.push((ticket, ask)),
+                Effect::Wait(until) if self.under_way.is_empty() => match until {
+                    Some(until) => model.now = model.now.max(until),
+                    None => panic!("waits for nothing"),
+                },
+                Effect::Wait(_) => {}
+                effect => return effect,
+            }
+            if !self.under_way.is_empty() {
+                if let Some(effect) = self.answer(model, 0) {
+                    return effect;
+                }
+            }
+        }
+        panic!("comes to nothing");
+    }
+
+    /// Answers one of the calls under way.
+    pub fn answer(&mut self, model: &mut Model, index: usize) -> Option<Effect> {
+        let (ticket, ask) = self.under_way.remove(index);
+        let outcome = model.answer(&ask);
+        match self.step(model, Some(Event { ticket, outcome })) {
+            Effect::Call(ticket, ask) => {
+                self.under_way.push((ticket, ask));
+                None
+            }
+            Effect::Wait(_) => None,
+            effect => Some(effect),
+        }
+    }
+
+    pub fn step(&mut self, model: &Model, event: Option<Event>) -> Effect {
+        self.state.step(model.now, event)
+    }
+
+    /// The next batch; panics if there is none.
+    pub fn batch(&mut self, model: &mut Model) -> Batch {
+        match self.next(model) {
+            Effect::HandOut(batch) => batch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Everything up to the end.
+    pub fn rest(&mut self, model: &mut Model) -> Vec<Record> {
+        let mut records = Vec::new();
+        loop {
+            match self.next(model) {
+                Effect::HandOut(batch) => records.extend(batch.records()),
+                Effect::End => return records,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Everything that comes before the next wait for new records.
+    pub fn available(&mut self, model: &mut Model) -> Vec<Record> {
+        let mut records = Vec::new();
+        let until = model.now + Duration::from_secs(30);
+        while model.now < until {
+            match self.step(model, None) {
+                Effect::Call(ticket, ask) => {
+                    self.under_way.push((ticket, ask));
+                    match self.answer(model, 0) {
+                        Some(Effect::HandOut(batch)) => records.extend(batch.records()),
+                        None => {}
+                        Some(other) => panic!("{other:?}"),
+                    }
+                }
+                Effect::HandOut(batch) => records.extend(batch.records()),
+                Effect::Wait(Some(at)) if self.under_way.is_empty() => {
+                    model.now = model.now.max(at)
+                }
+                Effect::Wait(_) if !self.under_way.is_empty() => {
+                    if let Some(Effect::HandOut(batch)) = self.answer(model, 0) {
+                        records.extend(batch.records());
+                    }
+                }
+                Effect::End => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        records
+    }
+}
+
+/// Payloads as text, for comparing.
+pub fn texts(records: &[Record]) -> Vec<String> {
+    records
+        .iter()
+        .map(|record| String::from_utf8(record.data.to_vec()).unwrap())
+        .collect()
+}
