@@ -33,13 +33,13 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    fn of<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>) -> Self {
+    fn of<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>, now: Now) -> Self {
         streams.fold(Self::default(), |usage, stream| {
             // Put calls wait for the table while they hold a state; a writer that waits must not come between.
             let state = stream.state.read_recursive();
             Self {
                 open_shards: usage.open_shards + state.open_count(),
-                creating: usage.creating + usize::from(!state.has_shards()),
+                creating: usage.creating + usize::from(state.is_being_made(now)),
                 on_demand: usage.on_demand + usize::from(state.mode == StreamMode::OnDemand),
             }
         })
@@ -153,14 +153,14 @@ impl Account {
         if streams.contains_key(name) {
             return Err(self.named(name).exists());
         }
-        let stream = Arc::new(make(Usage::of(streams.values()))?);
+        let stream = Arc::new(make(Usage::of(streams.values(), now))?);
         streams.insert(name.clone(), Arc::clone(&stream));
         Ok(stream)
     }
 
     /// What the account's streams use of its quotas.
-    pub fn usage(&self) -> Usage {
-        Usage::of(self.streams.read().values())
+    pub fn usage(&self, now: Now) -> Usage {
+        Usage::of(self.streams.read().values(), now)
     }
 
     /// Forgets a stream, if it is still the one of its name.

@@ -132,7 +132,7 @@ impl Inner {
     pub(super) fn describe_limits(&self, now: Now) -> DescribeLimitsOutput {
         // Settles what is due, so that only streams that are there count.
         let _ = self.account.all(now, &self.memory);
-        let usage = self.account.usage();
+        let usage = self.account.usage(now);
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         DescribeLimitsOutput {
             shard_limit: count(self.config.shard_limit),
@@ -188,5 +188,18 @@ fn shards_and_mode(input: &CreateStreamInput) -> Result<(u32, StreamMode), Refus
         (Some(count), _) => Ok((count, StreamMode::Provisioned)),
         (None, Some(mode)) => Ok((UNASKED_SHARDS, mode)),
         (None, None) => Ok((UNASKED_SHARDS, StreamMode::Provisioned)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Engine, EngineConfig};
+
+    #[test]
+    fn streams_that_nobody_looked_at_since_they_became_active_do_not_count_as_being_made() {
+        let engine = Engine::new(EngineConfig::default());
+        for index in 0..20 {
+            engine.create_stream(&format!("stream-{index}"), 1).unwrap();
+        }
     }
 }

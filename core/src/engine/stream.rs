@@ -180,6 +180,11 @@ impl State {
         !matches!(self.phase, Phase::Creating(_))
     }
 
+    /// Whether it is still being made; one whose time has come is not, even if nobody has looked at it since.
+    pub fn is_being_made(&self, now: Now) -> bool {
+        matches!(self.phase, Phase::Creating(ready) if ready > now.moment)
+    }
+
     /// Refuses a control operation unless the stream is ACTIVE.
     pub fn active(&self, named: Named<'_>) -> Result<(), api::Refusal> {
         match self.phase {
