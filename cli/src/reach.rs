@@ -1,0 +1,34 @@
+//! How a command reaches the service.
+
+use clap::Args;
+use kinetik::Result;
+use kinetik::client::{Client, ClientConfig};
+use kinetik::transport::{Connect, Endpoint};
+
+/// The arguments that every client command takes; the AWS variables fill in what is not given.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// Where the service is: http://HOST:PORT or https://HOST [default: AWS, by the AWS variables and profile]
+    #[arg(long, env = "KINETIK_ENDPOINT_URL", value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// The region.
+    #[arg(long)]
+    region: Option<String>,
+    /// The profile of the AWS configuration files.
+    #[arg(long)]
+    profile: Option<String>,
+}
+
+impl Reach {
+    pub(crate) fn client(&self) -> Result<Client> {
+        let endpoint: Endpoint = self.endpoint_url.as_deref().unwrap_or_default().parse()?;
+        let config = ClientConfig::default();
+        let transport = endpoint.connect(&Connect {
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            clock: config.clock.clone(),
+            ..Connect::default()
+        })?;
+        Ok(Client::new(transport, config))
+    }
+}
