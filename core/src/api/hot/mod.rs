@@ -190,48 +190,49 @@ mod tests {
         })
     }
 
-    /// Changes that keep a body near to what the fast path takes.
+    const INSERTED: &[&str] = &[
+        "\"", "\\", ",", ":", "{", "}", "[", "]", " ", "0", "1e3", "-", ".5", "null", "=",
+        "\\u0041", "A", "true", "\n",
+    ];
+    /// Members that may be there already, or are unusual.
+    const MEMBERS: &[&str] = &[
+        "\"Data\":\"QUE=\",",
+        "\"PartitionKey\":\"k\",",
+        "\"ExplicitHashKey\":null,",
+        "\"Records\":[],",
+        "\"StreamName\":\"\\u0041\",",
+        "\"Other\":{\"Data\":[0]},",
+        "\"MillisBehindLatest\":007,",
+        "\"ApproximateArrivalTimestamp\":1.7e9,",
+        "\"ApproximateArrivalTimestamp\":012.5,",
+        "\"SequenceNumber\":\"2\",",
+        "\"FailedRecordCount\":1.5,",
+        "\"FailedRecordCount\":4294967296,",
+    ];
+
+    /// Changes that keep a body near to what the fast path takes: a byte, a piece anywhere, a member in its place.
     fn changed(mut body: Vec<u8>, edits: &[(prop::sample::Index, u8, u8)]) -> Bytes {
-        const INSERTED: &[&[u8]] = &[
-            b"\"",
-            b"\\",
-            b",",
-            b":",
-            b"{",
-            b"}",
-            b"[",
-            b"]",
-            b" ",
-            b"0",
-            b"1e3",
-            b"-",
-            b".5",
-            b"null",
-            b"=",
-            b"\"Data\":\"QUE=\",",
-            b"\"PartitionKey\":\"k\",",
-            b"\\u0041",
-            b"\xff",
-            b"A",
-            b"true",
-            b"\n",
-        ];
         for (place, kind, byte) in edits {
-            if body.is_empty() {
-                break;
-            }
-            let at = place.index(body.len());
-            match kind % 3 {
-                0 => body[at] = *byte,
-                1 => drop(body.remove(at)),
-                _ => drop(
-                    body.splice(
-                        at..at,
-                        INSERTED[usize::from(*byte) % INSERTED.len()]
-                            .iter()
-                            .copied(),
-                    ),
-                ),
+            let starts_of_members = body
+                .windows(2)
+                .enumerate()
+                .filter(|(_, pair)| matches!(pair, [b'{' | b',', b'"']));
+            let starts: Vec<usize> = starts_of_members.map(|(at, _)| at + 1).collect();
+            let pick = |pieces: &[&'static str]| pieces[usize::from(*byte) % pieces.len()].bytes();
+            match kind % 4 {
+                0 if !body.is_empty() => {
+                    let at = place.index(body.len());
+                    body[at] = *byte;
+                }
+                1 if !body.is_empty() => drop(body.remove(place.index(body.len()))),
+                2 if !starts.is_empty() => {
+                    let at = *place.get(&starts);
+                    body.splice(at..at, pick(MEMBERS));
+                }
+                _ => {
+                    let at = place.index(body.len() + 1);
+                    body.splice(at..at, pick(INSERTED));
+                }
             }
         }
         body.into()
