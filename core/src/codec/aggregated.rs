@@ -228,8 +228,27 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        // As every known producer writes it: a key, perhaps a hash key, data, and nothing behind it.
+        let mut fields = Fields::from(message, 0);
+        if let Some(key) = fields.number(record::PARTITION_KEY_INDEX) {
+            let hash_key = fields.number(record::EXPLICIT_HASH_KEY_INDEX);
+            if let Ok(Some((record::DATA, Value::Bytes(data)))) = fields.next()
+                && fields.at() == message.len()
+            {
+                return Ok(Self {
+                    key,
+                    hash_key,
+                    data,
+                });
+            }
+        }
+        Self::read_any_order(message)
+    }
+
+    #[inline(never)]
+    fn read_any_order(message: &'a [u8]) -> Result<Self, Malformed> {
         let (mut key, mut hash_key, mut data) = (None, None, None);
         let mut fields = Fields::from(message, 0);
         while let Some(field) = fields.next()? {

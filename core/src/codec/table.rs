@@ -5,6 +5,9 @@ use super::wire::{Fields, Malformed, Value};
 /// At most so many offsets are kept: 256 KiB.
 const MAX_OFFSETS: usize = 1 << 16;
 
+/// Room made at first.
+const FEW: usize = 64;
+
 /// The offsets of a table's entries: of each, and of every 2nd, 4th, … where there are more than 65,536.
 ///
 /// An aggregate of 10 MiB can name five million keys; remembering them all would cost more than the aggregate
@@ -33,8 +36,10 @@ impl Table {
     pub(super) fn push(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
         self.interleaved |= start != self.end && self.count > 0;
         if self.count & ((1 << self.stride) - 1) == 0 {
-            if self.offsets.len() == MAX_OFFSETS {
-                self.thin_out();
+            match self.offsets.len() {
+                0 => self.offsets.reserve(FEW),
+                MAX_OFFSETS => self.thin_out(),
+                _ => {}
             }
             self.offsets
                 .push(u32::try_from(start).map_err(|_| Malformed)?);

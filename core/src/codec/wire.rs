@@ -64,7 +64,7 @@ pub(super) struct Head {
 
 impl Head {
     /// A number field.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self, field: u32, value: u64) {
         self.byte((field << 3 | VARINT) as u8);
         self.varint(value);
@@ -84,7 +84,7 @@ impl Head {
         self.len += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.byte(value as u8 | 0x80);
@@ -139,11 +139,21 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field's number and value; `None` at the message's end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
-        if self.at == self.bytes.len() {
-            return Ok(None);
+        match self.bytes.get(self.at) {
+            None => Ok(None),
+            // The usual: a field of bytes, its number below 16.
+            Some(&tag @ 8..0x80) if u32::from(tag & 7) == BYTES => {
+                self.at += 1;
+                Ok(Some((u32::from(tag >> 3), Value::Bytes(self.bytes()?))))
+            }
+            Some(_) => self.next_of_any_kind().map(Some),
         }
+    }
+
+    #[inline(never)]
+    fn next_of_any_kind(&mut self) -> Result<(u32, Value<'a>), Malformed> {
         let (number, kind) = self.tag()?;
         let value = match kind {
             VARINT => Value::Number(self.varint()?),
@@ -153,7 +163,19 @@ impl<'a> Fields<'a> {
             GROUP => self.group(number).map(|()| Value::Other)?,
             _ => return Err(Malformed),
         };
-        Ok(Some((number, value)))
+        Ok((number, value))
+    }
+
+    /// The next field if it is a number field with this number, below 16; else nothing has changed.
+    #[inline(always)]
+    pub(super) fn number(&mut self, number: u32) -> Option<u64> {
+        let tag = *self.bytes.get(self.at)?;
+        if u32::from(tag) != number << 3 | VARINT {
+            return None;
+        }
+        let start = self.at;
+        self.at += 1;
+        self.varint().inspect_err(|_| self.at = start).ok()
     }
 
     #[inline]
@@ -166,17 +188,22 @@ impl<'a> Fields<'a> {
         Ok((number, tag & 7))
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
+        match self.bytes.get(self.at..) {
+            Some(&[byte @ 0..0x80, ..]) => {
                 self.at += 1;
-                Ok(u64::from(byte))
+                Ok(byte.into())
+            }
+            Some(&[low, high @ 0..0x80, ..]) => {
+                self.at += 2;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
             }
             _ => self.long_varint(),
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -195,7 +222,7 @@ impl<'a> Fields<'a> {
         Err(Malformed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let len = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
         self.step(len)

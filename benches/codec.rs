@@ -1,0 +1,194 @@
+//! Aggregating and de-aggregating, beside the limits (memory and one-stream MD5) and the peers of PyPI and npm.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use kinetik::codec::{
+    AggregateBuilder, Deaggregated, Mode, deaggregate, deaggregate_many, seal_many,
+};
+use kinetik_benches::{Cases, Gates, Measured, figure, print};
+use md5::{Digest, Md5};
+
+/// Aggregates sealed together.
+const TOGETHER: usize = 16;
+
+/// Keys and data of one aggregate.
+struct Sample {
+    keys: Vec<Bytes>,
+    data: Vec<Bytes>,
+}
+
+impl Sample {
+    /// `count` records of `len` bytes with distinct keys of 16 bytes: what fits 50 KiB.
+    fn new(count: usize, len: usize, seed: usize) -> Self {
+        let arena: Vec<u8> = (0..count)
+            .flat_map(|i| {
+                let key = format!("key-{:012}", i * TOGETHER + seed);
+                key.into_bytes()
+                    .into_iter()
+                    .chain((0..len).map(move |k| (i * 31 + k) as u8))
+            })
+            .collect();
+        let arena = Bytes::from(arena);
+        let record = |i: usize| i * (16 + len);
+        Self {
+            keys: (0..count)
+                .map(|i| arena.slice(record(i)..record(i) + 16))
+                .collect(),
+            data: (0..count)
+                .map(|i| arena.slice(record(i) + 16..record(i + 1)))
+                .collect(),
+        }
+    }
+
+    fn fill<'a>(&'a self, builder: &mut AggregateBuilder<&'a [u8], &'a [u8]>) {
+        builder.clear();
+        for (key, data) in self.keys.iter().zip(&self.data) {
+            builder
+                .add_within(51_400, key, None, data)
+                .expect("a sample fits");
+        }
+    }
+
+    fn sealed(&self) -> Bytes {
+        let mut builder = AggregateBuilder::new();
+        self.fill(&mut builder);
+        builder.seal().expect("a sample seals")
+    }
+}
+
+fn main() {
+    let mut gates = Gates::default();
+    for (name, count, len, together, alone) in [
+        ("100 B", 350, 100, (20.0, 20.0), 0.90),
+        ("1,000 B", 50, 1_000, (4.0, 4.5), 0.95),
+    ] {
+        let samples: Vec<_> = (0..TOGETHER)
+            .map(|seed| Sample::new(count, len, seed))
+            .collect();
+        let measured = aggregate(&samples);
+        print(
+            &format!("aggregate {name}"),
+            "M records/s",
+            1e6,
+            "limit: memcpy + md-5 crate",
+            &measured,
+        );
+        gates.at_least(
+            format!("aggregate {name}, 16 together, M/s"),
+            figure(&measured, "16 together") / 1e6,
+            together.0,
+        );
+        let share =
+            figure(&measured, "one at a time") / figure(&measured, "limit: memcpy + md-5 crate");
+        gates.at_least(
+            format!("aggregate {name}, one at a time, share of the limit"),
+            share,
+            alone,
+        );
+        let measured = read(&samples);
+        print(
+            &format!("de-aggregate {name}"),
+            "M records/s",
+            1e6,
+            "limit: md-5 crate",
+            &measured,
+        );
+        gates.at_least(
+            format!("de-aggregate {name}, 16 together, M/s"),
+            figure(&measured, "16 together") / 1e6,
+            together.1,
+        );
+    }
+    gates.finish();
+}
+
+fn aggregate(samples: &[Sample]) -> Vec<Measured> {
+    let records = samples[0].keys.len();
+    let expected: Vec<_> = samples.iter().map(Sample::sealed).collect();
+    let mut builders: Vec<_> = samples.iter().map(|_| AggregateBuilder::new()).collect();
+    let mut filled = builders.clone();
+    samples
+        .iter()
+        .zip(&mut filled)
+        .for_each(|(sample, builder)| sample.fill(builder));
+    let mut builder = AggregateBuilder::new();
+    let (mut single, mut next) = (AggregateBuilder::new(), 0);
+    let mut cases = Cases::default();
+    cases.add("16 together", TOGETHER * records, || {
+        for (sample, builder) in samples.iter().zip(&mut builders) {
+            sample.fill(builder);
+        }
+        let sealed = seal_many(&builders).expect("samples seal");
+        debug_assert_eq!(sealed, expected);
+        black_box(sealed);
+    });
+    cases.add("  filling alone", TOGETHER * records, || {
+        for sample in samples {
+            sample.fill(&mut builder);
+            black_box(&builder);
+        }
+    });
+    cases.add("  sealing alone", TOGETHER * records, || {
+        black_box(seal_many(&filled).expect("samples seal"));
+    });
+    cases.add("one at a time", records, || {
+        next = (next + 1) % TOGETHER;
+        samples[next].fill(&mut single);
+        black_box(single.seal().expect("a sample seals"));
+    });
+    cases.add("limit: memcpy + md-5 crate", records, || {
+        let mut bytes = Vec::with_capacity(expected[0].len());
+        bytes.extend_from_slice(&expected[0]);
+        let digest = Md5::digest(&bytes[4..bytes.len() - 16]);
+        let at = bytes.len() - 16;
+        bytes[at..].copy_from_slice(&digest);
+        black_box(bytes);
+    });
+    cases.measure()
+}
+
+fn read(samples: &[Sample]) -> Vec<Measured> {
+    let records = samples[0].keys.len();
+    let sealed: Vec<_> = samples.iter().map(Sample::sealed).collect();
+    let sum = |outcome| {
+        let Ok(Deaggregated::Aggregated(aggregated)) = outcome else {
+            panic!("a sample is an aggregate");
+        };
+        assert_eq!(aggregated.len(), records);
+        for record in &aggregated {
+            black_box((record.key(), record.data()));
+        }
+    };
+    let mut cases = Cases::default();
+    cases.add("16 together", TOGETHER * records, || {
+        deaggregate_many(sealed.len(), |i| &sealed[i], Mode::Strict).for_each(sum);
+    });
+    cases.add(
+        "16 together, key and data as Bytes",
+        TOGETHER * records,
+        || {
+            for outcome in deaggregate_many(sealed.len(), |i| &sealed[i], Mode::Strict) {
+                let Ok(Deaggregated::Aggregated(aggregated)) = outcome else {
+                    panic!("a sample is an aggregate");
+                };
+                for record in &aggregated {
+                    black_box((record.key_bytes(), record.data_bytes()));
+                }
+            }
+        },
+    );
+    cases.add("one at a time", TOGETHER * records, || {
+        sealed
+            .iter()
+            .map(|data| deaggregate(data, Mode::Strict))
+            .for_each(sum);
+    });
+    cases.add("limit: md-5 crate", TOGETHER * records, || {
+        for data in &sealed {
+            black_box(Md5::digest(&data[4..data.len() - 16]));
+        }
+    });
+    cases.measure()
+}
