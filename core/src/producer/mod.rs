@@ -1,1 +1,454 @@
 //! Buffers, aggregates, sends and accounts for records.
+//!
+//! A put copies a record into an arena under one short lock; that is all a caller pays. A task of the background thread,
+//! the sender, takes whole arenas, hashes the keys in lanes, packs the records of each shard into aggregates, sends
+//! them within the shards' limits, retries what failed and only that, follows splits and merges, and accounts for
+//! every record: [`Ledger`] is `accepted = delivered + failed + pending` at every moment.
+//!
+//! ```no_run
+//! use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+//!
+//! let config = ProducerConfig::new(Aggregate::Yes).endpoint("http://127.0.0.1:4567");
+//! let producer = Producer::open_blocking("orders", config)?;
+//! for order in 0..1_000 {
+//!     producer.put(&format!("user-{}", order % 7), b"one order")?;
+//! }
+//! producer.close_blocking(None)?;
+//! assert_eq!(producer.ledger().delivered.records, 1_000);
+//! # Ok::<(), kinetik::Error>(())
+//! ```
+
+mod arena;
+mod bell;
+mod budget;
+mod config;
+mod core;
+mod desk;
+mod driver;
+mod intake;
+mod ledger;
+mod receipt;
+mod record;
+mod settings;
+mod sink;
+mod slots;
+mod state;
+mod submission;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use self::arena::{Entry, Tag};
+use self::core::{Core, survives_fork};
+use self::driver::Note;
+use self::intake::Shut;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fork::{self, Guard};
+use crate::runtime::Runtime;
+use crate::types::{PartitionKey, StreamRef};
+
+pub use config::{Aggregate, Linger, ProducerConfig, Reports};
+pub use desk::Leftover;
+pub use ledger::{Ledger, Tally};
+pub use receipt::{Failure, Persisted, Receipt, Report};
+pub use record::{ManyError, PutError, PutRef, Track};
+pub use submission::Submission;
+
+/// Sends records to one stream. Share it between threads by reference or in an `Arc`.
+///
+/// | call | what it costs and tells |
+/// |---|---|
+/// | [`put`](Self::put), [`put_record`](Self::put_record) | a copy; counted. Never blocks: a full buffer is an error |
+/// | [`put_many`](Self::put_many) | one lock for many |
+/// | [`put_wait`](Self::put_wait) | blocks until there is room |
+/// | [`submit`](Self::submit) | a future of the record's receipt |
+///
+/// Dropped without [`close`](Self::close), it goes on sending what it took for as long as the process lives, and
+/// nobody learns the outcome.
+///
+/// Default mode keeps no order: a record that is retried comes after later ones.
+pub struct Producer {
+    /// `None` only while it is dropped.
+    home: Option<Arc<Core>>,
+    guard: Guard,
+    generation: u32,
+    stream: StreamRef,
+    config: ProducerConfig,
+    /// What forked children use, one for each generation of forks.
+    rebuilt: [OnceLock<Result<Arc<Core>>>; 4],
+}
+
+impl Producer {
+    /// Opens a producer on a stream, by name or ARN.
+    ///
+    /// Checks that the stream is there and its shards may be listed, unless the setting `lazy` says otherwise.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a setting that cannot work, [`NotFound`](ErrorKind::NotFound) for an unknown
+    /// stream, and whatever the service answers.
+    pub async fn open(stream: &str, config: ProducerConfig) -> Result<Self> {
+        config.check()?;
+        let stream: StreamRef = stream.parse()?;
+        let (core, opened) = Core::start(&stream, &config, config.lazy)?;
+        let checked = opened.await.unwrap_or_else(|_| Err(Shut::Dead.error()));
+        checked.map_err(|error| error.stream(stream.name().as_str()))?;
+        Ok(Self {
+            home: Some(core),
+            guard: Guard::new(),
+            generation: fork::generation(),
+            stream,
+            config,
+            rebuilt: [const { OnceLock::new() }; 4],
+        })
+    }
+
+    /// [`open`](Self::open) from a thread outside any async runtime.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_blocking(stream: &str, config: ProducerConfig) -> Result<Self> {
+        let runtime = match &config.runtime {
+            Some(runtime) => runtime.clone(),
+            None => Runtime::shared()?,
+        };
+        block_on(&runtime, Self::open(stream, config))?
+    }
+
+    /// Takes a record. Never blocks and never waits for the service.
+    ///
+    /// # Errors
+    /// [`BufferFull`](ErrorKind::BufferFull): wait for [`ready`](Self::ready) and put it again. [`InvalidArgument`](ErrorKind::InvalidArgument) and
+    /// [`RecordTooLarge`](ErrorKind::RecordTooLarge) for a key or a size that the service would refuse; [`Closed`](ErrorKind::Closed). The payload comes
+    /// back with the error.
+    pub fn put<D: AsRef<[u8]>>(&self, key: &str, data: D) -> Result<(), PutError<D>> {
+        let taken = PartitionKey::check(key).and_then(|()| {
+            self.take(&Entry {
+                key: key.as_bytes(),
+                data: data.as_ref(),
+                explicit_hash_key: None,
+                tag: Tag::Counted,
+            })
+        });
+        match taken {
+            Ok(()) => Ok(()),
+            Err(error) => Err(PutError::new(error, data)),
+        }
+    }
+
+    /// Takes a record whose key is bytes that ought to be UTF-8, with its options. What the bindings call.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    #[inline]
+    pub fn put_record(&self, record: PutRef<'_>) -> Result<()> {
+        self.take(&checked(&record)?)
+    }
+
+    #[inline]
+    fn take(&self, entry: &Entry<'_>) -> Result<()> {
+        let core = self.core()?;
+        core.intake.put(entry).map_err(|error| self.named(error))
+    }
+
+    /// Takes records in order, under one lock for many, until one cannot be taken.
+    ///
+    /// # Errors
+    /// How many were taken, and why the next one was not.
+    pub fn put_many<'a>(
+        &self,
+        records: impl IntoIterator<Item = PutRef<'a>>,
+    ) -> Result<usize, ManyError> {
+        const TOGETHER: usize = 64;
+        let mut accepted = 0;
+        let refused = |accepted, error: Error| ManyError {
+            accepted,
+            error: error.index(accepted),
+        };
+        let core = self.core().map_err(|error| refused(0, error))?;
+        let mut records = records.into_iter();
+        let mut entries = Vec::with_capacity(TOGETHER);
+        loop {
+            entries.clear();
+            let mut bad = None;
+            for record in records.by_ref().take(TOGETHER) {
+                match checked(&record) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => {
+                        bad = Some(error);
+                        break;
+                    }
+                }
+            }
+            let is_last = entries.len() < TOGETHER;
+            let (taken, outcome) = core.intake.put_many(&entries);
+            accepted += taken;
+            if let Some(error) = outcome.err().or(bad) {
+                return Err(refused(accepted, self.named(error)));
+            }
+            if is_last {
+                return Ok(accepted);
+            }
+        }
+    }
+
+    /// Takes a record, blocking while there is no room: at most `timeout`, by default the setting `put_timeout`.
+    ///
+    /// Not for threads of an async runtime: there await [`ready`](Self::ready).
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); [`BufferFull`](ErrorKind::BufferFull) when the time ran out.
+    pub fn put_wait(&self, record: PutRef<'_>, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let entry = checked(&record)?;
+        let core = self.core()?;
+        let timeout = timeout.into().unwrap_or(self.config.put_timeout);
+        let deadline = core.clock.now() + timeout;
+        loop {
+            match self.take(&entry) {
+                Err(error) if error.kind() == ErrorKind::BufferFull => {
+                    let left = deadline - core.clock.now();
+                    if left.is_zero() || !self.wait_ready(left)? {
+                        return Err(error);
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Takes a record and gives a future of its receipt. Dropping the future does not take the record back.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn submit<D: AsRef<[u8]>>(&self, key: &str, data: D) -> Result<Submission, PutError<D>> {
+        let taken = PartitionKey::check(key)
+            .and_then(|()| self.core())
+            .and_then(|core| core.submit(key.as_bytes(), data.as_ref()));
+        taken.map_err(|error| PutError::new(error, data))
+    }
+
+    /// [`submit`](Self::submit) with the options of a record; its `track` is not used.
+    ///
+    /// # Errors
+    /// As [`put_record`](Self::put_record).
+    pub fn submit_record(&self, record: PutRef<'_>) -> Result<Submission> {
+        self.core()?.submit_entry(checked(&record)?)
+    }
+
+    /// Completes when there is room for any record, or no use in waiting because the producer is closed.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let core = self.core().cloned();
+        async move {
+            if let Ok(core) = core {
+                core.room.until(|| core.intake.is_ready()).await;
+            }
+        }
+    }
+
+    /// Blocks until there is room for any record; `false` if that took longer than `timeout`.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) inside an async runtime, [`Forked`](ErrorKind::Forked).
+    pub fn wait_ready(&self, timeout: Duration) -> Result<bool> {
+        let core = self.core()?;
+        if core.intake.is_ready() {
+            return Ok(true);
+        }
+        let deadline = core.clock.now() + timeout;
+        let ready = block_on(&core.runtime, core.clock.before(deadline, self.ready()))?;
+        Ok(ready.is_some())
+    }
+
+    /// Whether so much is buffered that whoever can wait should. Cost: two loads.
+    #[inline]
+    pub fn is_above_high_water(&self) -> bool {
+        self.core()
+            .is_ok_and(|core| core.intake.is_above_high_water())
+    }
+
+    /// Sends all that was put before, and waits for its outcome: at most `timeout`, by default the setting
+    /// `flush_timeout`. Ends well only if every record was delivered.
+    ///
+    /// # Errors
+    /// [`FlushTimeout`](ErrorKind::FlushTimeout) when records are still pending, [`DeliveryFailed`](ErrorKind::DeliveryFailed) when any failed since the last
+    /// flush; [`ledger`](Self::ledger) and [`take_failures`](Self::take_failures) say more.
+    pub async fn flush(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let timeout = timeout.into().unwrap_or(self.config.flush_timeout);
+        let core = self.core()?;
+        core.flush(timeout).await.map_err(|error| self.named(error))
+    }
+
+    /// [`flush`](Self::flush) from a thread outside any async runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn flush_blocking(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let core = self.core()?;
+        block_on(&core.runtime, self.flush(timeout))?
+    }
+
+    /// Takes no more records, flushes, and stops: at most `timeout`, by default the setting `flush_timeout`. What has
+    /// not ended by then is left: the ledger counts it as pending, [`take_pending`](Self::take_pending) gives it back. Closing again does
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let timeout = timeout.into().unwrap_or(self.config.flush_timeout);
+        let core = self.core()?;
+        core.close(timeout).await.map_err(|error| self.named(error))
+    }
+
+    /// [`close`](Self::close) from a thread outside any async runtime.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub fn close_blocking(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let core = self.core()?;
+        block_on(&core.runtime, self.close(timeout))?
+    }
+
+    /// What was taken and what became of it, true at every moment. Empty in a forked child.
+    pub fn ledger(&self) -> Ledger {
+        self.core().map(|core| core.ledger()).unwrap_or_default()
+    }
+
+    /// Moves at most `max` reports of records with an opaque number into `out`; how many.
+    pub fn poll_reports(&self, max: usize, out: &mut Vec<Report>) -> usize {
+        let Ok(core) = self.core() else { return 0 };
+        let count = core.desk.poll_reports(max, out);
+        core.room.ring();
+        count
+    }
+
+    /// A file descriptor that is readable while reports wait, for `epoll`, libuv and their like. It lives as long as the
+    /// producer; only poll it, [`poll_reports`](Self::poll_reports) empties it.
+    ///
+    /// # Errors
+    /// [`Internal`](ErrorKind::Internal) when the process has no descriptors left.
+    #[cfg(unix)]
+    pub fn event_fd(&self) -> Result<std::os::fd::RawFd> {
+        self.core()?.desk.event_fd()
+    }
+
+    /// Takes the failures that nobody took: of counted records without a failure callback, of dropped submissions.
+    pub fn take_failures(&self) -> Vec<Failure> {
+        let Ok(core) = self.core() else {
+            return Vec::new();
+        };
+        let failures = core.desk.take_failures();
+        core.room.ring();
+        failures
+    }
+
+    /// Takes the records that had neither been delivered nor failed when the producer was closed.
+    pub fn take_pending(&self) -> Vec<Leftover> {
+        self.core()
+            .map(|core| core.desk.take_leftovers())
+            .unwrap_or_default()
+    }
+
+    /// The stream, as it was opened.
+    pub fn stream(&self) -> &StreamRef {
+        &self.stream
+    }
+
+    /// Bytes that a record may have, key and payload together.
+    pub fn max_record_bytes(&self) -> usize {
+        self.core().map_or(0, |core| core.intake.max_record())
+    }
+
+    /// This process's core: another one in a forked child, made when it is first needed.
+    #[inline]
+    fn core(&self) -> Result<&Arc<Core>> {
+        match &self.home {
+            Some(core) if self.guard.is_here() => Ok(core),
+            _ => self.core_of_child(),
+        }
+    }
+
+    #[cold]
+    fn core_of_child(&self) -> Result<&Arc<Core>> {
+        if !survives_fork(&self.config.endpoint) || self.config.runtime.is_some() {
+            self.guard.check("producer")?;
+        }
+        let forks = fork::generation().wrapping_sub(self.generation) as usize;
+        let Some(slot) = self.rebuilt.get(forks.wrapping_sub(1)) else {
+            return Err(Error::new(
+                ErrorKind::Forked,
+                "this producer was inherited through too many forks; open another one",
+            ));
+        };
+        let rebuilt = slot.get_or_init(|| {
+            let (core, _) = Core::start(&self.stream, &self.config, true)?;
+            Ok(core)
+        });
+        rebuilt.as_ref().map_err(Error::clone)
+    }
+
+    #[cold]
+    fn named(&self, error: Error) -> Error {
+        error.stream(self.stream.name().as_str())
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let born_here = self.guard.is_here();
+        let rebuilt = std::mem::take(&mut self.rebuilt).into_iter().zip(1..);
+        let forks = fork::generation().wrapping_sub(self.generation);
+        let cores =
+            rebuilt.filter_map(|(slot, fork)| Some((slot.into_inner()?.ok()?, fork == forks)));
+        for (core, is_here) in self
+            .home
+            .take()
+            .map(|home| (home, born_here))
+            .into_iter()
+            .chain(cores)
+        {
+            match is_here {
+                true => {
+                    core.intake.shut(Shut::Closed);
+                    core.intake.leave(Note::Drain);
+                }
+                // What the parent's threads may hold is leaked.
+                false => std::mem::forget(core),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("stream", &self.stream)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[inline]
+fn checked<'a>(record: &PutRef<'a>) -> Result<Entry<'a>> {
+    PartitionKey::check_bytes(record.key)?;
+    Ok(Entry {
+        key: record.key,
+        data: record.data,
+        explicit_hash_key: record.explicit_hash_key,
+        tag: match record.track {
+            Track::Counted => Tag::Counted,
+            Track::Opaque(number) => Tag::Opaque(number),
+        },
+    })
+}
+
+/// Polls a future on the caller's thread, unless that must not block.
+fn block_on<F: Future>(runtime: &Runtime, future: F) -> Result<F::Output> {
+    if Runtime::current().is_ok() {
+        return Err(Error::invalid(
+            "thread",
+            "a blocking call would hold up the async runtime that this thread runs; use the async form",
+        ));
+    }
+    Ok(runtime.block_on(future))
+}

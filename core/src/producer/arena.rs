@@ -1,0 +1,410 @@
+//! Arenas: buffers of length-prefixed records, filled by puts and read by the sender.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::budget::Budget;
+use super::ledger::Tally;
+use super::receipt::Report;
+use crate::time::Moment;
+use crate::types::HashKey;
+
+/// A record on its way into an arena, its key checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub key: &'a [u8],
+    pub data: &'a [u8],
+    pub explicit_hash_key: Option<HashKey>,
+    pub tag: Tag,
+}
+
+/// Who waits for a record's outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tag {
+    #[default]
+    Counted,
+    Opaque(u64),
+    /// The slot of a [`Submission`](super::Submission).
+    Slot(u64),
+}
+
+/// What a record may cost beyond its bytes in the arena until it is resolved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Overhead {
+    /// For each record.
+    pub record: usize,
+    /// More for one with an explicit hash key, which takes up to 39 digits in an aggregate.
+    pub hash_key: usize,
+    /// More for one whose outcome is told.
+    pub report: usize,
+}
+
+impl Overhead {
+    /// Of records that are aggregated: tags, lengths and indexes of the aggregated record.
+    pub const AGGREGATED: Self = Self {
+        record: 40,
+        hash_key: 40,
+        report: size_of::<Report>(),
+    };
+    /// Of records that are sent one by one: what the sender keeps for each.
+    pub const SINGLE: Self = Self {
+        record: 320,
+        ..Self::AGGREGATED
+    };
+
+    fn of(self, entry: &Entry<'_>) -> usize {
+        let mut bytes = self.record;
+        if entry.explicit_hash_key.is_some() {
+            bytes += self.hash_key;
+        }
+        if entry.tag != Tag::Counted {
+            bytes += self.report;
+        }
+        bytes
+    }
+}
+
+const HEADER: usize = 8;
+const HAS_HASH_KEY: u8 = 1;
+const IS_OPAQUE: u8 = 2;
+const IS_SLOT: u8 = 4;
+
+impl Entry<'_> {
+    /// Bytes of key and payload, as the ledger counts them.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.data.len()
+    }
+
+    #[inline]
+    fn encoded(&self) -> usize {
+        let mut bytes = HEADER + self.bytes();
+        if self.explicit_hash_key.is_some() {
+            bytes += 16;
+        }
+        if self.tag != Tag::Counted {
+            bytes += 8;
+        }
+        bytes
+    }
+}
+
+/// A buffer that is being filled, or waits for the sender.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    buffer: Vec<u8>,
+    /// What its records may come to cost, which is charged beside the buffer.
+    promised: usize,
+    promise_limit: usize,
+    /// When its first record came, which stands for all of them.
+    pub opened: Moment,
+    pub tally: Tally,
+}
+
+impl Arena {
+    /// An arena on a buffer whose capacity is charged already, with so much for its records charged too.
+    pub fn new(buffer: Vec<u8>, promise_limit: usize, opened: Moment) -> Self {
+        debug_assert!(buffer.is_empty());
+        Self {
+            buffer,
+            promised: 0,
+            promise_limit,
+            opened,
+            tally: Tally::default(),
+        }
+    }
+
+    /// What a record needs: bytes of buffer, and of promise.
+    pub fn needs(entry: &Entry<'_>, overhead: Overhead) -> (usize, usize) {
+        let encoded = entry.encoded();
+        (encoded, encoded + overhead.of(entry))
+    }
+
+    /// Copies a record in; `false` if it does not fit.
+    #[inline]
+    pub fn push(&mut self, entry: &Entry<'_>, overhead: Overhead) -> bool {
+        let (encoded, promise) = Self::needs(entry, overhead);
+        let fits = self.buffer.len() + encoded <= self.buffer.capacity()
+            && self.promised + promise <= self.promise_limit;
+        if !fits {
+            return false;
+        }
+        self.promised += promise;
+        self.tally += Tally::one(entry.bytes());
+        self.write(entry);
+        true
+    }
+
+    #[inline]
+    fn write(&mut self, entry: &Entry<'_>) {
+        let (mut flags, mut opaque) = (0, 0);
+        match entry.tag {
+            Tag::Counted => {}
+            Tag::Opaque(number) => (flags, opaque) = (IS_OPAQUE, number),
+            Tag::Slot(slot) => (flags, opaque) = (IS_SLOT, slot),
+        }
+        flags |= HAS_HASH_KEY * u8::from(entry.explicit_hash_key.is_some());
+        let header =
+            u64::from(flags) | (entry.key.len() as u64) << 16 | (entry.data.len() as u64) << 32;
+        self.buffer.extend_from_slice(&header.to_le_bytes());
+        if let Some(hash) = entry.explicit_hash_key {
+            self.buffer.extend_from_slice(&hash.get().to_le_bytes());
+        }
+        if flags & (IS_OPAQUE | IS_SLOT) != 0 {
+            self.buffer.extend_from_slice(&opaque.to_le_bytes());
+        }
+        self.buffer.extend_from_slice(entry.key);
+        self.buffer.extend_from_slice(entry.data);
+    }
+
+    /// Whether no further record of usual size fits.
+    pub fn is_crowded(&self) -> bool {
+        self.buffer.len() * 4 > self.buffer.capacity()
+    }
+
+    /// The records as shared bytes. Releases the part of the promise that they do not need; the buffer's own charge
+    /// is released, or the buffer kept for another arena, when the last slice of it is dropped.
+    pub fn seal(self, pool: &Arc<Pool>) -> Bytes {
+        pool.budget.release(self.promise_limit - self.promised);
+        Bytes::from_owner(Memory {
+            buffer: self.buffer,
+            pool: Arc::clone(pool),
+        })
+    }
+}
+
+/// One record as it lies in an arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    pub explicit_hash_key: Option<HashKey>,
+    pub tag: Tag,
+    /// Where its key begins; its payload follows the key.
+    pub at: usize,
+    pub key_len: usize,
+    pub data_len: usize,
+    /// What is charged for it beside the arena.
+    pub promise: usize,
+}
+
+impl Stored {
+    pub fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.at..self.at + self.key_len]
+    }
+
+    /// Key and payload as slices of the arena.
+    pub fn slices(&self, arena: &Bytes) -> (Bytes, Bytes) {
+        let data = self.at + self.key_len;
+        (arena.slice(self.at..data), arena.slice(data..self.end()))
+    }
+
+    fn end(&self) -> usize {
+        self.at + self.key_len + self.data_len
+    }
+
+    /// Reads the record that begins at `at`, and says where the next one does.
+    pub fn read(arena: &[u8], at: usize, overhead: Overhead) -> Option<(Self, usize)> {
+        let (header, _) = arena.get(at..)?.split_first_chunk()?;
+        let header = u64::from_le_bytes(*header);
+        let flags = header as u8;
+        let mut place = at + HEADER;
+        let mut extra = overhead.record;
+        let mut explicit_hash_key = None;
+        if flags & HAS_HASH_KEY != 0 {
+            let (bytes, _) = arena.get(place..)?.split_first_chunk()?;
+            explicit_hash_key = Some(HashKey::new(u128::from_le_bytes(*bytes)));
+            place += 16;
+            extra += overhead.hash_key;
+        }
+        let mut tag = Tag::Counted;
+        if flags & (IS_OPAQUE | IS_SLOT) != 0 {
+            let (bytes, _) = arena.get(place..)?.split_first_chunk()?;
+            let number = u64::from_le_bytes(*bytes);
+            tag = match flags & IS_SLOT {
+                0 => Tag::Opaque(number),
+                _ => Tag::Slot(number),
+            };
+            place += 8;
+            extra += overhead.report;
+        }
+        let mut stored = Self {
+            explicit_hash_key,
+            tag,
+            at: place,
+            key_len: (header >> 16) as u16 as usize,
+            data_len: (header >> 32) as usize,
+            promise: 0,
+        };
+        let end = stored.end();
+        stored.promise = end - at + extra;
+        (end <= arena.len()).then_some((stored, end))
+    }
+}
+
+/// Buffers of emptied arenas, kept for the next ones: fresh memory costs more than filling it.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    budget: Arc<Budget>,
+    spare: Mutex<Vec<Vec<u8>>>,
+    max_spare: usize,
+}
+
+impl Pool {
+    pub fn new(budget: Arc<Budget>, max_spare: usize) -> Self {
+        Self {
+            budget,
+            spare: Mutex::default(),
+            max_spare,
+        }
+    }
+
+    /// A charged, empty buffer of at least `size` bytes, preferably of just that size.
+    pub fn buffer(&self, size: usize) -> Option<Vec<u8>> {
+        let kept = {
+            let mut spare = self.spare.lock();
+            let found = spare.iter().rposition(|buffer| buffer.capacity() >= size);
+            found.map(|index| spare.swap_remove(index))
+        };
+        kept.or_else(|| {
+            self.budget
+                .try_charge(size)
+                .then(|| Vec::with_capacity(size))
+        })
+    }
+
+    /// Takes a buffer back.
+    pub fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut spare = self.spare.lock();
+        if spare.len() < self.max_spare {
+            return spare.push(buffer);
+        }
+        drop(spare);
+        self.budget.release(buffer.capacity());
+    }
+
+    /// Frees what is kept, as when there is nothing to do.
+    pub fn trim(&self) {
+        for buffer in std::mem::take(&mut *self.spare.lock()) {
+            self.budget.release(buffer.capacity());
+        }
+    }
+}
+
+/// The owner of an arena's bytes.
+struct Memory {
+    buffer: Vec<u8>,
+    pool: Arc<Pool>,
+}
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pool(max: usize) -> Arc<Pool> {
+        Arc::new(Pool::new(Arc::new(Budget::new(max, 1_000)), 1))
+    }
+
+    fn arena(pool: &Pool, size: usize) -> Arena {
+        let buffer = pool.buffer(size).unwrap();
+        assert!(pool.budget.try_charge(2 * size));
+        Arena::new(buffer, 2 * size, Moment::ZERO)
+    }
+
+    fn tags() -> impl Strategy<Value = Tag> {
+        prop_oneof![
+            Just(Tag::Counted),
+            any::<u64>().prop_map(Tag::Opaque),
+            any::<u64>().prop_map(Tag::Slot)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_pushed_is_read_back(
+            records in prop::collection::vec(("[a-z]{1,40}", prop::collection::vec(any::<u8>(), 0..300), any::<Option<u128>>(), tags()), 0..40),
+        ) {
+            let pool = pool(1 << 20);
+            let mut arena = arena(&pool, 64 << 10);
+            let overhead = Overhead::AGGREGATED;
+            for (key, data, hash, tag) in &records {
+                let entry = Entry { key: key.as_bytes(), data, explicit_hash_key: hash.map(HashKey::new), tag: *tag };
+                prop_assert!(arena.push(&entry, overhead));
+            }
+            prop_assert_eq!(arena.tally.records, records.len() as u64);
+            let promised = arena.promised;
+            let bytes = arena.seal(&pool);
+            let (mut at, mut promises) = (0, 0);
+            for (key, data, hash, tag) in &records {
+                let (stored, next) = Stored::read(&bytes, at, overhead).unwrap();
+                prop_assert_eq!(stored.key(&bytes), key.as_bytes());
+                prop_assert_eq!(&stored.slices(&bytes).1, data);
+                prop_assert_eq!((stored.explicit_hash_key.map(HashKey::get), stored.tag), (*hash, *tag));
+                at = next;
+                promises += stored.promise;
+            }
+            prop_assert_eq!((at, promises), (bytes.len(), promised));
+        }
+
+        #[test]
+        fn reading_anything_else_neither_panics_nor_reads_beyond(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut at = 0;
+            while let Some((_, next)) = Stored::read(&bytes, at, Overhead::SINGLE) {
+                prop_assert!(next > at && next <= bytes.len());
+                at = next;
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_stays_charged_until_its_last_slice_is_dropped() {
+        let pool = pool(1 << 20);
+        let kept = arena(&pool, 1_000).seal(&pool);
+        let mut full = arena(&pool, 1_000);
+        let entry = Entry {
+            key: b"k",
+            data: &[7; 100],
+            explicit_hash_key: None,
+            tag: Tag::Counted,
+        };
+        assert!(full.push(&entry, Overhead::AGGREGATED));
+        let bytes = full.seal(&pool);
+        pool.budget.release(8 + 101 + 40);
+        let slice = bytes.slice(10..20);
+        drop(bytes);
+        assert_eq!(pool.budget.used(), 2_000);
+        drop((slice, kept));
+        assert_eq!(pool.budget.used(), 1_000, "one buffer is kept");
+        pool.trim();
+        assert_eq!(pool.budget.used(), 0);
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_leaves_the_arena_as_it_was() {
+        let pool = pool(1 << 20);
+        let mut arena = arena(&pool, 100);
+        let entry = |data| Entry {
+            key: b"k",
+            data,
+            explicit_hash_key: None,
+            tag: Tag::Counted,
+        };
+        assert!(!arena.push(&entry(&[0; 92]), Overhead::AGGREGATED));
+        assert_eq!(arena.tally.records, 0);
+        assert!(arena.push(&entry(&[0; 91]), Overhead::AGGREGATED));
+    }
+}

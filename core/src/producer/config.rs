@@ -1,0 +1,298 @@
+//! The settings of a producer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::receipt::{Failure, Receipt};
+use crate::error::Result;
+use crate::rng::Rng;
+use crate::runtime::Runtime;
+use crate::time::Clock;
+use crate::transport::Endpoint;
+use crate::types::limits::AGGREGATE_DEFAULT_MAX_BYTES;
+
+/// Whether records are packed together. Asked of the caller and never assumed, because readers must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// Many user records in one Kinesis record, in KPL's format: every reader must de-aggregate.
+    Yes,
+    /// Each record as it is.
+    No,
+}
+
+/// How long a record may wait for company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Linger {
+    /// A shard that was idle sends at once. A busy one waits for the answer to what it sent before and, the fuller its
+    /// last aggregate was, the longer for the next to fill: at most `max`. See [`ProducerConfig::linger`].
+    Adaptive {
+        /// The longest wait.
+        max: Duration,
+    },
+    /// Every record waits so long, unless its aggregate is full before; zero = send at once.
+    Fixed(Duration),
+}
+
+impl Linger {
+    /// The default's longest wait, as KPL's `RecordMaxBufferedTime`.
+    pub const DEFAULT_MAX: Duration = Duration::from_millis(100);
+
+    /// The longest wait.
+    pub const fn max(self) -> Duration {
+        match self {
+            Self::Adaptive { max } => max,
+            Self::Fixed(wait) => wait,
+        }
+    }
+}
+
+impl Default for Linger {
+    fn default() -> Self {
+        Self::Adaptive {
+            max: Self::DEFAULT_MAX,
+        }
+    }
+}
+
+/// Which outcomes of records with an opaque number come back as reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reports {
+    /// None; failures go where those of counted records go.
+    None,
+    /// Those that failed.
+    #[default]
+    Failures,
+    /// All.
+    All,
+}
+
+impl Reports {
+    pub(super) fn wants(self, outcome: &Result<Receipt, Failure>) -> bool {
+        match self {
+            Self::None => false,
+            Self::Failures => outcome.is_err(),
+            Self::All => true,
+        }
+    }
+}
+
+/// Where failures of records go that nobody waits for.
+pub(super) type FailureSink = Arc<dyn Fn(Vec<Failure>) + Send + Sync>;
+
+/// The settings of a [`Producer`](super::Producer). Every one has a default but `aggregate`, and a name for
+/// [`ProducerConfig::set`].
+///
+/// ```
+/// use std::time::Duration;
+/// use kinetik::producer::{Aggregate, Linger, ProducerConfig};
+///
+/// let config = ProducerConfig::new(Aggregate::Yes)
+///     .endpoint("memory://")
+///     .linger(Linger::Fixed(Duration::from_millis(20)))
+///     .buffer_bytes(16 << 20);
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct ProducerConfig {
+    pub(super) aggregate: Aggregate,
+    pub(super) endpoint: Endpoint,
+    pub(super) region: Option<String>,
+    pub(super) linger: Linger,
+    pub(super) deadline: Duration,
+    pub(super) buffer_bytes: usize,
+    pub(super) buffer_records: u64,
+    pub(super) put_timeout: Duration,
+    pub(super) flush_timeout: Duration,
+    pub(super) request_timeout: Duration,
+    pub(super) max_in_flight: usize,
+    pub(super) aggregate_bytes: usize,
+    pub(super) request_bytes: usize,
+    pub(super) shard_limit: bool,
+    pub(super) reports: Reports,
+    pub(super) lazy: bool,
+    pub(super) on_failure: Option<FailureSink>,
+    pub(super) clock: Option<Clock>,
+    pub(super) rng: Option<Rng>,
+    pub(super) runtime: Option<Runtime>,
+}
+
+impl ProducerConfig {
+    /// The default settings.
+    pub fn new(aggregate: Aggregate) -> Self {
+        Self {
+            aggregate,
+            endpoint: Endpoint::default(),
+            region: None,
+            linger: Linger::default(),
+            deadline: Duration::from_secs(120),
+            buffer_bytes: 64 << 20,
+            buffer_records: 1_000_000,
+            put_timeout: Duration::from_secs(60),
+            flush_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(10),
+            max_in_flight: 12,
+            aggregate_bytes: AGGREGATE_DEFAULT_MAX_BYTES,
+            request_bytes: 1 << 20,
+            shard_limit: true,
+            reports: Reports::default(),
+            lazy: false,
+            on_failure: None,
+            clock: None,
+            rng: None,
+            runtime: None,
+        }
+    }
+
+    /// Whether records are packed together.
+    pub fn aggregate(mut self, aggregate: Aggregate) -> Self {
+        self.aggregate = aggregate;
+        self
+    }
+
+    /// Where the service is. Default: AWS by its own settings.
+    pub fn endpoint(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        self.endpoint = endpoint.into();
+        self
+    }
+
+    /// The AWS region. Default: AWS's own settings.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// How long a record may wait for company. Default: adaptive, at most 100 ms.
+    ///
+    /// Adaptive: an aggregate is sent when it is full; else when nothing of its shard is on its way and it waited
+    /// `max` times twice the fill of the shard's last aggregate; and after `max` in any case. So an idle stream
+    /// sends at once, one that fills an aggregate within about `max` fills it, and one in between sends as
+    /// often as the service answers.
+    pub fn linger(mut self, linger: Linger) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Time from put to outcome. Default 120 s. A record that is not delivered by then fails with
+    /// [`Expired`](crate::ErrorKind::Expired); a request that is on its way is still awaited.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Bytes of all that is buffered, in flight or untaken; a hard bound. Default 64 MiB, at least 64 KiB.
+    ///
+    /// A quarter is kept for the bodies of requests. A record can have at most a sixth.
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    /// Records of all that is buffered, in flight or untaken; a hard bound. Default 1,000,000, at least 1.
+    pub fn buffer_records(mut self, records: u64) -> Self {
+        self.buffer_records = records;
+        self
+    }
+
+    /// How long a blocking put waits for room. Default 60 s.
+    pub fn put_timeout(mut self, timeout: Duration) -> Self {
+        self.put_timeout = timeout;
+        self
+    }
+
+    /// How long a flush or close takes at most where the call does not say. Default 30 s.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    /// How long one PutRecords call may take. Default 10 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// PutRecords calls that are under way at once. Default 12, at least 1.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = requests;
+        self
+    }
+
+    /// Bytes up to which an aggregated record is filled; a larger user record goes alone. Default 51,200, which is
+    /// KPL's and two PUT units; 64 bytes to 1 MiB.
+    pub fn aggregate_bytes(mut self, bytes: usize) -> Self {
+        self.aggregate_bytes = bytes;
+        self
+    }
+
+    /// Bytes up to which a PutRecords call is filled. Default 1 MiB, at most 10 MiB.
+    pub fn request_bytes(mut self, bytes: usize) -> Self {
+        self.request_bytes = bytes;
+        self
+    }
+
+    /// Whether each shard is sent at most 1,000 records/s and 1 MiB/s, as it takes. Default yes; off by itself for
+    /// an engine of this process whose quotas are off. No is for servers without quotas.
+    pub fn shard_limit(mut self, limit: bool) -> Self {
+        self.shard_limit = limit;
+        self
+    }
+
+    /// Which outcomes of records with an opaque number come back as reports. Default: failures. Unread reports
+    /// count in the budget.
+    pub fn reports(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
+    }
+
+    /// Whether opening asks nothing of the service. Default no: opening checks that the stream is there and may be
+    /// used, and fails there.
+    pub fn lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
+        self
+    }
+
+    /// Called with failures of records that nobody waits for, in batches, on a thread of its own, never inside a put.
+    ///
+    /// The failures hold their room in the budget until it returns. It may put; it must not wait, flush or close. If it
+    /// panics that is logged, and the batch is lost to it. Without it failures are kept for
+    /// [`take_failures`](super::Producer::take_failures).
+    pub fn on_failure(mut self, sink: impl Fn(Vec<Failure>) + Send + Sync + 'static) -> Self {
+        self.on_failure = Some(Arc::new(sink));
+        self
+    }
+
+    /// The clock, for tests. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The dice of jitter, for tests. Default: from the system's entropy.
+    pub fn rng(mut self, rng: Rng) -> Self {
+        self.rng = Some(rng);
+        self
+    }
+
+    /// Where the sender runs. Default: the process's background thread.
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+}
+
+impl fmt::Debug for ProducerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerConfig")
+            .field("aggregate", &self.aggregate)
+            .field("endpoint", &format_args!("{}", self.endpoint))
+            .field("region", &self.region)
+            .field("linger", &self.linger)
+            .field("deadline", &self.deadline)
+            .field("buffer_bytes", &self.buffer_bytes)
+            .field("buffer_records", &self.buffer_records)
+            .field("reports", &self.reports)
+            .field("lazy", &self.lazy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! What a producer's handles and its sender share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::arena::{Entry, Tag};
+use super::bell::Bell;
+use super::budget::Budget;
+use super::config::{Aggregate, ProducerConfig};
+use super::desk::Desk;
+use super::driver::{Driver, Note};
+use super::intake::{Intake, Shut};
+use super::ledger::Ledger;
+use super::sink::Sink;
+use super::state::Settings;
+use super::submission::Submission;
+use crate::client::{Client, ClientConfig};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rng::Rng;
+use crate::runtime::Runtime;
+use crate::time::Clock;
+use crate::transport::{Connect, Endpoint};
+use crate::types::StreamRef;
+
+/// One producer of one process.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub stream: StreamRef,
+    pub intake: Intake<Note>,
+    pub desk: Desk,
+    /// Rings when room comes back, and when the callback has all failures.
+    pub room: Bell,
+    pub sink: Option<Sink>,
+    pub clock: Clock,
+    pub runtime: Runtime,
+    /// Failed records that a flush or close has told of.
+    told_failed: AtomicU64,
+}
+
+impl Core {
+    /// Starts the sender. The receiver tells when it has checked the stream, at once if `lazy`.
+    pub fn start(
+        stream: &StreamRef,
+        config: &ProducerConfig,
+        lazy: bool,
+    ) -> Result<(Arc<Self>, oneshot::Receiver<Result<()>>)> {
+        let clock = config.clock.clone().unwrap_or_default();
+        let rng = config.rng.clone().unwrap_or_default();
+        let runtime = match &config.runtime {
+            Some(runtime) => runtime.clone(),
+            None => Runtime::shared()?,
+        };
+        let client = client(config, &clock, &rng)?;
+        let mut settings = Settings::of(config);
+        settings.shard_limit &= !has_no_quotas(&config.endpoint);
+        let budget = Arc::new(Budget::new(config.buffer_bytes, config.buffer_records));
+        let core = Arc::new(Self {
+            stream: stream.clone(),
+            intake: Intake::new(Arc::clone(&budget), settings.overhead, clock.clone()),
+            desk: Desk::new(budget, config.reports),
+            room: Bell::default(),
+            sink: config.on_failure.clone().map(Sink::new),
+            clock,
+            runtime: runtime.clone(),
+            told_failed: AtomicU64::new(0),
+        });
+        let (opened, receiver) = oneshot::channel();
+        let driver = Driver::new(Arc::clone(&core), client, settings, rng);
+        runtime.spawn(driver.open(lazy, opened));
+        Ok((core, receiver))
+    }
+
+    pub fn ledger(&self) -> Ledger {
+        // In this order: what has ended was accepted before.
+        let (delivered, failed) = self.desk.settled();
+        let accepted = self.intake.accepted();
+        Ledger {
+            accepted,
+            delivered,
+            failed,
+            pending: accepted - delivered - failed,
+        }
+    }
+
+    pub fn submit(self: &Arc<Self>, key: &[u8], data: &[u8]) -> Result<Submission> {
+        self.submit_entry(Entry {
+            key,
+            data,
+            explicit_hash_key: None,
+            tag: Tag::Counted,
+        })
+    }
+
+    pub fn submit_entry(self: &Arc<Self>, mut entry: Entry<'_>) -> Result<Submission> {
+        let slot = self.desk.reserve();
+        entry.tag = Tag::Slot(slot);
+        match self.intake.put(&entry) {
+            Ok(()) => Ok(Submission::new(Arc::clone(self), slot)),
+            Err(error) => {
+                self.desk.cancel(slot);
+                Err(error.stream(self.stream.name().as_str()))
+            }
+        }
+    }
+
+    /// Gives up waiting for a submission.
+    pub fn abandon(self: &Arc<Self>, slot: u64) {
+        if self.desk.abandon(slot)
+            && let Some(sink) = &self.sink
+        {
+            sink.call(self);
+        }
+        self.room.ring();
+    }
+
+    /// Waits until every record that was taken before has ended, and tells the truth about them.
+    pub async fn flush(&self, timeout: Duration) -> Result<()> {
+        let told = self.told_failed.load(Ordering::Acquire);
+        let (done, receiver) = oneshot::channel();
+        self.intake.leave(Note::Flush(done));
+        let ended = async {
+            let is_done = receiver.await.is_ok();
+            if let Some(sink) = &self.sink {
+                self.room.until(|| sink.is_idle()).await;
+            }
+            is_done
+        };
+        let deadline = self.clock.now() + timeout;
+        match self.clock.before(deadline, ended).await {
+            Some(true) => self.truth(told),
+            Some(false) => Err(self.intake.shut_error()),
+            None => Err(self.timed_out(timeout)),
+        }
+    }
+
+    /// Flushes, then ends the sender; what is left is at the desk.
+    pub async fn close(&self, timeout: Duration) -> Result<()> {
+        self.intake.shut(Shut::Closed);
+        self.room.ring();
+        let (ended, receiver) = oneshot::channel();
+        let outcome = self.flush(timeout).await;
+        self.intake.leave(Note::Close(ended));
+        // It ends within one step; if it is gone already there is nothing to wait for.
+        let _ = receiver.await;
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// What a flush that came to its end has to say, `told` failures having been told of before it.
+    fn truth(&self, told: u64) -> Result<()> {
+        let failed = self.desk.settled().1.records;
+        self.told_failed.fetch_max(failed, Ordering::AcqRel);
+        match failed.saturating_sub(told) {
+            0 => Ok(()),
+            failed => Err(self.failed(failed)),
+        }
+    }
+
+    fn failed(&self, records: u64) -> Error {
+        let text = format!(
+            "{records} records failed since the last flush; they were handed to the failure callback, reported or are \
+             kept for take_failures"
+        );
+        Error::new(ErrorKind::DeliveryFailed, text).stream(self.stream.name().as_str())
+    }
+
+    fn timed_out(&self, timeout: Duration) -> Error {
+        let pending = self.ledger().pending;
+        Error::new(
+            ErrorKind::FlushTimeout,
+            format!(
+                "after {:.1} s {} records of {} bytes are neither delivered nor failed",
+                timeout.as_secs_f64(),
+                pending.records,
+                pending.bytes
+            ),
+        )
+        .stream(self.stream.name().as_str())
+    }
+}
+
+fn client(config: &ProducerConfig, clock: &Clock, rng: &Rng) -> Result<Client> {
+    let options = Connect {
+        region: config.region.clone(),
+        clock: clock.clone(),
+        rng: rng.fork(),
+        ..Connect::default()
+    };
+    let transport = config.endpoint.connect(&options)?;
+    let config = ClientConfig {
+        clock: clock.clone(),
+        rng: rng.fork(),
+        attempt_timeout: config.request_timeout,
+        ..ClientConfig::default()
+    };
+    Ok(Client::new(transport, config))
+}
+
+/// Whether the endpoint is an engine of this process that was made without quotas.
+fn has_no_quotas(endpoint: &Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::Memory {
+            quotas: Some(false),
+            ..
+        }
+    )
+}
+
+/// Whether the endpoint can be reached from a forked child: memory is the parent's own.
+pub(super) fn survives_fork(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Aws | Endpoint::Http(_))
+}
+
+/// What an error of opening says more, when the shards may not be listed.
+pub(super) fn explain_denied(error: Error, aggregate: Aggregate) -> Error {
+    match (error.kind(), aggregate) {
+        (ErrorKind::AccessDenied, Aggregate::Yes) => Error::new(
+            ErrorKind::AccessDenied,
+            "aggregation needs to know the shards: allow kinesis:ListShards, or send each record as it is with \
+             aggregate=false",
+        )
+        .source(error),
+        _ => error,
+    }
+}

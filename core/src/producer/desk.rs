@@ -1,0 +1,429 @@
+//! The desk: where outcomes are handed out, and the account of them.
+
+use std::collections::VecDeque;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::arena::Tag;
+use super::budget::Budget;
+use super::config::Reports;
+use super::ledger::Tally;
+use super::receipt::{Failure, Receipt, Report};
+use super::slots::{Delivered, Settled, Slots};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The end of one record that somebody asked for, or that failed.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub tag: Tag,
+    pub result: Result<Receipt, Failure>,
+    /// What of the budget it holds until it is taken.
+    pub charge: usize,
+}
+
+/// What ended in one step of the sender.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    pub delivered: Tally,
+    pub failed: Tally,
+    /// The failed ones, and the tracked ones of the delivered.
+    pub told: Vec<Outcome>,
+}
+
+impl Outcomes {
+    pub fn is_empty(&self) -> bool {
+        self.delivered.records == 0 && self.failed.records == 0
+    }
+}
+
+/// A record that was neither delivered nor failed when its producer was closed.
+#[derive(Clone, Debug)]
+pub struct Leftover {
+    /// The number with which it was put, if it was tracked by one.
+    pub opaque: Option<u64>,
+    /// The record, and whether it may have been stored.
+    pub record: Failure,
+}
+
+/// Outcomes on their way out. One lock for all that a step of the sender brings.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    inner: Mutex<Inner>,
+    budget: Arc<Budget>,
+    reports: Reports,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    delivered: Tally,
+    failed: Tally,
+    slots: Slots,
+    reports: VecDeque<(Report, usize)>,
+    failures: Vec<Failure>,
+    failures_charge: usize,
+    leftovers: Vec<Leftover>,
+    signal: Option<Signal>,
+    /// Kinds of failure that were logged already.
+    logged: Vec<ErrorKind>,
+}
+
+/// A pipe that is readable while reports wait.
+#[derive(Debug)]
+struct Signal {
+    reader: PipeReader,
+    writer: PipeWriter,
+    is_set: bool,
+}
+
+impl Signal {
+    fn set(&mut self, wanted: bool) {
+        if wanted != self.is_set {
+            // One byte is in the pipe at most, so neither call can block.
+            let done = match wanted {
+                true => self.writer.write(&[1]),
+                false => self.reader.read(&mut [0]),
+            };
+            self.is_set = if done.is_ok() { wanted } else { self.is_set };
+        }
+    }
+}
+
+impl Desk {
+    pub fn new(budget: Arc<Budget>, reports: Reports) -> Self {
+        Self {
+            inner: Mutex::default(),
+            budget,
+            reports,
+        }
+    }
+
+    /// Takes in what ended. Says whether failures wait to be taken.
+    pub fn settle(&self, stream: &str, outcomes: Outcomes) -> bool {
+        let mut wakers = Vec::new();
+        let mut inner = self.inner.lock();
+        inner.delivered += outcomes.delivered;
+        inner.failed += outcomes.failed;
+        for outcome in outcomes.told {
+            if let Err(failure) = &outcome.result {
+                inner.log(stream, failure);
+            }
+            wakers.extend(self.hand_out(&mut inner, outcome));
+        }
+        let waiting = !inner.reports.is_empty();
+        if let Some(signal) = &mut inner.signal {
+            signal.set(waiting);
+        }
+        let has_failures = !inner.failures.is_empty();
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        has_failures
+    }
+
+    fn hand_out(&self, inner: &mut Inner, outcome: Outcome) -> Option<Waker> {
+        let Outcome {
+            tag,
+            result,
+            charge,
+        } = outcome;
+        let settled = Settled {
+            outcome: result,
+            charge,
+        };
+        match tag {
+            Tag::Slot(id) => match inner.slots.settle(id, settled) {
+                Delivered::Kept(waker) => return waker,
+                Delivered::Unwanted(settled) => self.put_aside(inner, settled),
+            },
+            Tag::Opaque(opaque) if self.reports.wants(&settled.outcome) => {
+                let report = Report {
+                    opaque,
+                    outcome: settled.outcome,
+                };
+                inner.reports.push_back((report, settled.charge));
+            }
+            Tag::Opaque(_) | Tag::Counted => self.put_aside(inner, settled),
+        }
+        None
+    }
+
+    /// An outcome that nobody waits for: failures are kept until they are taken.
+    fn put_aside(&self, inner: &mut Inner, settled: Settled) {
+        match settled.outcome {
+            Ok(_) => self.release(1, settled.charge),
+            Err(failure) => {
+                inner.failures.push(failure);
+                inner.failures_charge += settled.charge;
+            }
+        }
+    }
+
+    fn release(&self, records: usize, charge: usize) {
+        self.budget.release(charge);
+        self.budget.release_records(records as u64);
+    }
+
+    /// Takes the failures of records that nobody waits for.
+    pub fn take_failures(&self) -> Vec<Failure> {
+        let (failures, charge) = self.borrow_failures();
+        self.release(failures.len(), charge);
+        failures
+    }
+
+    /// Takes those failures without giving their room back; [`Desk::return_room`] does.
+    pub fn borrow_failures(&self) -> (Vec<Failure>, usize) {
+        let mut inner = self.inner.lock();
+        let charge = std::mem::take(&mut inner.failures_charge);
+        (std::mem::take(&mut inner.failures), charge)
+    }
+
+    /// Gives back the room of failures that were borrowed.
+    pub fn return_room(&self, records: usize, charge: usize) {
+        self.release(records, charge);
+    }
+
+    /// Moves at most `max` reports into `out`; how many.
+    pub fn poll_reports(&self, max: usize, out: &mut Vec<Report>) -> usize {
+        let mut inner = self.inner.lock();
+        let count = max.min(inner.reports.len());
+        let mut charges = 0;
+        for (report, charge) in inner.reports.drain(..count) {
+            out.push(report);
+            charges += charge;
+        }
+        let waiting = !inner.reports.is_empty();
+        if let Some(signal) = &mut inner.signal {
+            signal.set(waiting);
+        }
+        drop(inner);
+        self.release(count, charges);
+        count
+    }
+
+    /// The descriptor that is readable while reports wait.
+    #[cfg(unix)]
+    pub fn event_fd(&self) -> Result<std::os::fd::RawFd> {
+        use std::os::fd::AsRawFd;
+        let mut inner = self.inner.lock();
+        if inner.signal.is_none() {
+            let (reader, writer) = std::io::pipe().map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "the operating system refused a pipe; check the process's limit of open files",
+                )
+                .source(error)
+            })?;
+            let mut signal = Signal {
+                reader,
+                writer,
+                is_set: false,
+            };
+            signal.set(!inner.reports.is_empty());
+            inner.signal = Some(signal);
+        }
+        let signal = inner.signal.as_ref().expect("made above");
+        Ok(signal.reader.as_raw_fd())
+    }
+
+    /// A slot for a submission.
+    pub fn reserve(&self) -> u64 {
+        self.inner.lock().slots.reserve()
+    }
+
+    /// Gives a slot back whose record was not taken.
+    pub fn cancel(&self, slot: u64) {
+        self.inner.lock().slots.cancel(slot);
+    }
+
+    /// Fetches a submission's outcome.
+    pub fn poll(&self, slot: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Receipt, Failure>>> {
+        let polled = self.inner.lock().slots.poll(slot, cx);
+        polled.map(|settled| {
+            settled.map(|settled| {
+                self.release(1, settled.charge);
+                settled.outcome
+            })
+        })
+    }
+
+    /// Gives up waiting for a submission's outcome. Says whether failures wait to be taken.
+    pub fn abandon(&self, slot: u64) -> bool {
+        let mut inner = self.inner.lock();
+        if let Some(settled) = inner.slots.abandon(slot) {
+            self.put_aside(&mut inner, settled);
+        }
+        !inner.failures.is_empty()
+    }
+
+    /// Tells those who wait for an outcome that none will come.
+    pub fn bury(&self) {
+        let wakers = self.inner.lock().slots.bury();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Keeps what was left when the producer was closed, and tells those who wait for it.
+    pub fn leave(&self, leftovers: Vec<(Tag, Failure)>) {
+        let mut wakers = Vec::new();
+        let mut inner = self.inner.lock();
+        for (tag, record) in leftovers {
+            let mut opaque = None;
+            match tag {
+                Tag::Counted => {}
+                Tag::Opaque(number) => opaque = Some(number),
+                Tag::Slot(id) => {
+                    let settled = Settled {
+                        outcome: Err(record.clone()),
+                        charge: 0,
+                    };
+                    if let Delivered::Kept(waker) = inner.slots.settle(id, settled) {
+                        wakers.extend(waker);
+                    }
+                }
+            }
+            inner.leftovers.push(Leftover { opaque, record });
+        }
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes what was left when the producer was closed.
+    pub fn take_leftovers(&self) -> Vec<Leftover> {
+        std::mem::take(&mut self.inner.lock().leftovers)
+    }
+
+    /// Delivered and failed so far.
+    pub fn settled(&self) -> (Tally, Tally) {
+        let inner = self.inner.lock();
+        (inner.delivered, inner.failed)
+    }
+}
+
+impl Inner {
+    /// One line for each kind of failure; the rest are counted.
+    fn log(&mut self, stream: &str, failure: &Failure) {
+        let kind = failure.error.kind();
+        if !self.logged.contains(&kind) {
+            self.logged.push(kind);
+            tracing::warn!(stream, error = %failure.error, "records fail; further failures of this kind are only counted");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::producer::receipt::Persisted;
+    use crate::types::{SequenceNumber, ShardId};
+    use bytes::Bytes;
+
+    fn receipt() -> Receipt {
+        Receipt {
+            shard_id: ShardId::new(1),
+            sequence_number: SequenceNumber::ZERO,
+            sub_sequence_number: None,
+            attempts: 1,
+            may_be_duplicate: false,
+        }
+    }
+
+    fn failure() -> Failure {
+        Failure {
+            key: Bytes::from_static(b"key"),
+            data: Bytes::from_static(b"data"),
+            explicit_hash_key: None,
+            error: Error::new(ErrorKind::Expired, ""),
+            persisted: Persisted::No,
+            attempts: 0,
+        }
+    }
+
+    fn desk(reports: Reports) -> Desk {
+        let budget = Arc::new(Budget::new(10_000, 100));
+        assert!(budget.try_charge(100));
+        Desk::new(budget, reports)
+    }
+
+    fn settle(desk: &Desk, tag: Tag, result: Result<Receipt, Failure>) -> bool {
+        let told = vec![Outcome {
+            tag,
+            result,
+            charge: 50,
+        }];
+        desk.settle(
+            "s",
+            Outcomes {
+                told,
+                ..Default::default()
+            },
+        )
+    }
+
+    #[test]
+    fn reports_come_as_far_as_they_were_asked_for_and_hold_their_room_until_polled() {
+        for (wanted, count) in [
+            (Reports::None, 0),
+            (Reports::Failures, 1),
+            (Reports::All, 2),
+        ] {
+            let desk = desk(wanted);
+            settle(&desk, Tag::Opaque(1), Ok(receipt()));
+            let untaken = settle(&desk, Tag::Opaque(2), Err(failure()));
+            assert_eq!(
+                untaken,
+                wanted == Reports::None,
+                "an unreported failure is not lost"
+            );
+            assert_eq!(
+                desk.budget.used(),
+                50 * count + 50 * usize::from(wanted == Reports::None)
+            );
+            let mut out = Vec::new();
+            assert_eq!(desk.poll_reports(10, &mut out), count);
+            assert!(
+                out.iter()
+                    .all(|report| report.outcome.is_ok() == (report.opaque == 1))
+            );
+            desk.take_failures();
+            assert_eq!(desk.budget.used(), 0);
+        }
+    }
+
+    #[test]
+    fn the_failure_of_a_dropped_submission_goes_where_failures_are_taken() {
+        let desk = desk(Reports::Failures);
+        let (dropped_before, dropped_after) = (desk.reserve(), desk.reserve());
+        desk.abandon(dropped_before);
+        assert!(settle(&desk, Tag::Slot(dropped_before), Err(failure())));
+        settle(&desk, Tag::Slot(dropped_after), Err(failure()));
+        desk.abandon(dropped_after);
+        assert_eq!(desk.take_failures().len(), 2);
+        assert_eq!(desk.budget.used(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_reports_wait() {
+        use std::os::fd::{BorrowedFd, RawFd};
+        fn is_set(desk: &Desk, fd: RawFd) -> bool {
+            assert_eq!(desk.event_fd().unwrap(), fd);
+            let inner = desk.inner.lock();
+            inner.signal.as_ref().unwrap().is_set
+        }
+        let _: Option<BorrowedFd<'_>> = None;
+        let desk = desk(Reports::All);
+        let fd = desk.event_fd().unwrap();
+        assert!(!is_set(&desk, fd));
+        settle(&desk, Tag::Opaque(1), Ok(receipt()));
+        settle(&desk, Tag::Opaque(2), Ok(receipt()));
+        assert!(is_set(&desk, fd));
+        let mut out = Vec::new();
+        desk.poll_reports(1, &mut out);
+        assert!(is_set(&desk, fd), "one is left");
+        desk.poll_reports(1, &mut out);
+        assert!(!is_set(&desk, fd));
+        settle(&desk, Tag::Opaque(3), Ok(receipt()));
+        assert!(is_set(&desk, fd));
+    }
+}

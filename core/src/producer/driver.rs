@@ -1,0 +1,336 @@
+//! The driver: the task that steps the sender's state and carries out what it says.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use tokio::sync::oneshot;
+
+use super::config::{Aggregate, Linger};
+use super::core::{Core, explain_denied};
+use super::intake::{Haul, Park, Shut};
+use super::state::{Effects, Event, Fetch, Request, Settings, State};
+use crate::api::{
+    Answer, Call, DescribeStreamSummaryInput, Operation, PutRecordsInput, PutRecordsOutput,
+};
+use crate::client::{Client, Shards};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rng::Rng;
+use crate::route::ShardInfo;
+use crate::time::Moment;
+use crate::transport::Fault;
+
+/// How long the sender of a busy producer leaves records to gather before it looks again. Timers are not finer.
+const GATHER: Duration = Duration::from_millis(1);
+/// Turns after which other tasks of the thread get theirs.
+const TURNS: u32 = 32;
+
+/// What others leave for the sender.
+#[derive(Debug)]
+pub(crate) enum Note {
+    Answer {
+        request: u64,
+        result: Result<PutRecordsOutput, Fault>,
+    },
+    Page {
+        ticket: u64,
+        result: Result<(Vec<ShardInfo>, Option<ByteString>)>,
+    },
+    /// Send what is open, and say when all that came before has ended.
+    Flush(oneshot::Sender<()>),
+    /// Leave what has not ended, say so, and stop.
+    Close(oneshot::Sender<()>),
+    /// Nobody puts any more: stop when all has ended.
+    Drain,
+}
+
+/// The sender of one producer.
+pub(crate) struct Driver {
+    core: Arc<Core>,
+    client: Client,
+    state: State,
+    aggregate: Aggregate,
+    /// Whether records wait for no company, so that each is worth being woken for.
+    is_eager: bool,
+    /// Requests that were answered as soon as they were sent.
+    answered: VecDeque<(u64, Result<PutRecordsOutput, Fault>)>,
+    flushes: Vec<(u64, oneshot::Sender<()>)>,
+    closing: Vec<oneshot::Sender<()>>,
+    is_draining: bool,
+    had_records: bool,
+}
+
+impl Driver {
+    pub fn new(core: Arc<Core>, client: Client, settings: Settings, rng: Rng) -> Self {
+        let (aggregate, linger) = (settings.aggregate, settings.linger);
+        let pool = Arc::clone(core.intake.pool());
+        let budget = Arc::clone(&core.intake.budget);
+        Self {
+            state: State::new(settings, pool, budget, rng),
+            core,
+            client,
+            aggregate,
+            is_eager: linger == Linger::Fixed(Duration::ZERO),
+            answered: VecDeque::new(),
+            flushes: Vec::new(),
+            closing: Vec::new(),
+            is_draining: false,
+            had_records: false,
+        }
+    }
+
+    /// Checks the stream unless `lazy`, says so, and sends from then on.
+    pub async fn open(mut self, lazy: bool, opened: oneshot::Sender<Result<()>>) {
+        let checked = match lazy {
+            true => Ok(()),
+            false => self.check().await,
+        };
+        let is_open = checked.is_ok();
+        // Whoever opened may have gone; then there is nothing to send.
+        if opened.send(checked).is_ok() && is_open {
+            self.run().await;
+        }
+    }
+
+    /// Asks for the shards, and for the size that a record of the stream may have.
+    async fn check(&mut self) -> Result<()> {
+        let stream = self.core.stream.clone();
+        let now = self.core.clock.now();
+        match self.client.list_all_shards(&stream, Shards::All).await {
+            Ok(shards) => self.state.prime(now, Ok(shards)),
+            Err(error)
+                if error.kind() == ErrorKind::AccessDenied && self.aggregate == Aggregate::No =>
+            {
+                tracing::warn!(%stream, "kinesis:ListShards is not allowed; records are sent without looking at the shards' limits");
+                self.state.prime(now, Err(error));
+            }
+            Err(error) => return Err(explain_denied(error, self.aggregate)),
+        }
+        let (stream_name, stream_arn) = stream.members();
+        let input = DescribeStreamSummaryInput {
+            stream_name,
+            stream_arn,
+            ..Default::default()
+        };
+        // Without that permission the default size is what is known.
+        if let Ok(output) = self.client.describe_stream_summary(input).await {
+            let kib = output.stream_description_summary.max_record_size_in_kib;
+            if let Some(kib) = kib.and_then(|kib| usize::try_from(kib).ok()) {
+                self.core.intake.set_max_record(kib << 10);
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(mut self) {
+        let mut guard = Mourner {
+            core: Arc::clone(&self.core),
+            is_over: false,
+        };
+        let mut turns = 0;
+        while !self.is_over() {
+            let now = self.core.clock.now();
+            let haul = self.fetch(now).await;
+            self.turn(haul);
+            turns += 1;
+            if turns % TURNS == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.core.intake.shut(Shut::Closed);
+        let leftovers = self.state.abandon(self.core.clock.now());
+        self.core.desk.leave(leftovers);
+        guard.is_over = true;
+        self.core.room.ring();
+    }
+
+    fn is_over(&self) -> bool {
+        !self.closing.is_empty() || (self.is_draining && self.state.unresolved() == 0)
+    }
+
+    /// Waits until there is something to do.
+    async fn fetch(&mut self, now: Moment) -> Haul<Note> {
+        let has_answers = !self.answered.is_empty();
+        let is_idle = self.state.is_idle();
+        let gathers = self.had_records && !is_idle && !self.is_eager;
+        if is_idle {
+            self.core.intake.pool().trim();
+        }
+        let mut at = self.state.wake_at(now);
+        let mut park = Park::Idle;
+        if gathers {
+            park = Park::Gathering;
+            at = Some(at.map_or(now + GATHER, |at| at.min(now + GATHER)));
+        }
+        let core = &self.core;
+        let mut is_due = has_answers || at.is_some_and(|at| at <= now);
+        let mut sleep = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(haul) = core.intake.poll_fetch(cx, park, is_due) {
+                return Poll::Ready(haul);
+            }
+            let Some(at) = at else { return Poll::Pending };
+            let sleep = sleep.get_or_insert_with(|| core.clock.sleep_until(at));
+            if Pin::new(sleep).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            is_due = true;
+            core.intake.poll_fetch(cx, park, true)
+        })
+        .await
+    }
+
+    /// Steps the state through all that came, and carries out what it says.
+    fn turn(&mut self, haul: Haul<Note>) {
+        let now = self.core.clock.now();
+        let mut effects = Effects::default();
+        self.had_records = !haul.arenas.is_empty();
+        for arena in haul.arenas {
+            self.state.step(now, Event::Records(arena), &mut effects);
+        }
+        for (request, result) in std::mem::take(&mut self.answered) {
+            self.state
+                .step(now, Event::Answer { request, result }, &mut effects);
+        }
+        for note in haul.notes {
+            self.read(now, note, &mut effects);
+        }
+        self.state.settle(now, &mut effects);
+        self.carry_out(effects);
+        let flushed = self.state.flushed_before();
+        for (_, done) in self.flushes.extract_if(.., |(epoch, _)| *epoch < flushed) {
+            let _ = done.send(());
+        }
+    }
+
+    fn read(&mut self, now: Moment, note: Note, effects: &mut Effects) {
+        match note {
+            Note::Answer { request, result } => {
+                self.state
+                    .step(now, Event::Answer { request, result }, effects);
+            }
+            Note::Page { ticket, result } => {
+                self.state
+                    .step(now, Event::Page { ticket, result }, effects);
+            }
+            Note::Flush(done) => self.flushes.push((self.state.flush(now), done)),
+            Note::Close(ended) => self.closing.push(ended),
+            Note::Drain => {
+                self.is_draining = true;
+                self.state.flush(now);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effects: Effects) {
+        for request in effects.requests {
+            self.send(request);
+        }
+        for fetch in effects.fetches {
+            self.list(fetch);
+        }
+        if !effects.outcomes.is_empty() {
+            let has_failures = self
+                .core
+                .desk
+                .settle(self.core.stream.name().as_str(), effects.outcomes);
+            if has_failures && let Some(sink) = &self.core.sink {
+                sink.call(&self.core);
+            }
+        }
+        self.core.room.ring();
+    }
+
+    fn send(&mut self, request: Request) {
+        let (stream_name, stream_arn) = self.core.stream.members();
+        let call = Call::from(PutRecordsInput {
+            records: Some(request.entries),
+            stream_name,
+            stream_arn,
+            ..Default::default()
+        });
+        let client = self.client.clone();
+        let mut attempt = Box::pin(async move { client.attempt(call, request.deadline).await });
+        // An engine of this process answers at the first poll: no task, no wake.
+        let polled = attempt
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(result) = polled {
+            return self.answered.push_back((request.id, output(result)));
+        }
+        let core = Arc::clone(&self.core);
+        self.core.runtime.spawn(async move {
+            let mut answer = Awaited {
+                core,
+                request: request.id,
+                result: None,
+            };
+            answer.result = Some(output(attempt.await));
+        });
+    }
+
+    fn list(&self, fetch: Fetch) {
+        let (client, core) = (self.client.clone(), Arc::clone(&self.core));
+        self.core.runtime.spawn(async move {
+            let page = pin!(client.shard_page(&core.stream, Shards::All, fetch.next_token)).await;
+            let result = page.map(|page| (page.shards, page.next_token));
+            core.intake.leave(Note::Page {
+                ticket: fetch.ticket,
+                result,
+            });
+        });
+    }
+}
+
+fn output(result: Result<Answer, Fault>) -> Result<PutRecordsOutput, Fault> {
+    match result? {
+        Answer::PutRecords(output) => Ok(output),
+        other => Err(Fault::Lost(
+            Error::new(
+                ErrorKind::Protocol,
+                format!("an answer to {} came back", other.operation().name()),
+            )
+            .operation(Operation::PutRecords.name()),
+        )),
+    }
+}
+
+/// Leaves the answer of a request, even if the attempt's task dies.
+struct Awaited {
+    core: Arc<Core>,
+    request: u64,
+    result: Option<Result<PutRecordsOutput, Fault>>,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let result = self.result.take().unwrap_or_else(|| {
+            Err(Fault::Lost(Error::new(
+                ErrorKind::Unavailable,
+                "the attempt was broken off",
+            )))
+        });
+        let request = self.request;
+        self.core.intake.leave(Note::Answer { request, result });
+    }
+}
+
+/// Tells everyone when the sender ends without having been asked to.
+struct Mourner {
+    core: Arc<Core>,
+    is_over: bool,
+}
+
+impl Drop for Mourner {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.core.intake.shut(Shut::Dead);
+            self.core.desk.bury();
+            self.core.room.ring();
+        }
+    }
+}

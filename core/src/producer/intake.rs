@@ -1,0 +1,455 @@
+//! The intake: where puts leave their records and the sender fetches them, whole arenas at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::arena::{Arena, Entry, Overhead, Pool};
+use super::budget::Budget;
+use super::ledger::Tally;
+use crate::error::{Error, ErrorKind, Result};
+use crate::time::Clock;
+use crate::types::check_data;
+use crate::types::limits::RECORD_DEFAULT_MAX_BYTES;
+
+/// Smallest and largest arena. A busy intake doubles the size with each arena that fills.
+const ARENA_SIZES: (usize, usize) = (64 << 10, 1 << 20);
+/// Emptied buffers that are kept for the next arenas.
+const SPARE_ARENAS: usize = 4;
+
+/// What puts and the sender share. `N` is what others leave for the sender: answers and wishes.
+pub(crate) struct Intake<N> {
+    door: Mutex<Door<N>>,
+    pool: Arc<Pool>,
+    pub budget: Arc<Budget>,
+    overhead: Overhead,
+    sizes: (usize, usize),
+    max_record: AtomicUsize,
+    clock: Clock,
+}
+
+struct Door<N> {
+    open: Option<Arena>,
+    full: Vec<Arena>,
+    notes: Vec<N>,
+    accepted: Tally,
+    next_size: usize,
+    shut: Option<Shut>,
+    park: Park,
+    waker: Option<Waker>,
+}
+
+/// Why the intake takes nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// The producer was closed.
+    Closed,
+    /// The sender died of a bug.
+    Dead,
+}
+
+/// How the sender sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Park {
+    /// It does not.
+    Awake,
+    /// Until a record comes.
+    Idle,
+    /// Until an arena is full; the sender looks by itself before long.
+    Gathering,
+}
+
+/// What the sender fetched.
+#[derive(Debug)]
+pub(crate) struct Haul<N> {
+    pub arenas: Vec<Arena>,
+    /// To be read after the arenas: whoever left a note had his records taken before.
+    pub notes: Vec<N>,
+}
+
+impl<N> Intake<N> {
+    pub fn new(budget: Arc<Budget>, overhead: Overhead, clock: Clock) -> Self {
+        let largest = (budget.share_of_records() / 32).max(1);
+        let sizes = (ARENA_SIZES.0.min(largest), ARENA_SIZES.1.min(largest));
+        Self {
+            door: Mutex::new(Door {
+                open: None,
+                full: Vec::new(),
+                notes: Vec::new(),
+                accepted: Tally::default(),
+                next_size: sizes.0,
+                shut: None,
+                park: Park::Awake,
+                waker: None,
+            }),
+            pool: Arc::new(Pool::new(Arc::clone(&budget), SPARE_ARENAS)),
+            max_record: AtomicUsize::new(RECORD_DEFAULT_MAX_BYTES.min(budget.largest_record())),
+            budget,
+            overhead,
+            sizes,
+            clock,
+        }
+    }
+
+    /// Sets the bytes that a record of the stream may have.
+    pub fn set_max_record(&self, bytes: usize) {
+        let bytes = bytes.min(self.budget.largest_record());
+        self.max_record.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that a record may have.
+    pub fn max_record(&self) -> usize {
+        self.max_record.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub fn overhead(&self) -> Overhead {
+        self.overhead
+    }
+
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Takes a record: one lock, one copy.
+    #[inline]
+    pub fn put(&self, entry: &Entry<'_>) -> Result<()> {
+        check_data(entry.data.len(), entry.key.len(), self.max_record())?;
+        let mut door = self.door.lock();
+        let wake = self.take(&mut door, entry)?;
+        drop(door);
+        if let Some(waker) = wake {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes records in order until one cannot be taken: how many, and why not the next.
+    pub fn put_many(&self, entries: &[Entry<'_>]) -> (usize, Result<()>) {
+        let mut wake = None;
+        let mut taken = 0;
+        let mut outcome = Ok(());
+        let mut door = self.door.lock();
+        for entry in entries {
+            let result = check_data(entry.data.len(), entry.key.len(), self.max_record())
+                .and_then(|()| self.take(&mut door, entry));
+            match result {
+                Ok(waker) => wake = wake.or(waker),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+            taken += 1;
+        }
+        drop(door);
+        if let Some(waker) = wake {
+            waker.wake();
+        }
+        (taken, outcome)
+    }
+
+    #[inline]
+    fn take(&self, door: &mut Door<N>, entry: &Entry<'_>) -> Result<Option<Waker>> {
+        if let Some(shut) = door.shut {
+            return Err(shut.error());
+        }
+        if !self.budget.has_record(door.accepted.records) {
+            return Err(self.budget.full(door.accepted.records));
+        }
+        let pushed = match &mut door.open {
+            Some(arena) => arena.push(entry, self.overhead),
+            None => false,
+        };
+        let filled = if pushed {
+            false
+        } else {
+            self.take_into_new(door, entry)?
+        };
+        door.accepted += Tally::one(entry.bytes());
+        let wake = match door.park {
+            Park::Awake => false,
+            Park::Idle => true,
+            Park::Gathering => filled,
+        };
+        if wake {
+            door.park = Park::Awake;
+            return Ok(door.waker.take());
+        }
+        Ok(None)
+    }
+
+    /// Opens another arena for a record; says whether there was one that is full now.
+    #[cold]
+    fn take_into_new(&self, door: &mut Door<N>, entry: &Entry<'_>) -> Result<bool> {
+        let mut arena = self
+            .arena(door.next_size, entry)
+            .ok_or_else(|| self.budget.full(door.accepted.records))?;
+        arena.push(entry, self.overhead);
+        match door.open.replace(arena) {
+            Some(full) => {
+                door.full.push(full);
+                door.next_size = (door.next_size * 2).min(self.sizes.1);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// A charged arena with room for the record; of the wanted size if the budget has it.
+    fn arena(&self, wanted: usize, entry: &Entry<'_>) -> Option<Arena> {
+        let (encoded, promise) = Arena::needs(entry, self.overhead);
+        for size in [wanted.max(encoded), self.sizes.0.max(encoded), encoded] {
+            let Some(buffer) = self.pool.buffer(size) else {
+                continue;
+            };
+            let promise = buffer.capacity().max(promise);
+            if self.budget.try_charge(promise) {
+                return Some(Arena::new(buffer, promise, self.clock.now()));
+            }
+            self.pool.give_back(buffer);
+        }
+        // Kept buffers may be what stands in the way.
+        self.pool.trim();
+        let buffer = self.pool.buffer(encoded)?;
+        if self.budget.try_charge(promise) {
+            return Some(Arena::new(buffer, promise, self.clock.now()));
+        }
+        self.pool.give_back(buffer);
+        None
+    }
+
+    /// Leaves a note for the sender and wakes it.
+    pub fn leave(&self, note: N) {
+        let mut door = self.door.lock();
+        door.notes.push(note);
+        door.park = Park::Awake;
+        let waker = door.waker.take();
+        drop(door);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Fetches all there is, or goes to sleep as `park` says. Fetches even nothing when `due`.
+    pub fn poll_fetch(&self, cx: &mut Context<'_>, park: Park, due: bool) -> Poll<Haul<N>> {
+        let mut door = self.door.lock();
+        let wanted = due
+            || !door.full.is_empty()
+            || !door.notes.is_empty()
+            || (park == Park::Idle && door.open.is_some());
+        if !wanted {
+            door.park = park;
+            if !door.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                door.waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        door.park = Park::Awake;
+        let mut arenas = std::mem::take(&mut door.full);
+        if let Some(open) = door.open.take() {
+            if arenas.is_empty() && !open.is_crowded() {
+                door.next_size = (door.next_size / 2).max(self.sizes.0);
+            }
+            arenas.push(open);
+        }
+        let notes = std::mem::take(&mut door.notes);
+        Poll::Ready(Haul { arenas, notes })
+    }
+
+    /// Takes nothing from now on.
+    pub fn shut(&self, why: Shut) {
+        let mut door = self.door.lock();
+        door.shut = door.shut.or(Some(why));
+    }
+
+    /// Why nothing is taken any more.
+    pub fn shut_error(&self) -> Error {
+        self.door.lock().shut.unwrap_or(Shut::Dead).error()
+    }
+
+    /// Whether so much is buffered that whoever can wait should.
+    #[inline]
+    pub fn is_above_high_water(&self) -> bool {
+        self.budget.used() > self.budget.high_water()
+    }
+
+    /// What was taken so far.
+    pub fn accepted(&self) -> Tally {
+        self.door.lock().accepted
+    }
+
+    /// Whether there is room for any record, or no use in waiting for it.
+    pub fn is_ready(&self) -> bool {
+        let door = self.door.lock();
+        door.shut.is_some() || self.budget.is_ready(door.accepted.records)
+    }
+}
+
+impl Shut {
+    #[cold]
+    pub fn error(self) -> Error {
+        match self {
+            Self::Closed => Error::new(
+                ErrorKind::Closed,
+                "the producer was closed; open another one to put more records",
+            ),
+            Self::Dead => Error::new(
+                ErrorKind::Internal,
+                "the producer's sender stopped; close the producer to get its records back and open another one",
+            ),
+        }
+    }
+}
+
+impl<N> std::fmt::Debug for Intake<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake")
+            .field("accepted", &self.accepted())
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arena::{Stored, Tag};
+    use super::*;
+    use crate::time::Timestamp;
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Bell(AtomicU32);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn intake(max_bytes: usize, max_records: u64) -> Intake<u32> {
+        let budget = Arc::new(Budget::new(max_bytes, max_records));
+        let clock = Clock::manual(Timestamp::EPOCH);
+        Intake::new(budget, Overhead::AGGREGATED, clock)
+    }
+
+    fn entry(data: &[u8]) -> Entry<'_> {
+        Entry {
+            key: b"key",
+            data,
+            explicit_hash_key: None,
+            tag: Tag::Counted,
+        }
+    }
+
+    fn fetch(intake: &Intake<u32>, bell: &Arc<Bell>, park: Park) -> Option<Haul<u32>> {
+        let waker = Waker::from(Arc::clone(bell));
+        match intake.poll_fetch(&mut Context::from_waker(&waker), park, false) {
+            Poll::Ready(haul) => Some(haul),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn an_idle_sender_is_woken_once_for_many_records() {
+        let (intake, bell) = (intake(1 << 20, 1_000), Arc::new(Bell::default()));
+        assert!(fetch(&intake, &bell, Park::Idle).is_none());
+        for _ in 0..10 {
+            intake.put(&entry(b"x")).unwrap();
+        }
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        let haul = fetch(&intake, &bell, Park::Idle).unwrap();
+        assert_eq!(haul.arenas.len(), 1);
+        assert_eq!(haul.arenas[0].tally.records, 10);
+    }
+
+    #[test]
+    fn a_gathering_sender_is_woken_by_a_full_arena_or_a_note() {
+        let (intake, bell) = (intake(64 << 20, 10_000), Arc::new(Bell::default()));
+        assert!(fetch(&intake, &bell, Park::Gathering).is_none());
+        let data = [0; 1_000];
+        for _ in 0..60 {
+            intake.put(&entry(&data)).unwrap();
+        }
+        assert_eq!(bell.0.load(Ordering::Relaxed), 0);
+        for _ in 0..10 {
+            intake.put(&entry(&data)).unwrap();
+        }
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            fetch(&intake, &bell, Park::Gathering).unwrap().arenas.len(),
+            2
+        );
+        assert!(fetch(&intake, &bell, Park::Gathering).is_none());
+        intake.leave(7);
+        assert_eq!(bell.0.load(Ordering::Relaxed), 2);
+        assert_eq!(fetch(&intake, &bell, Park::Gathering).unwrap().notes, [7]);
+    }
+
+    #[test]
+    fn a_full_budget_refuses_and_takes_again_when_room_comes_back() {
+        let (intake, bell) = (intake(1 << 18, 1_000_000), Arc::new(Bell::default()));
+        let mut taken = 0_u64;
+        let error = loop {
+            match intake.put(&entry(&[1; 500])) {
+                Ok(()) => taken += 1,
+                Err(error) => break error,
+            }
+            assert!(intake.budget.used() <= intake.budget.share_of_records());
+        };
+        assert_eq!(error.kind(), ErrorKind::BufferFull);
+        assert_eq!(intake.accepted().records, taken);
+        assert!(!intake.is_ready());
+        let haul = fetch(&intake, &bell, Park::Idle).unwrap();
+        for arena in haul.arenas {
+            let bytes = arena.seal(intake.pool());
+            let mut at = 0;
+            while let Some((stored, next)) = Stored::read(&bytes, at, intake.overhead()) {
+                intake.budget.release(stored.promise);
+                at = next;
+            }
+        }
+        assert!(intake.is_ready());
+        intake.pool().trim();
+        assert_eq!(intake.budget.used(), 0);
+        assert!(intake.put(&entry(&[1; 500])).is_ok());
+    }
+
+    #[test]
+    fn the_largest_record_is_taken_by_a_budget_at_its_high_water_mark() {
+        let intake = intake(1 << 20, 1_000);
+        intake.set_max_record(usize::MAX);
+        let data = vec![0; intake.max_record() - 3];
+        assert!(intake.budget.try_charge(intake.budget.high_water()));
+        assert!(intake.put(&entry(&data)).is_ok());
+        let larger = vec![0; intake.max_record() - 2];
+        let error = intake.put(&entry(&larger)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RecordTooLarge);
+    }
+
+    #[test]
+    fn many_stop_at_the_first_that_is_not_taken() {
+        let intake = intake(1 << 20, 1_000);
+        let large = vec![0; intake.max_record() + 1];
+        let (taken, outcome) = intake.put_many(&[entry(b"a"), entry(&large), entry(b"c")]);
+        assert_eq!(taken, 1);
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::RecordTooLarge);
+        assert_eq!(intake.accepted(), Tally::one(4));
+    }
+
+    #[test]
+    fn a_shut_intake_says_why() {
+        for (why, kind) in [
+            (Shut::Closed, ErrorKind::Closed),
+            (Shut::Dead, ErrorKind::Internal),
+        ] {
+            let intake = intake(1 << 20, 10);
+            intake.shut(why);
+            assert_eq!(intake.put(&entry(b"x")).unwrap_err().kind(), kind);
+            assert!(intake.is_ready(), "nobody waits for a shut intake");
+        }
+    }
+}

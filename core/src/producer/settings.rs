@@ -1,0 +1,312 @@
+//! Every setting by its name, for C, files and command lines.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::config::{Aggregate, Linger, ProducerConfig, Reports};
+use crate::error::{Error, Result};
+use crate::types::limits::{PUT_RECORDS_MAX_BYTES, RECORD_DEFAULT_MAX_BYTES};
+
+/// The names that [`ProducerConfig::set`] knows. Durations are also known with `_ms` behind their names.
+const NAMES: &[&str] = &[
+    "aggregate",
+    "endpoint",
+    "region",
+    "linger",
+    "deadline",
+    "buffer_bytes",
+    "buffer_records",
+    "put_timeout",
+    "flush_timeout",
+    "request_timeout",
+    "max_in_flight",
+    "aggregate_bytes",
+    "request_bytes",
+    "shard_limit",
+    "reports",
+    "lazy",
+];
+
+const DURATIONS: &[&str] = &[
+    "linger",
+    "deadline",
+    "put_timeout",
+    "flush_timeout",
+    "request_timeout",
+];
+
+impl ProducerConfig {
+    /// The names of all settings that have one.
+    pub const NAMES: &'static [&'static str] = NAMES;
+
+    /// Changes the setting with this name. Durations are seconds, or milliseconds under a name that ends in `_ms`.
+    ///
+    /// | value of | form |
+    /// |---|---|
+    /// | `aggregate`, `lazy`, `shard_limit` | `true` or `false` |
+    /// | `linger` | `adaptive`, or a duration |
+    /// | `reports` | `none`, `failures` or `all` |
+    /// | `endpoint`, `region` | text |
+    /// | durations | a number such as `0.1` |
+    /// | the rest | a whole number |
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that does not exist, naming the nearest that does, and for
+    /// a value of another form.
+    ///
+    /// ```
+    /// use kinetik::producer::{Aggregate, ProducerConfig};
+    ///
+    /// let mut config = ProducerConfig::new(Aggregate::Yes);
+    /// config.set("deadline_ms", "5000")?;
+    /// let error = config.set("bufer_bytes", "1").unwrap_err();
+    /// assert!(error.message().contains("did you mean buffer_bytes?"));
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let (base, unit) = match name.strip_suffix("_ms") {
+            Some(base) if DURATIONS.contains(&base) => (base, 1e-3),
+            _ => (name, 1.0),
+        };
+        let duration = || duration(name, value, unit);
+        match base {
+            "aggregate" => {
+                self.aggregate = match flag(name, value)? {
+                    true => Aggregate::Yes,
+                    false => Aggregate::No,
+                }
+            }
+            "endpoint" => self.endpoint = value.parse()?,
+            "region" => self.region = Some(value.to_owned()),
+            "linger" if value == "adaptive" => self.linger = Linger::default(),
+            "linger" => self.linger = Linger::Fixed(duration()?),
+            "deadline" => self.deadline = duration()?,
+            "buffer_bytes" => self.buffer_bytes = number(name, value)?,
+            "buffer_records" => self.buffer_records = number(name, value)?,
+            "put_timeout" => self.put_timeout = duration()?,
+            "flush_timeout" => self.flush_timeout = duration()?,
+            "request_timeout" => self.request_timeout = duration()?,
+            "max_in_flight" => self.max_in_flight = number(name, value)?,
+            "aggregate_bytes" => self.aggregate_bytes = number(name, value)?,
+            "request_bytes" => self.request_bytes = number(name, value)?,
+            "shard_limit" => self.shard_limit = flag(name, value)?,
+            "reports" => {
+                self.reports = match value {
+                    "none" => Reports::None,
+                    "failures" => Reports::Failures,
+                    "all" => Reports::All,
+                    _ => return Err(refused(name, "none, failures or all")),
+                }
+            }
+            "lazy" => self.lazy = flag(name, value)?,
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    /// Refuses settings that cannot work.
+    pub(super) fn check(&self) -> Result<()> {
+        let bounds = [
+            (
+                "buffer_bytes",
+                self.buffer_bytes,
+                64 << 10,
+                isize::MAX as usize,
+            ),
+            ("max_in_flight", self.max_in_flight, 1, 1_000),
+            (
+                "aggregate_bytes",
+                self.aggregate_bytes,
+                64,
+                RECORD_DEFAULT_MAX_BYTES,
+            ),
+            (
+                "request_bytes",
+                self.request_bytes,
+                1,
+                PUT_RECORDS_MAX_BYTES,
+            ),
+        ];
+        for (name, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(Error::invalid(
+                    name,
+                    format!("{value} is not in {least}..={most}"),
+                ));
+            }
+        }
+        for (name, value) in [
+            ("deadline", self.deadline),
+            ("request_timeout", self.request_timeout),
+        ] {
+            if value.is_zero() {
+                return Err(Error::invalid(name, "expected more than no time at all"));
+            }
+        }
+        if self.buffer_records == 0 {
+            return Err(Error::invalid("buffer_records", "expected at least 1"));
+        }
+        if self.linger.max() >= self.deadline {
+            return Err(Error::invalid(
+                "linger",
+                "a record would reach its deadline while it waits for company; expected less than deadline",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn refused(name: &str, expected: impl fmt::Display) -> Error {
+    Error::invalid(name, format!("expected {expected}"))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(refused(name, "true or false")),
+    }
+}
+
+fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
+    value
+        .parse()
+        .map_err(|_| refused(name, "a whole number of a sensible size"))
+}
+
+fn duration(name: &str, value: &str, unit: f64) -> Result<Duration> {
+    let number = value.parse::<f64>().ok();
+    number
+        .and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
+        .ok_or_else(|| {
+            let unit = if unit < 1.0 {
+                "milliseconds"
+            } else {
+                "seconds"
+            };
+            refused(name, format!("a number of {unit}, 0 or more"))
+        })
+}
+
+/// The error of a name that does not exist, with the nearest one that does.
+pub(crate) fn unknown(name: &str) -> Error {
+    let nearest = NAMES.iter().min_by_key(|known| distance(name, known));
+    let shown: String = name
+        .chars()
+        .take(64)
+        .filter(|c| c.is_ascii_graphic())
+        .collect();
+    match nearest {
+        Some(known) if distance(name, known) <= known.len() / 2 => Error::invalid(
+            "setting",
+            format!("there is none named {shown}; did you mean {known}?"),
+        ),
+        _ => Error::invalid(
+            "setting",
+            format!(
+                "there is none named {shown}; there are {}",
+                NAMES.join(", ")
+            ),
+        ),
+    }
+}
+
+/// How many letters must be changed, added or taken away to make one name of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b = b.as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn every_name_is_known_and_refuses_nonsense_by_its_own_name() {
+        for name in NAMES.iter().filter(|name| **name != "region") {
+            let mut config = ProducerConfig::new(Aggregate::Yes);
+            let error = config.set(name, "\u{1}?").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.message().starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_nearest_known_one() {
+        for (wrong, right) in [
+            ("lingr", "linger"),
+            ("buffer_byte", "buffer_bytes"),
+            ("agregate", "aggregate"),
+            ("flushtimeout", "flush_timeout"),
+            ("LAZY", "lazy"),
+        ] {
+            let error = ProducerConfig::new(Aggregate::No)
+                .set(wrong, "1")
+                .unwrap_err();
+            let wanted = format!("did you mean {right}?");
+            // Case is not guessed: LAZY is four letters away from everything.
+            assert!(
+                error.message().contains(&wanted) || wrong == "LAZY",
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_of_the_right_form_are_taken() {
+        let mut config = ProducerConfig::new(Aggregate::Yes);
+        for (name, value) in [
+            ("aggregate", "false"),
+            ("endpoint", "memory://x"),
+            ("linger", "0.02"),
+            ("deadline_ms", "2500"),
+            ("buffer_bytes", "1048576"),
+            ("reports", "all"),
+            ("lazy", "true"),
+        ] {
+            config.set(name, value).unwrap();
+        }
+        assert_eq!(config.aggregate, Aggregate::No);
+        assert_eq!(config.linger, Linger::Fixed(Duration::from_millis(20)));
+        assert_eq!(config.deadline, Duration::from_millis(2_500));
+        assert_eq!(
+            (config.buffer_bytes, config.reports, config.lazy),
+            (1 << 20, Reports::All, true)
+        );
+        config.set("linger", "adaptive").unwrap();
+        assert_eq!(config.linger, Linger::default());
+        assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name() {
+        let base = || ProducerConfig::new(Aggregate::Yes);
+        let second = Duration::from_secs(1);
+        for (config, name) in [
+            (base().buffer_bytes(1_000), "buffer_bytes"),
+            (base().buffer_records(0), "buffer_records"),
+            (base().max_in_flight(0), "max_in_flight"),
+            (base().aggregate_bytes(2 << 20), "aggregate_bytes"),
+            (base().request_bytes(11 << 20), "request_bytes"),
+            (base().deadline(Duration::ZERO), "deadline"),
+            (
+                base().linger(Linger::Fixed(second)).deadline(second),
+                "linger",
+            ),
+        ] {
+            let error = config.check().unwrap_err();
+            assert!(error.message().starts_with(name), "{error}");
+        }
+    }
+}

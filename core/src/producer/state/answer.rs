@@ -1,0 +1,216 @@
+//! What an answer means for each of its Kinesis records.
+
+use super::batch::Batch;
+use super::{Effects, Flight, MISSING_GRACE, State};
+use crate::api::{Operation, PutRecordsOutput, PutRecordsResultEntry};
+use crate::error::{Error, ErrorKind};
+use crate::retry::Verdict;
+use crate::route::{self, Landing};
+use crate::time::Moment;
+use crate::transport::{Applied, Fault};
+use crate::types::{SequenceNumber, ShardId};
+
+impl State {
+    /// Takes in the end of a request.
+    pub(super) fn answered(
+        &mut self,
+        now: Moment,
+        request: u64,
+        result: Result<PutRecordsOutput, Fault>,
+        effects: &mut Effects,
+    ) {
+        let Some(flight) = self.flights.remove(&request) else {
+            return;
+        };
+        self.body_bytes -= flight.body_bytes;
+        self.is_body_full = false;
+        let mut lanes: Vec<u32> = flight.batches.iter().map(|batch| batch.lane).collect();
+        for lane in &lanes {
+            self.lanes[*lane as usize].in_flight -= 1;
+        }
+        lanes.dedup();
+        match result {
+            Ok(output) if output.records.len() == flight.batches.len() => {
+                self.failures = 0;
+                self.entries(now, flight, output.records, effects);
+            }
+            Ok(output) => {
+                let error = Error::new(
+                    ErrorKind::Protocol,
+                    format!(
+                        "{} entries were sent and {} answered, so nothing is known of any of them",
+                        flight.batches.len(),
+                        output.records.len()
+                    ),
+                )
+                .operation(Operation::PutRecords.name());
+                for mut batch in flight.batches {
+                    batch.history.maybe_stored = true;
+                    self.fail(batch, &error, now, effects);
+                }
+            }
+            Err(fault) => self.faulted(now, flight, fault, effects),
+        }
+        for lane in lanes {
+            if self.lanes[lane as usize].is_answered() {
+                self.note_due(lane);
+            }
+            self.retire(lane);
+        }
+    }
+
+    /// Judges each entry for itself.
+    fn entries(
+        &mut self,
+        now: Moment,
+        flight: Flight,
+        answers: Vec<PutRecordsResultEntry>,
+        effects: &mut Effects,
+    ) {
+        // In reverse, so that those that are queued again come to the front in their order.
+        for (batch, answer) in flight.batches.into_iter().zip(answers).rev() {
+            match answer.refusal() {
+                None => self.stored(now, flight.sent, batch, &answer, effects),
+                Some(refusal) => {
+                    let error = Error::from(refusal).operation(Operation::PutRecords.name());
+                    self.refused(now, flight.sent, batch, error, effects);
+                }
+            }
+        }
+    }
+
+    /// An entry was stored: delivered if the shard covers all its records.
+    fn stored(
+        &mut self,
+        now: Moment,
+        sent: Moment,
+        mut batch: Batch,
+        answer: &PutRecordsResultEntry,
+        effects: &mut Effects,
+    ) {
+        let place = answer
+            .shard_id
+            .as_deref()
+            .and_then(|id| id.parse::<ShardId>().ok())
+            .zip(
+                answer
+                    .sequence_number
+                    .as_deref()
+                    .and_then(|number| number.parse::<SequenceNumber>().ok()),
+            );
+        let Some((shard, sequence)) = place else {
+            batch.history.maybe_stored = true;
+            let error = Error::new(
+                ErrorKind::Protocol,
+                "the entry was answered without a shard id and sequence number of a known form",
+            )
+            .operation(Operation::PutRecords.name());
+            return self.fail(batch, &error, now, effects);
+        };
+        let lane = &mut self.lanes[batch.lane as usize];
+        lane.failures = 0;
+        let is_predicted = lane.shard == Some(shard);
+        let landing = self.map.landing(batch.hashes, shard, Some(sequence));
+        if !is_predicted || landing != Landing::Covered {
+            self.refresh(now, route::Event::Doubt { asked_at: sent }, effects);
+        }
+        match landing {
+            // The service routes a single record by the very hash that its shard must cover.
+            _ if !batch.is_aggregate => self.deliver(batch, shard, sequence, effects),
+            Landing::Covered => self.deliver(batch, shard, sequence, effects),
+            Landing::Misrouted => {
+                batch.history.maybe_stored = true;
+                self.split(batch);
+            }
+            Landing::Unknown => {
+                batch.history.maybe_stored = true;
+                self.unjudged.push((batch, shard, sequence));
+                self.judge(effects);
+            }
+        }
+    }
+
+    /// An entry was refused, or failed inside the service.
+    fn refused(
+        &mut self,
+        now: Moment,
+        sent: Moment,
+        mut batch: Batch,
+        error: Error,
+        effects: &mut Effects,
+    ) {
+        if error.kind() == ErrorKind::Unavailable {
+            batch.history.maybe_stored = true;
+            batch.history.is_frozen = true;
+        }
+        let verdict = Verdict::of(&error);
+        if verdict == Verdict::Final {
+            return self.fail(batch, &error, now, effects);
+        }
+        let lane = &mut self.lanes[batch.lane as usize];
+        if sent >= lane.failed_at {
+            lane.failures += 1;
+            lane.failed_at = now;
+            let pause = self.retry.pause(verdict, lane.failures, &error, &self.rng);
+            lane.paused_until = lane.paused_until.max(now + pause);
+        }
+        self.again(now, batch, error, effects);
+    }
+
+    /// A request ended without an answer for each entry.
+    fn faulted(&mut self, now: Moment, flight: Flight, fault: Fault, effects: &mut Effects) {
+        let is_definite = fault.applied() == Applied::No;
+        let error = fault.into_error(Operation::PutRecords);
+        let mut verdict = Verdict::of(&error);
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        if is_missing || error.kind() == ErrorKind::ResourceInUse {
+            verdict = Verdict::Transient;
+        }
+        // One bad record makes the service refuse its whole request: each is tried alone to find it.
+        let is_mixed = flight.batches.len() > 1
+            && matches!(
+                error.kind(),
+                ErrorKind::InvalidArgument | ErrorKind::RecordTooLarge
+            );
+        if is_missing {
+            let asked_at = flight.sent;
+            self.refresh(now, route::Event::Doubt { asked_at }, effects);
+        }
+        if verdict != Verdict::Final && flight.sent >= self.failed_at {
+            self.failures += 1;
+            self.failed_at = now;
+            let pause = self.retry.pause(verdict, self.failures, &error, &self.rng);
+            self.paused_until = self.paused_until.max(now + pause);
+        }
+        for mut batch in flight.batches.into_iter().rev() {
+            let history = &mut batch.history;
+            history.maybe_stored |= !is_definite;
+            history.is_frozen |= !is_definite;
+            history.is_suspect |= is_mixed;
+            if is_missing {
+                let since = *history.missing_since.get_or_insert(now);
+                if now - since >= MISSING_GRACE {
+                    verdict = Verdict::Final;
+                }
+            }
+            match verdict {
+                Verdict::Final if !is_mixed => self.fail(batch, &error, now, effects),
+                _ => self.again(now, batch, error.clone(), effects),
+            }
+        }
+    }
+
+    /// Queues a batch again, before all others of its lane.
+    fn again(&mut self, now: Moment, mut batch: Batch, error: Error, effects: &mut Effects) {
+        batch.unpin();
+        batch.last_error = Some(error);
+        if batch.deadline(self.settings.deadline) <= now {
+            return self.fail_expired(batch, now, effects);
+        }
+        if self.lanes[batch.lane as usize].is_closed {
+            return self.reroute(batch);
+        }
+        let lane = batch.lane;
+        self.enqueue(lane, batch, true);
+    }
+}

@@ -1,0 +1,273 @@
+//! From arenas to sealed aggregates.
+
+use bytes::Bytes;
+
+use super::batch::{Batch, History, point};
+use super::lane::Open;
+use super::pack::Unpacked;
+use super::{Effects, State, UNROUTED};
+use crate::codec::{self, digest};
+use crate::producer::arena::{Arena, Stored};
+use crate::producer::config::Aggregate;
+use crate::producer::ledger::Tally;
+use crate::route;
+use crate::time::Moment;
+use crate::types::HashKey;
+use std::cmp::Reverse;
+
+/// Records whose keys are hashed together.
+const BLOCK: usize = 256;
+/// Aggregates that are sealed together: all lanes of the digest are used from sixteen on.
+const SEAL_TOGETHER: usize = 16;
+/// Emptied builders that are kept for the next aggregates.
+const SPARE_BUILDERS: usize = 16;
+
+impl State {
+    /// Takes in the records of an arena.
+    pub(super) fn collect(&mut self, now: Moment, arena: Arena, effects: &mut Effects) {
+        if self.map.version() == 0 && !self.refresh.is_refreshing() {
+            self.refresh(now, route::Event::Start, effects);
+        }
+        let arrived = arena.opened;
+        self.unresolved += arena.tally.records;
+        self.epochs.add(arena.tally.records);
+        self.next_expiry = self.next_expiry.min(arrived + self.settings.deadline);
+        let arena = arena.seal(&self.pool);
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut at = 0;
+        loop {
+            block.clear();
+            while block.len() < BLOCK
+                && let Some((stored, next)) = Stored::read(&arena, at, self.settings.overhead)
+            {
+                block.push((stored, stored.explicit_hash_key.unwrap_or_default()));
+                at = next;
+            }
+            if block.is_empty() {
+                break;
+            }
+            hash_keys(&arena, &mut block);
+            for (stored, hash) in &block {
+                match self.settings.aggregate {
+                    Aggregate::Yes => self.add(now, &arena, stored, *hash, arrived),
+                    Aggregate::No => self.single(&arena, stored, *hash, arrived),
+                }
+            }
+            if self.sealing.len() >= SEAL_TOGETHER {
+                self.seal_pending();
+            }
+        }
+        debug_assert_eq!(at, arena.len(), "an arena holds whole records");
+    }
+
+    pub(super) fn lane_for(&self, hash: HashKey) -> u32 {
+        self.map
+            .index_of(hash)
+            .map_or(UNROUTED, |index| self.lane_of[index])
+    }
+
+    /// Adds a record to its shard's aggregate.
+    fn add(&mut self, now: Moment, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
+        let limit = self.settings.aggregate_bytes;
+        let index = self.lane_for(hash);
+        let lane = &mut self.lanes[index as usize];
+        let (mut key, mut data) = stored.slices(arena);
+        let size = key.len() + data.len();
+        if let Some(open) = &mut lane.open {
+            match open
+                .builder
+                .add_within(limit, key, stored.explicit_hash_key, data)
+            {
+                Ok(()) => return open.count(hash, size, stored.tag, stored.promise),
+                Err(refused) => (key, data) = refused,
+            }
+            self.take_open(now, index);
+        }
+        let mut builder = self.builders.pop().unwrap_or_default();
+        builder.add(key, stored.explicit_hash_key, data);
+        let is_full = builder.encoded_len() >= limit;
+        self.opened += 1;
+        let mut open = Open {
+            builder,
+            arrived,
+            number: self.opened,
+            first: hash,
+            hashes: point(hash),
+            tally: Tally::default(),
+            tags: Vec::new(),
+            promised: 0,
+        };
+        open.count(hash, size, stored.tag, stored.promise);
+        self.lanes[index as usize].open = Some(open);
+        match is_full {
+            true => self.take_open(now, index),
+            false => self.note_due(index),
+        }
+    }
+
+    /// Makes a batch of a record that is sent as it is.
+    fn single(&mut self, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
+        let (key, data) = stored.slices(arena);
+        let record = Unpacked {
+            key,
+            data,
+            explicit_hash_key: stored.explicit_hash_key,
+        };
+        let history = History::new(arrived, self.epochs.current());
+        let batch = Batch::single(record, hash, stored.tag, history, true);
+        self.budget.release(stored.promise - batch.charge);
+        let lane = self.lane_for(hash);
+        self.note_pinned(lane);
+        self.enqueue(lane, batch, false);
+    }
+
+    /// Notes when a lane's aggregate is to go if it is not full before.
+    pub(super) fn note_due(&mut self, index: u32) {
+        let lane = &self.lanes[index as usize];
+        if let Some(open) = &lane.open {
+            let due = lane
+                .pace
+                .due(self.settings.linger, open.arrived, lane.is_answered());
+            self.due.push(Reverse((due, index, open.number)));
+        }
+    }
+
+    /// Takes aggregates whose time has come.
+    pub(super) fn seal_due(&mut self, now: Moment) {
+        while let Some(&Reverse((at, index, number))) = self.due.peek()
+            && at <= now
+        {
+            self.due.pop();
+            let lane = &self.lanes[index as usize];
+            let Some(open) = lane.open.as_ref().filter(|open| open.number == number) else {
+                continue;
+            };
+            let due = lane
+                .pace
+                .due(self.settings.linger, open.arrived, lane.is_answered());
+            match due <= now {
+                true => self.take_open(now, index),
+                false => self.due.push(Reverse((due, index, number))),
+            }
+        }
+    }
+
+    /// Drops wishes of aggregates that are gone, so that nobody is woken for them.
+    pub(super) fn forget_stale_dues(&mut self) {
+        while let Some(&Reverse((_, index, number))) = self.due.peek() {
+            let open = &self.lanes[index as usize].open;
+            if open.as_ref().is_some_and(|open| open.number == number) {
+                break;
+            }
+            self.due.pop();
+        }
+    }
+
+    /// Takes all aggregates, whatever their time.
+    pub(super) fn seal_all(&mut self, now: Moment) {
+        for index in 0..self.lanes.len() as u32 {
+            self.take_open(now, index);
+        }
+        self.seal_pending();
+    }
+
+    fn take_open(&mut self, now: Moment, index: u32) {
+        let lane = &mut self.lanes[index as usize];
+        if let Some(open) = lane.open.take() {
+            let fill = open.builder.encoded_len() as f32 / self.settings.aggregate_bytes as f32;
+            lane.pace.went(now, fill);
+            lane.sealing += 1;
+            self.sealing.push((index, open));
+        }
+    }
+
+    /// Seals what was taken, side by side, and queues it.
+    pub(super) fn seal_pending(&mut self) {
+        let pending = std::mem::take(&mut self.sealing);
+        let many = pending.iter().filter(|(_, open)| open.builder.len() > 1);
+        let sealed = codec::seal_many(many.map(|(_, open)| &open.builder))
+            .expect("aggregates are not empty and within their limit");
+        let mut sealed = sealed.into_iter();
+        for (index, mut open) in pending {
+            let history = History::new(open.arrived, self.epochs.current());
+            let batch = match open.builder.len() {
+                1 => single_of(&mut open, history),
+                _ => Batch::aggregate(
+                    sealed.next().unwrap_or_default(),
+                    open.first,
+                    open.hashes,
+                    open.tally,
+                    open.tags,
+                    history,
+                ),
+            };
+            self.budget.release(open.promised - batch.charge);
+            if batch.is_pinned {
+                self.note_pinned(index);
+            }
+            self.lanes[index as usize].sealing -= 1;
+            self.enqueue(index, batch, false);
+            open.builder.clear();
+            if self.builders.len() < SPARE_BUILDERS {
+                self.builders.push(open.builder);
+            }
+        }
+    }
+
+    fn note_pinned(&mut self, lane: u32) {
+        if self.pinned.last() != Some(&lane) {
+            self.pinned.push(lane);
+        }
+    }
+
+    /// Copies what could not be sent at once out of the arenas, so that nothing waits in them.
+    pub(super) fn unpin(&mut self) {
+        for index in std::mem::take(&mut self.pinned) {
+            let waiting = self.lanes[index as usize].ready.iter_mut().rev();
+            waiting
+                .take_while(|batch| batch.is_pinned)
+                .for_each(Batch::unpin);
+        }
+    }
+}
+
+/// Replaces the hashes of records without an explicit one by those of their keys, many at once.
+fn hash_keys(arena: &[u8], block: &mut [(Stored, HashKey)]) {
+    if block
+        .iter()
+        .all(|(stored, _)| stored.explicit_hash_key.is_none())
+    {
+        let keys: &[(Stored, HashKey)] = block;
+        let mut hashes = [HashKey::MIN; BLOCK];
+        digest::hash_key_each(
+            keys.len(),
+            |i| keys[i].0.key(arena),
+            |i, hash| hashes[i] = hash,
+        );
+        block
+            .iter_mut()
+            .zip(hashes)
+            .for_each(|((_, hash), found)| *hash = found);
+        return;
+    }
+    for (stored, hash) in block {
+        if stored.explicit_hash_key.is_none() {
+            *hash = digest::hash_key(stored.key(arena));
+        }
+    }
+}
+
+/// An aggregate of one is sent as the record itself.
+fn single_of(open: &mut Open, history: History) -> Batch {
+    let collected = open.builder.records().next().expect("it holds one record");
+    let record = Unpacked {
+        key: collected.key.clone(),
+        data: collected.data.clone(),
+        explicit_hash_key: collected.explicit_hash_key,
+    };
+    let tag = open
+        .tags
+        .first()
+        .map_or(Default::default(), |(_, tag)| *tag);
+    Batch::single(record, open.first, tag, history, true)
+}

@@ -1,0 +1,109 @@
+//! A lane: what the sender keeps for one shard.
+
+use std::collections::VecDeque;
+
+use super::batch::{Batch, span};
+use super::pace::Pace;
+use crate::codec::AggregateBuilder;
+use crate::limit::ShardLimit;
+use crate::producer::arena::Tag;
+use crate::producer::ledger::Tally;
+use crate::time::Moment;
+use crate::types::{HashKey, HashRange, ShardId};
+
+/// The lane of one shard; of none, for records that the map does not route.
+pub(super) struct Lane {
+    pub shard: Option<ShardId>,
+    /// The shard takes no new records: the map has it no longer.
+    pub is_closed: bool,
+    pub limit: Option<ShardLimit>,
+    pub pace: Pace,
+    pub open: Option<Open>,
+    /// Sealed and not sent, the next one first.
+    pub ready: VecDeque<Batch>,
+    /// Aggregates that were taken out to be sealed.
+    pub sealing: usize,
+    /// Batches that were sent and not answered.
+    pub in_flight: usize,
+    /// Nothing is sent before, because the shard refused.
+    pub paused_until: Moment,
+    /// When it last refused what had been sent after the refusal before.
+    pub failed_at: Moment,
+    /// Failures in a row.
+    pub failures: u32,
+    pub queue: Queue,
+}
+
+/// Where a lane stands in the sender's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// It has nothing to send.
+    Idle,
+    /// It may send.
+    Active,
+    /// It may send at its time.
+    Blocked(Moment),
+}
+
+/// An aggregate that is being filled.
+pub(super) struct Open {
+    pub builder: AggregateBuilder,
+    /// When its first record came.
+    pub arrived: Moment,
+    /// Names it among all aggregates of its sender.
+    pub number: u64,
+    pub first: HashKey,
+    pub hashes: HashRange,
+    pub tally: Tally,
+    pub tags: Vec<(u32, Tag)>,
+    /// What is charged for its records beside the arenas.
+    pub promised: usize,
+}
+
+impl Open {
+    /// Notes a record that was added to the builder.
+    #[inline]
+    pub fn count(&mut self, hash: HashKey, bytes: usize, tag: Tag, promise: usize) {
+        if tag != Tag::Counted {
+            self.tags.push((self.tally.records as u32, tag));
+        }
+        self.hashes = span(self.hashes, hash);
+        self.tally += Tally::one(bytes);
+        self.promised += promise;
+    }
+}
+
+impl Lane {
+    pub fn new(shard: Option<ShardId>, limit: Option<ShardLimit>) -> Self {
+        Self {
+            shard,
+            is_closed: false,
+            limit,
+            pace: Pace::default(),
+            open: None,
+            ready: VecDeque::new(),
+            sealing: 0,
+            in_flight: 0,
+            paused_until: Moment::ZERO,
+            failed_at: Moment::ZERO,
+            failures: 0,
+            queue: Queue::Idle,
+        }
+    }
+
+    /// Whether nothing of the shard waits or is on its way, so that what is open may go.
+    pub fn is_answered(&self) -> bool {
+        self.in_flight == 0 && self.sealing == 0 && self.ready.is_empty()
+    }
+
+    /// From when on a batch of `bytes` may go; takes it from the limit if that is now.
+    pub fn admit(&mut self, now: Moment, bytes: usize) -> Result<(), Moment> {
+        if now < self.paused_until {
+            return Err(self.paused_until);
+        }
+        match &mut self.limit {
+            Some(limit) => limit.take(now, 1, bytes as u64),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! The sender as a state machine: what comes in is stepped through, what is to be done comes out. No I/O, no clock,
+//! no runtime.
+//!
+//! ```text
+//! arenas ─ hash keys in lanes ─ route ─ shard's open aggregate ─ seal many at once ─ shard's queue ─ limiter
+//!        ─ PutRecords ─ answer of each entry ─ delivered │ failed │ back into the queue │ taken apart for other shards
+//! ```
+
+mod answer;
+mod batch;
+mod collect;
+mod epochs;
+mod lane;
+mod pace;
+mod pack;
+mod remap;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use self::batch::Batch;
+use self::epochs::Epochs;
+use self::lane::{Lane, Open, Queue};
+use self::pace::Pace;
+use super::arena::{Arena, Overhead, Pool, Tag};
+use super::budget::Budget;
+use super::config::{Aggregate, Linger, ProducerConfig};
+use super::desk::Outcomes;
+use super::receipt::Failure;
+use crate::api::{PutRecordsOutput, PutRecordsRequestEntry};
+use crate::codec::AggregateBuilder;
+use crate::error::{Error, ErrorKind};
+use crate::retry::Policy;
+use crate::rng::Rng;
+use crate::route::{self, Refresh, RefreshConfig, ShardInfo, ShardMap};
+use crate::time::Moment;
+use crate::transport::Fault;
+use crate::types::{SequenceNumber, ShardId};
+
+/// What the machine is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Records came.
+    Records(Arena),
+    /// A request was answered, or was not.
+    Answer {
+        request: u64,
+        result: Result<PutRecordsOutput, Fault>,
+    },
+    /// A page of the shard listing came.
+    Page {
+        ticket: u64,
+        result: Result<(Vec<ShardInfo>, Option<ByteString>), Error>,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub requests: Vec<Request>,
+    pub fetches: Vec<Fetch>,
+    pub outcomes: Outcomes,
+}
+
+/// A PutRecords call to make.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub id: u64,
+    pub entries: Vec<PutRecordsRequestEntry>,
+    pub deadline: Moment,
+}
+
+/// A page of the shard listing to fetch.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub ticket: u64,
+    pub next_token: Option<ByteString>,
+}
+
+/// The settings that the machine needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub aggregate: Aggregate,
+    pub linger: Linger,
+    pub deadline: Duration,
+    pub request_timeout: Duration,
+    pub max_in_flight: usize,
+    pub aggregate_bytes: usize,
+    pub request_bytes: usize,
+    pub shard_limit: bool,
+    pub overhead: Overhead,
+}
+
+impl Settings {
+    pub fn of(config: &ProducerConfig) -> Self {
+        Self {
+            aggregate: config.aggregate,
+            linger: config.linger,
+            deadline: config.deadline,
+            request_timeout: config.request_timeout,
+            max_in_flight: config.max_in_flight,
+            aggregate_bytes: config.aggregate_bytes,
+            request_bytes: config.request_bytes,
+            shard_limit: config.shard_limit,
+            overhead: match config.aggregate {
+                Aggregate::Yes => Overhead::AGGREGATED,
+                Aggregate::No => Overhead::SINGLE,
+            },
+        }
+    }
+}
+
+/// The lane of records that the map does not route: it has a gap, or there is none yet.
+const UNROUTED: u32 = 0;
+
+/// For how long a missing stream is waited for: it may be about to be made again.
+const MISSING_GRACE: Duration = Duration::from_secs(10);
+
+/// The sender's state.
+pub(crate) struct State {
+    settings: Settings,
+    budget: Arc<Budget>,
+    pool: Arc<Pool>,
+    rng: Rng,
+    /// Judges failures; pauses a shard's lane, or all, after them.
+    retry: Policy,
+
+    refresh: Refresh,
+    refresh_wake: Option<Moment>,
+    map: ShardMap,
+    /// The lane of each open shard of the map, in its order.
+    lane_of: Vec<u32>,
+    lane_of_shard: BTreeMap<ShardId, u32>,
+    lanes: Vec<Lane>,
+    free_lanes: Vec<u32>,
+    /// The shards cannot be listed, so single records go without limit and prediction.
+    is_blind: bool,
+
+    /// Aggregates that are due at a time, by lane and number; some are gone by then.
+    due: BinaryHeap<Reverse<(Moment, u32, u64)>>,
+    opened: u64,
+    /// Taken out of their lanes, to be sealed together.
+    sealing: Vec<(u32, Open)>,
+    builders: Vec<AggregateBuilder>,
+    /// Lanes with batches whose bytes are slices of an arena.
+    pinned: Vec<u32>,
+
+    /// Lanes that may send, the next one first.
+    active: VecDeque<u32>,
+    blocked: BinaryHeap<Reverse<(Moment, u32)>>,
+    flights: BTreeMap<u64, Flight>,
+    next_request: u64,
+    /// Of the requests that are on their way.
+    body_bytes: usize,
+    /// The next request must wait for the bodies of others to go.
+    is_body_full: bool,
+    /// Nothing is sent before, because whole requests failed.
+    paused_until: Moment,
+    /// When a request last failed that was sent after the failure before.
+    failed_at: Moment,
+    /// Whole requests that failed in a row.
+    failures: u32,
+    /// Without aggregation: what waits for its request to fill.
+    waiting: Waiting,
+
+    /// Stored on a shard that the map does not know; judged when the next map comes.
+    unjudged: Vec<(Batch, ShardId, SequenceNumber)>,
+    epochs: Epochs,
+    /// No record ends by its deadline before.
+    next_expiry: Moment,
+    unresolved: u64,
+}
+
+/// A request that was sent and not answered.
+#[derive(Debug)]
+struct Flight {
+    batches: Vec<Batch>,
+    sent: Moment,
+    body_bytes: usize,
+}
+
+/// Batches that wait for company in a request.
+#[derive(Debug, Default)]
+struct Waiting {
+    pace: Pace,
+    entries: usize,
+    bytes: usize,
+    since: Option<Moment>,
+    /// A flush asked for what waits.
+    is_urgent: bool,
+}
+
+impl State {
+    pub fn new(settings: Settings, pool: Arc<Pool>, budget: Arc<Budget>, rng: Rng) -> Self {
+        let unrouted = Lane::new(None, None);
+        Self {
+            refresh: Refresh::new(RefreshConfig::default(), rng.fork()),
+            retry: Policy::default(),
+            settings,
+            budget,
+            pool,
+            rng,
+            refresh_wake: None,
+            map: ShardMap::empty(),
+            lane_of: Vec::new(),
+            lane_of_shard: BTreeMap::new(),
+            lanes: vec![unrouted],
+            free_lanes: Vec::new(),
+            is_blind: false,
+            due: BinaryHeap::new(),
+            opened: 0,
+            sealing: Vec::new(),
+            builders: Vec::new(),
+            pinned: Vec::new(),
+            active: VecDeque::new(),
+            blocked: BinaryHeap::new(),
+            flights: BTreeMap::new(),
+            next_request: 0,
+            body_bytes: 0,
+            is_body_full: false,
+            paused_until: Moment::ZERO,
+            failed_at: Moment::ZERO,
+            failures: 0,
+            waiting: Waiting::default(),
+            unjudged: Vec::new(),
+            epochs: Epochs::default(),
+            next_expiry: Moment::MAX,
+            unresolved: 0,
+        }
+    }
+
+    /// Begins with a listing that was made when the producer was opened.
+    pub fn prime(&mut self, now: Moment, listed: Result<Vec<ShardInfo>, Error>) {
+        let mut effects = Effects::default();
+        self.refresh(now, route::Event::Start, &mut effects);
+        for Fetch { ticket, .. } in std::mem::take(&mut effects.fetches) {
+            let result = listed.clone().map(|shards| (shards, None));
+            self.step(now, Event::Page { ticket, result }, &mut effects);
+        }
+    }
+
+    /// Takes in what happened; what is to be done is added to `effects`.
+    pub fn step(&mut self, now: Moment, event: Event, effects: &mut Effects) {
+        match event {
+            Event::Records(arena) => self.collect(now, arena, effects),
+            Event::Answer { request, result } => self.answered(now, request, result, effects),
+            Event::Page { ticket, result } => {
+                let event = match result {
+                    Ok((shards, next_token)) => route::Event::Page {
+                        ticket,
+                        shards,
+                        next_token,
+                    },
+                    Err(error) => route::Event::Failed { ticket, error },
+                };
+                self.refresh(now, event, effects);
+            }
+        }
+    }
+
+    /// Does what time and the last steps made possible. To be called after the steps that came together.
+    pub fn settle(&mut self, now: Moment, effects: &mut Effects) {
+        if self.refresh_wake.is_some_and(|at| at <= now) {
+            self.refresh_wake = None;
+            self.refresh(now, route::Event::Wake, effects);
+        }
+        self.expire(now, effects);
+        self.seal_due(now);
+        self.seal_pending();
+        self.send(now, effects);
+        self.unpin();
+        debug_assert_eq!(self.unresolved, self.epochs.unresolved());
+    }
+
+    /// Sends all that is open, and ends the epoch: the flush is done when [`State::flushed_before`] is greater than what
+    /// this gives.
+    pub fn flush(&mut self, now: Moment) -> u64 {
+        self.seal_all(now);
+        self.waiting.is_urgent = true;
+        self.epochs.advance()
+    }
+
+    /// All records of epochs before this one have ended.
+    pub fn flushed_before(&self) -> u64 {
+        self.epochs.resolved_before()
+    }
+
+    /// Records that have neither been delivered nor failed.
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved
+    }
+
+    /// Whether nothing is open, waits or is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.unresolved == 0 && self.flights.is_empty()
+    }
+
+    /// When to call [`State::settle`] again if nothing else happens before.
+    pub fn wake_at(&mut self, now: Moment) -> Option<Moment> {
+        self.forget_stale_dues();
+        let mut at = Moment::MAX;
+        if let Some(Reverse((due, _, _))) = self.due.peek() {
+            at = at.min(*due);
+        }
+        if self.can_send_more() {
+            let blocked = self.blocked.peek().map(|Reverse((moment, _))| *moment);
+            let active = (!self.active.is_empty()).then(|| self.waiting_due(now));
+            let first = blocked.into_iter().chain(active).min();
+            at = at.min(first.map_or(Moment::MAX, |first| first.max(self.paused_until)));
+        }
+        at = at.min(self.refresh_wake.unwrap_or(Moment::MAX));
+        at = at.min(self.next_expiry);
+        (at < Moment::MAX).then_some(at)
+    }
+
+    /// Gives up: all records that have not ended, as they are.
+    pub fn abandon(&mut self, now: Moment) -> Vec<(Tag, Failure)> {
+        self.seal_all(now);
+        self.seal_pending();
+        let mut batches = Vec::new();
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            let lost = flight.batches.into_iter().map(|mut batch| {
+                batch.history.maybe_stored = true;
+                batch
+            });
+            batches.extend(lost);
+        }
+        for lane in &mut self.lanes {
+            batches.extend(lane.ready.drain(..));
+        }
+        batches.extend(self.unjudged.drain(..).map(|(batch, _, _)| batch));
+        batches.sort_by_key(|batch| batch.history.arrived);
+        let error = Error::new(
+            ErrorKind::FlushTimeout,
+            "the producer was closed before the record was delivered",
+        );
+        let mut leftovers = Vec::new();
+        for mut batch in batches {
+            batch.unpin();
+            self.end(&batch);
+            self.budget.release(batch.charge);
+            leftovers.extend(batch.failures(&error));
+        }
+        leftovers
+    }
+
+    /// Counts a batch's records as ended.
+    fn end(&mut self, batch: &Batch) {
+        self.unresolved -= batch.tally.records;
+        self.epochs
+            .resolve(batch.history.epoch, batch.tally.records);
+    }
+
+    fn deliver(
+        &mut self,
+        batch: Batch,
+        shard: ShardId,
+        sequence: SequenceNumber,
+        effects: &mut Effects,
+    ) {
+        self.end(&batch);
+        let counted = batch.tally.records - batch.tags.len() as u64;
+        let freed = batch.deliver(shard, sequence, &mut effects.outcomes);
+        self.budget.release(freed);
+        self.budget.release_records(counted);
+    }
+
+    fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
+        self.end(&batch);
+        let attempts = batch.history.attempts;
+        let error = error
+            .clone()
+            .attempts(attempts, now - batch.history.arrived);
+        batch.fail(&error, &mut effects.outcomes);
+    }
+
+    /// Ends what has reached its deadline and is not on its way.
+    fn expire(&mut self, now: Moment, effects: &mut Effects) {
+        if now < self.next_expiry {
+            return;
+        }
+        let limit = self.settings.deadline;
+        let is_late = |batch: &Batch| batch.deadline(limit) <= now;
+        let mut late = Vec::new();
+        let mut next = Moment::MAX;
+        for lane in &mut self.lanes {
+            if lane.ready.iter().any(is_late) {
+                let all = std::mem::take(&mut lane.ready).into_iter();
+                let (gone, kept): (VecDeque<_>, VecDeque<_>) = all.partition(is_late);
+                for batch in &gone {
+                    self.waiting.forget(batch);
+                }
+                late.extend(gone);
+                lane.ready = kept;
+            }
+            let ready = lane.ready.iter().map(|batch| batch.deadline(limit));
+            let open = lane.open.iter().map(|open| open.arrived + limit);
+            next = ready.chain(open).fold(next, Moment::min);
+        }
+        let unjudged = self.unjudged.extract_if(.., |(batch, ..)| is_late(batch));
+        late.extend(unjudged.map(|(batch, ..)| batch));
+        let unjudged = self
+            .unjudged
+            .iter()
+            .map(|(batch, ..)| batch.deadline(limit));
+        next = unjudged.fold(next, Moment::min);
+        // To look through everything is worth it a hundred times a deadline, not for each record. What is on its way
+        // is awaited, and judged when it comes back.
+        self.next_expiry = match next {
+            Moment::MAX => next,
+            next => next.max(now + limit / 100),
+        };
+        for batch in late {
+            self.fail_expired(batch, now, effects);
+        }
+    }
+
+    fn fail_expired(&mut self, batch: Batch, now: Moment, effects: &mut Effects) {
+        let deadline = self.settings.deadline.as_secs_f64();
+        let mut text =
+            format!("the record was not delivered within its deadline of {deadline:.1} s");
+        if let Some(error) = &batch.last_error {
+            text.push_str("; the last attempt: ");
+            text.push_str(&error.to_string());
+        }
+        self.fail(batch, &Error::new(ErrorKind::Expired, text), now, effects);
+    }
+
+    /// Puts a batch into a lane's queue: behind all others, or before them if it was there already.
+    fn enqueue(&mut self, lane: u32, mut batch: Batch, is_first: bool) {
+        batch.lane = lane;
+        self.waiting.add(&batch);
+        self.next_expiry = self.next_expiry.min(batch.deadline(self.settings.deadline));
+        let place = &mut self.lanes[lane as usize];
+        match is_first {
+            true => place.ready.push_front(batch),
+            false => place.ready.push_back(batch),
+        }
+        if place.queue == Queue::Idle && (lane != UNROUTED || self.is_blind) {
+            place.queue = Queue::Active;
+            self.active.push_back(lane);
+        }
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, batch: &Batch) {
+        self.entries += 1;
+        self.bytes += batch.size();
+        self.since.get_or_insert(batch.history.arrived);
+    }
+
+    fn forget(&mut self, batch: &Batch) {
+        self.entries -= 1;
+        self.bytes -= batch.size();
+    }
+}

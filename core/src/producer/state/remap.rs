@@ -1,0 +1,248 @@
+//! What a new map means for what waits.
+
+use std::collections::BTreeMap;
+
+use super::batch::{Batch, point, span};
+use super::lane::{Lane, Queue};
+use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
+use crate::codec::{self, AggregateBuilder};
+use crate::error::{Error, ErrorKind};
+use crate::limit::ShardLimit;
+use crate::producer::arena::Tag;
+use crate::producer::config::Aggregate;
+use crate::producer::ledger::Tally;
+use crate::route::{self, Landing, ShardMap};
+use crate::time::Moment;
+use crate::types::{HashKey, HashRange, ShardId};
+
+/// Records of a batch that is taken apart which belong to one shard.
+struct Part {
+    lane: u32,
+    builder: AggregateBuilder,
+    first: HashKey,
+    hashes: HashRange,
+    tally: Tally,
+    tags: Vec<(u32, Tag)>,
+}
+
+impl State {
+    /// Steps the map's own machine and does what it says.
+    pub(super) fn refresh(&mut self, now: Moment, event: route::Event, effects: &mut Effects) {
+        for effect in self.refresh.step(now, event) {
+            match effect {
+                route::Effect::Fetch { ticket, next_token } => {
+                    effects.fetches.push(Fetch { ticket, next_token });
+                }
+                route::Effect::Install(map) => self.install(now, map),
+                route::Effect::WakeAt(at) => self.refresh_wake = Some(at),
+                route::Effect::Report(error) => self.unlisted(now, &error, effects),
+            }
+        }
+        self.judge(effects);
+    }
+
+    /// Routes by another map from now on.
+    fn install(&mut self, now: Moment, map: ShardMap) {
+        self.seal_all(now);
+        self.is_blind = false;
+        self.map = map;
+        let open: Vec<ShardId> = self.map.open().iter().map(|shard| shard.id).collect();
+        let mut before = std::mem::take(&mut self.lane_of_shard);
+        self.lane_of = open
+            .iter()
+            .map(|id| {
+                let lane = before.remove(id).unwrap_or_else(|| self.new_lane(*id));
+                self.lane_of_shard.insert(*id, lane);
+                lane
+            })
+            .collect();
+        for lane in before.into_values() {
+            self.lanes[lane as usize].is_closed = true;
+            self.empty(lane);
+            self.retire(lane);
+        }
+        self.empty(UNROUTED);
+    }
+
+    /// Routes what waits in a lane anew.
+    fn empty(&mut self, lane: u32) {
+        let waiting = std::mem::take(&mut self.lanes[lane as usize].ready);
+        for batch in &waiting {
+            self.waiting.forget(batch);
+        }
+        // In reverse, and each to the front: their order stays.
+        for batch in waiting.into_iter().rev() {
+            self.reroute(batch);
+        }
+    }
+
+    /// Queues a batch whose lane is closed. If an attempt may have stored it, its bytes stay as they are and the service
+    /// decides by its old hash key; else it is taken apart if its records have different shards now.
+    pub(super) fn reroute(&mut self, mut batch: Batch) {
+        batch.unpin();
+        let (first, last) = (batch.hashes.start(), batch.hashes.end());
+        let is_whole = self.lane_for(first) == self.lane_for(last)
+            && self
+                .map
+                .route(first)
+                .is_none_or(|shard| shard.range.contains(last));
+        if batch.history.is_frozen || is_whole {
+            let lane = self.lane_for(batch.hash());
+            self.enqueue(lane, batch, true);
+        } else {
+            self.split(batch);
+        }
+    }
+
+    /// Takes an aggregate apart and queues its records as aggregates of their shards.
+    pub(super) fn split(&mut self, batch: Batch) {
+        let history = batch.history.inherited();
+        let parts = self.parts(&batch);
+        let many = parts.iter().filter(|part| part.builder.len() > 1);
+        let sealed = codec::seal_many(many.map(|part| &part.builder))
+            .expect("parts are not empty and no larger than the whole");
+        let mut sealed = sealed.into_iter();
+        let mut batches = Vec::with_capacity(parts.len());
+        for part in parts {
+            let made = match part.builder.len() {
+                1 => {
+                    let collected = part.builder.records().next().expect("it holds one record");
+                    let record = super::pack::Unpacked {
+                        key: collected.key.clone(),
+                        data: collected.data.clone(),
+                        explicit_hash_key: collected.explicit_hash_key,
+                    };
+                    let tag = part.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
+                    let mut single = Batch::single(record, part.first, tag, history, true);
+                    single.unpin();
+                    single
+                }
+                _ => Batch::aggregate(
+                    sealed.next().unwrap_or_default(),
+                    part.first,
+                    part.hashes,
+                    part.tally,
+                    part.tags,
+                    history,
+                ),
+            };
+            batches.push((part.lane, made));
+        }
+        let charge = batches.iter().map(|(_, batch)| batch.charge).sum();
+        self.budget.exchange(batch.charge, charge);
+        for (lane, mut made) in batches.into_iter().rev() {
+            made.last_error.clone_from(&batch.last_error);
+            self.enqueue(lane, made, true);
+        }
+    }
+
+    fn parts(&self, batch: &Batch) -> Vec<Part> {
+        let limit = self.settings.aggregate_bytes;
+        let mut parts: Vec<Part> = Vec::new();
+        let mut open: BTreeMap<u32, usize> = BTreeMap::new();
+        for (record, hash, tag) in batch.unpack() {
+            let lane = self.lane_for(hash);
+            let size = record.key.len() + record.data.len();
+            let explicit = record.explicit_hash_key;
+            let fitting = open.get(&lane).copied().filter(|&index| {
+                let builder = &parts[index].builder;
+                builder.fits(limit, &record.key, explicit, record.data.len())
+            });
+            let index = fitting.unwrap_or_else(|| {
+                parts.push(Part::new(lane, hash));
+                open.insert(lane, parts.len() - 1);
+                parts.len() - 1
+            });
+            let part = &mut parts[index];
+            part.builder.add(record.key, explicit, record.data);
+            if tag != Tag::Counted {
+                part.tags.push((part.tally.records as u32, tag));
+            }
+            part.hashes = span(part.hashes, hash);
+            part.tally += Tally::one(size);
+        }
+        parts
+    }
+
+    /// Judges what was stored on shards that the map did not know, as far as it can be judged by now.
+    pub(super) fn judge(&mut self, effects: &mut Effects) {
+        let is_final = !self.refresh.is_refreshing();
+        for (batch, shard, sequence) in std::mem::take(&mut self.unjudged) {
+            match self.map.landing(batch.hashes, shard, Some(sequence)) {
+                Landing::Covered => {
+                    let mut batch = batch;
+                    batch.history.maybe_stored = batch.history.is_frozen;
+                    self.deliver(batch, shard, sequence, effects);
+                }
+                Landing::Unknown if !is_final => self.unjudged.push((batch, shard, sequence)),
+                Landing::Misrouted | Landing::Unknown => self.split(batch),
+            }
+        }
+    }
+
+    /// The shards cannot be listed, and waiting does not help.
+    fn unlisted(&mut self, now: Moment, error: &Error, effects: &mut Effects) {
+        if self.map.version() > 0 {
+            return;
+        }
+        let is_forbidden = error.kind() == ErrorKind::AccessDenied;
+        if is_forbidden && self.settings.aggregate == Aggregate::No {
+            self.is_blind = true;
+            return self.empty(UNROUTED);
+        }
+        self.seal_all(now);
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        let waiting = std::mem::take(&mut self.lanes[UNROUTED as usize].ready);
+        for batch in waiting {
+            match is_missing && now - batch.history.arrived < MISSING_GRACE {
+                true => self.lanes[UNROUTED as usize].ready.push_back(batch),
+                false => {
+                    self.waiting.forget(&batch);
+                    self.fail(batch, error, now, effects);
+                }
+            }
+        }
+    }
+
+    fn new_lane(&mut self, shard: ShardId) -> u32 {
+        let limit = self.settings.shard_limit.then(ShardLimit::client);
+        let lane = Lane::new(Some(shard), limit);
+        match self.free_lanes.pop() {
+            Some(index) => {
+                self.lanes[index as usize] = lane;
+                index
+            }
+            None => {
+                self.lanes.push(lane);
+                (self.lanes.len() - 1) as u32
+            }
+        }
+    }
+
+    /// Frees a closed lane once nothing of it is on its way.
+    pub(super) fn retire(&mut self, index: u32) {
+        let lane = &mut self.lanes[index as usize];
+        if lane.is_closed
+            && lane.in_flight == 0
+            && lane.ready.is_empty()
+            && lane.queue == Queue::Idle
+        {
+            lane.is_closed = false;
+            lane.shard = None;
+            self.free_lanes.push(index);
+        }
+    }
+}
+
+impl Part {
+    fn new(lane: u32, first: HashKey) -> Self {
+        Self {
+            lane,
+            builder: AggregateBuilder::new(),
+            first,
+            hashes: point(first),
+            tally: Tally::default(),
+            tags: Vec::new(),
+        }
+    }
+}

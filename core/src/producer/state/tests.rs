@@ -1,0 +1,1081 @@
+//! The sender's state on virtual time, against a service that is scripted entry by entry.
+
+use std::collections::BTreeMap;
+use std::task::{Context, Waker};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::pack::unpack;
+use super::*;
+use crate::api::{PutRecordsResultEntry, Refusal};
+use crate::codec::{MAGIC, digest};
+use crate::producer::arena::Entry;
+use crate::producer::intake::{Intake, Park};
+use crate::producer::ledger::Tally;
+use crate::producer::receipt::{Persisted, Receipt};
+use crate::rng::Rng;
+use crate::time::{Clock, Timestamp};
+use crate::types::{HashKey, HashRange, SequenceParts};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A service of shards that can be split, which keeps what it stored.
+struct Service {
+    shards: Vec<ShardInfo>,
+    stored: Vec<(ShardId, HashRange, PutRecordsRequestEntry)>,
+    index: u64,
+    /// When the stream was made.
+    created: u64,
+}
+
+impl Service {
+    fn new(shards: u32) -> Self {
+        Self {
+            shards: even(shards, 1_700_000_000),
+            stored: Vec::new(),
+            index: 0,
+            created: 1_700_000_000,
+        }
+    }
+
+    fn hash(entry: &PutRecordsRequestEntry) -> HashKey {
+        match &entry.explicit_hash_key {
+            Some(hash) => hash.parse().unwrap(),
+            None => digest::hash_key(entry.partition_key.as_ref().unwrap().as_bytes()),
+        }
+    }
+
+    fn store(&mut self, entry: &PutRecordsRequestEntry) -> PutRecordsResultEntry {
+        let hash = Self::hash(entry);
+        let takes = |shard: &&ShardInfo| shard.is_open() && shard.range.contains(hash);
+        let shard = *self.shards.iter().find(takes).unwrap();
+        // A copy: what a service stores pins no arena.
+        let copy = PutRecordsRequestEntry {
+            data: entry.data.as_deref().map(Bytes::copy_from_slice),
+            partition_key: entry
+                .partition_key
+                .as_deref()
+                .map(|key| key.to_owned().into()),
+            explicit_hash_key: entry.explicit_hash_key.clone(),
+        };
+        self.stored.push((shard.id, shard.range, copy));
+        self.index += 1;
+        let number = SequenceParts {
+            created: self.created,
+            index: self.index,
+            put: self.created,
+            shard: shard.id,
+        };
+        PutRecordsResultEntry::stored(
+            shard.id.to_string().into(),
+            number.pack().unwrap().to_string().into(),
+        )
+    }
+
+    /// Splits an open shard in the middle.
+    fn split(&mut self, id: u32) {
+        let next = self.shards.len() as u32;
+        let parent = &mut self.shards[id as usize];
+        parent.last = Some(SequenceNumber::ZERO.next());
+        let (start, end) = (parent.range.start().get(), parent.range.end().get());
+        let middle = start + (end - start) / 2;
+        let child = |number, start, end| ShardInfo {
+            parent: Some(ShardId::new(id)),
+            ..ShardInfo::open(
+                ShardId::new(number),
+                HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap(),
+            )
+        };
+        self.shards.push(child(next, start, middle));
+        self.shards.push(child(next + 1, middle + 1, end));
+    }
+
+    /// The user records that a consumer under KCL's rule gets: none of a Kinesis record that holds one outside its
+    /// shard's range.
+    fn delivered_to_kcl(&self) -> BTreeMap<Bytes, usize> {
+        let mut seen = BTreeMap::new();
+        for (_, range, entry) in &self.stored {
+            let data = entry.data.clone().unwrap();
+            let records = match data.starts_with(&MAGIC) {
+                true => unpack(&data),
+                false => {
+                    *seen.entry(data).or_insert(0) += 1;
+                    continue;
+                }
+            };
+            let inside = |key: &[u8]| range.contains(digest::hash_key(key));
+            if records.iter().all(|record| inside(&record.key)) {
+                for record in records {
+                    *seen.entry(record.data).or_insert(0) += 1;
+                }
+            }
+        }
+        seen
+    }
+}
+
+fn even(count: u32, created: u64) -> Vec<ShardInfo> {
+    let ranges = HashRange::split_evenly(count).into_iter().zip(0..);
+    let first = |id| {
+        SequenceParts {
+            created,
+            index: 0,
+            put: created,
+            shard: ShardId::new(id),
+        }
+        .pack()
+    };
+    ranges
+        .map(|(range, id)| ShardInfo {
+            first: first(id),
+            ..ShardInfo::open(ShardId::new(id), range)
+        })
+        .collect()
+}
+
+/// A state with its intake, and the account that is kept of both from outside.
+struct World {
+    state: State,
+    intake: Intake<()>,
+    now: Moment,
+    service: Service,
+    requests: VecDeque<Request>,
+    fetches: VecDeque<Fetch>,
+    delivered: Tally,
+    failed: Tally,
+    receipts: BTreeMap<u64, Receipt>,
+    failures: BTreeMap<u64, Failure>,
+    put: u64,
+}
+
+fn settings(aggregate: Aggregate) -> Settings {
+    let config = ProducerConfig::new(aggregate).linger(Linger::Fixed(10 * MS));
+    Settings::of(&config)
+}
+
+impl World {
+    fn new(settings: Settings, shards: u32) -> Self {
+        let mut world = Self::without_map(settings, shards);
+        let listed = Ok(world.service.shards.clone());
+        world.state.prime(world.now, listed);
+        world
+    }
+
+    fn without_map(settings: Settings, shards: u32) -> Self {
+        Self::with_budget(settings, shards, Budget::new(64 << 20, 1_000_000))
+    }
+
+    fn with_budget(settings: Settings, shards: u32, budget: Budget) -> Self {
+        let budget = Arc::new(budget);
+        let clock = Clock::manual(Timestamp::EPOCH);
+        let intake = Intake::new(Arc::clone(&budget), settings.overhead, clock);
+        let pool = Arc::clone(intake.pool());
+        Self {
+            state: State::new(settings, pool, budget, Rng::seeded(1)),
+            intake,
+            now: Moment::ZERO,
+            service: Service::new(shards),
+            requests: VecDeque::new(),
+            fetches: VecDeque::new(),
+            delivered: Tally::default(),
+            failed: Tally::default(),
+            receipts: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            put: 0,
+        }
+    }
+
+    /// Puts a tracked record whose payload is its number, and gives that.
+    fn put(&mut self, key: &str) -> u64 {
+        self.try_put(key, 0).unwrap()
+    }
+
+    fn try_put(&mut self, key: &str, padding: usize) -> Result<u64, Error> {
+        let number = self.put;
+        let mut data = payload(number).to_vec();
+        data.resize(data.len() + padding, b'.');
+        self.intake.put(&Entry {
+            key: key.as_bytes(),
+            data: &data,
+            explicit_hash_key: None,
+            tag: Tag::Opaque(number),
+        })?;
+        self.put += 1;
+        Ok(number)
+    }
+
+    /// Lets the state see what was put and what time it is.
+    fn settle(&mut self) {
+        let mut effects = Effects::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        if let std::task::Poll::Ready(haul) = self.intake.poll_fetch(&mut cx, Park::Idle, true) {
+            for mut arena in haul.arenas {
+                // The intake's clock stands still; the world's does not.
+                arena.opened = self.now;
+                self.state
+                    .step(self.now, Event::Records(arena), &mut effects);
+            }
+        }
+        self.state.settle(self.now, &mut effects);
+        self.take(effects);
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut effects = Effects::default();
+        self.state.step(self.now, event, &mut effects);
+        self.state.settle(self.now, &mut effects);
+        self.take(effects);
+    }
+
+    fn take(&mut self, effects: Effects) {
+        self.requests.extend(effects.requests);
+        self.fetches.extend(effects.fetches);
+        self.delivered += effects.outcomes.delivered;
+        self.failed += effects.outcomes.failed;
+        for outcome in effects.outcomes.told {
+            let Tag::Opaque(number) = outcome.tag else {
+                panic!("all are tracked")
+            };
+            self.intake.budget.release(outcome.charge);
+            self.intake.budget.release_records(1);
+            let is_new = match outcome.result {
+                Ok(receipt) => self.receipts.insert(number, receipt).is_none(),
+                Err(failure) => self.failures.insert(number, failure).is_none(),
+            };
+            assert!(is_new, "a record ends once");
+        }
+        self.check();
+    }
+
+    /// The account balances, and the budget holds.
+    fn check(&self) {
+        let accepted = self.intake.accepted();
+        let ended = self.delivered.records + self.failed.records;
+        let in_arenas = accepted.records - ended - self.state.unresolved();
+        assert!(in_arenas <= accepted.records, "more ended than came");
+        assert_eq!(
+            (self.receipts.len() + self.failures.len()) as u64,
+            ended,
+            "each end is told"
+        );
+        let both = self
+            .receipts
+            .keys()
+            .find(|number| self.failures.contains_key(number));
+        assert!(both.is_none(), "delivered or failed, not both");
+        assert!(self.intake.budget.used() <= self.intake.budget.share_of_records());
+    }
+
+    fn request(&mut self) -> Request {
+        self.requests.pop_front().expect("a request was sent")
+    }
+
+    /// Answers a request; `refusals` gives entries an error instead of storing them.
+    fn answer(&mut self, request: &Request, refusals: &[Option<Refusal>]) {
+        let entries = request.entries.iter().zip(0..);
+        let records = entries
+            .map(|(entry, index)| match refusals.get(index) {
+                Some(Some(refusal)) => PutRecordsResultEntry::refused(refusal.clone()),
+                _ => self.service.store(entry),
+            })
+            .collect();
+        let output = PutRecordsOutput {
+            records,
+            ..Default::default()
+        };
+        self.step(Event::Answer {
+            request: request.id,
+            result: Ok(output),
+        });
+    }
+
+    fn fault(&mut self, request: &Request, fault: Fault) {
+        self.step(Event::Answer {
+            request: request.id,
+            result: Err(fault),
+        });
+    }
+
+    /// Answers the shard listing.
+    fn list(&mut self) {
+        while let Some(fetch) = self.fetches.pop_front() {
+            let shards = self.service.shards.clone();
+            self.step(Event::Page {
+                ticket: fetch.ticket,
+                result: Ok((shards, None)),
+            });
+        }
+    }
+
+    /// Moves time to the next thing that the state waits for; `false` if there is none.
+    fn advance(&mut self) -> bool {
+        let Some(at) = self.state.wake_at(self.now) else {
+            return false;
+        };
+        assert!(at > self.now, "the state asks to be woken in the past");
+        self.now = at;
+        self.settle();
+        true
+    }
+
+    /// Lets time pass until a request is sent.
+    fn next_request(&mut self) -> Request {
+        for _ in 0..100_000 {
+            if let Some(request) = self.requests.pop_front() {
+                return request;
+            }
+            assert!(self.advance(), "nothing will be sent any more");
+        }
+        panic!("nothing was sent for a hundred thousand wakes");
+    }
+
+    /// Answers everything well until nothing is left.
+    fn finish(&mut self) {
+        for _ in 0..100_000 {
+            self.list();
+            if let Some(request) = self.requests.pop_front() {
+                self.answer(&request, &[]);
+            } else if !self.advance() {
+                break;
+            }
+        }
+        assert_eq!(self.state.unresolved(), 0);
+        assert!(self.state.is_idle());
+    }
+
+    fn assert_all_room_is_back(&self) {
+        self.intake.pool().trim();
+        assert_eq!(self.intake.budget.used(), 0);
+    }
+}
+
+fn payload(number: u64) -> Bytes {
+    Bytes::from(format!("record {number:08}"))
+}
+
+fn throttled() -> Refusal {
+    Refusal::throughput_exceeded("Rate exceeded for shard")
+}
+
+fn lost() -> Fault {
+    Fault::Lost(Error::new(ErrorKind::Connection, "reset"))
+}
+
+/// A key of the shard with this place among `shards` even ones.
+fn key_of(shard: usize, shards: u32) -> String {
+    let range = HashRange::split_evenly(shards)[shard];
+    (0..)
+        .map(|n| format!("key-{n}"))
+        .find(|key| range.contains(digest::hash_key(key.as_bytes())))
+        .unwrap()
+}
+
+#[test]
+fn ledger_55_56_58_of_every_mask_of_refused_entries_just_those_are_sent_again() {
+    for count in 1..=6_u32 {
+        for mask in 0..1_u32 << count {
+            for second in [0, mask & 0b0101_0101, mask] {
+                let mut world = World::new(settings(Aggregate::No), 1);
+                for _ in 0..count {
+                    world.put("k");
+                }
+                world.settle();
+                let request = world.next_request();
+                assert_eq!(request.entries.len(), count as usize);
+                let refuse = |bits: u32, entries: &[PutRecordsRequestEntry]| -> Vec<_> {
+                    let number = |entry: &PutRecordsRequestEntry| -> u32 {
+                        let data = entry.data.clone().unwrap();
+                        (0..count).find(|n| payload(u64::from(*n)) == data).unwrap()
+                    };
+                    let is_hit = |entry| bits >> number(entry) & 1 == 1;
+                    entries
+                        .iter()
+                        .map(|entry| is_hit(entry).then(throttled))
+                        .collect()
+                };
+                world.answer(&request, &refuse(mask, &request.entries));
+                assert_eq!(
+                    world.delivered.records,
+                    u64::from((!mask & ((1 << count) - 1)).count_ones())
+                );
+                for hit in [second, 0] {
+                    if world.state.unresolved() == 0 {
+                        break;
+                    }
+                    let left = world.state.unresolved() as usize;
+                    let again = world.next_request();
+                    assert_eq!(again.entries.len(), left);
+                    let refusals = refuse(hit, &again.entries);
+                    world.answer(&again, &refusals);
+                }
+                assert_eq!(world.service.stored.len(), count as usize, "none twice");
+                let order: Vec<_> = world
+                    .receipts
+                    .values()
+                    .map(|receipt| receipt.attempts)
+                    .collect();
+                for (number, attempts) in order.into_iter().enumerate() {
+                    let hits = [mask, second & mask].map(|bits| bits >> number & 1);
+                    assert_eq!(attempts, 1 + hits[0] + hits[0] * hits[1]);
+                }
+                assert!(
+                    world
+                        .receipts
+                        .values()
+                        .all(|receipt| !receipt.may_be_duplicate)
+                );
+                world.assert_all_room_is_back();
+            }
+        }
+    }
+}
+
+#[test]
+fn ledger_82_59_a_lost_answer_is_followed_by_the_very_same_bytes() {
+    for aggregate in [Aggregate::Yes, Aggregate::No] {
+        let mut world = World::new(settings(aggregate), 2);
+        for key in ["a", "b", "c", "d"] {
+            world.put(key);
+        }
+        world.settle();
+        let first = world.next_request();
+        // It was stored, and only the answer is lost.
+        for entry in &first.entries {
+            world.service.store(entry);
+        }
+        world.fault(&first, lost());
+        let mut sent = Vec::new();
+        while sent.len() < first.entries.len() {
+            let again = world.next_request();
+            sent.extend(again.entries.iter().cloned());
+            world.answer(&again, &[]);
+        }
+        let sorted = |entries: &[PutRecordsRequestEntry]| {
+            let mut data: Vec<_> = entries
+                .iter()
+                .map(|entry| (entry.data.clone(), entry.explicit_hash_key.clone()))
+                .collect();
+            data.sort();
+            data
+        };
+        assert_eq!(sorted(&sent), sorted(&first.entries));
+        assert_eq!(world.delivered.records, 4);
+        for receipt in world.receipts.values() {
+            assert!(receipt.may_be_duplicate && receipt.attempts == 2);
+        }
+    }
+}
+
+#[test]
+fn ledger_10_an_aggregate_on_a_child_that_covers_it_is_delivered_and_not_sent_again() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let left = key_of(0, 2);
+    for _ in 0..3 {
+        world.put(&left);
+    }
+    world.settle();
+    let request = world.next_request();
+    world.service.split(0);
+    world.answer(&request, &[]);
+    // The child is unknown: the listing decides.
+    assert_eq!(world.delivered.records, 0);
+    world.list();
+    assert_eq!(world.delivered.records, 3);
+    assert!(
+        world
+            .receipts
+            .values()
+            .all(|receipt| !receipt.may_be_duplicate)
+    );
+    assert_eq!(world.service.stored.len(), 1);
+}
+
+#[test]
+fn ledger_22_an_aggregate_that_a_split_cuts_is_sent_again_as_a_whole_and_marked() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    for n in 0..6 {
+        world.put(&keys[n % 2]);
+    }
+    world.settle();
+    let request = world.next_request();
+    world.service.split(0);
+    world.answer(&request, &[]);
+    world.finish();
+    assert_eq!(world.delivered.records, 6);
+    assert!(
+        world
+            .receipts
+            .values()
+            .all(|receipt| receipt.may_be_duplicate)
+    );
+    let seen = world.service.delivered_to_kcl();
+    for number in 0..6 {
+        assert_eq!(
+            seen.get(&payload(number)),
+            Some(&1),
+            "the KCL drops the first one whole"
+        );
+    }
+    world.assert_all_room_is_back();
+}
+
+#[test]
+fn a_refused_aggregate_is_taken_apart_when_the_map_changes() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    for n in 0..6 {
+        world.put(&keys[n % 2]);
+    }
+    world.settle();
+    let request = world.next_request();
+    world.answer(&request, &[Some(throttled())]);
+    world.service.split(0);
+    // Something else noticed the split.
+    let mut effects = Effects::default();
+    let shards = world.service.shards.clone();
+    world
+        .state
+        .refresh(world.now, route::Event::Children(shards), &mut effects);
+    world.take(effects);
+    world.settle();
+    world.finish();
+    assert_eq!(world.delivered.records, 6);
+    assert!(
+        world
+            .receipts
+            .values()
+            .all(|receipt| !receipt.may_be_duplicate)
+    );
+    assert_eq!(world.service.stored.len(), 2);
+    assert_eq!(world.service.delivered_to_kcl().len(), 6);
+}
+
+#[test]
+fn ledger_82_an_ambiguous_aggregate_keeps_its_bytes_although_the_map_changes() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    for n in 0..4 {
+        world.put(&keys[n % 2]);
+    }
+    world.settle();
+    let request = world.next_request();
+    world.fault(&request, lost());
+    world.service.split(0);
+    let mut effects = Effects::default();
+    let shards = world.service.shards.clone();
+    world
+        .state
+        .refresh(world.now, route::Event::Children(shards), &mut effects);
+    world.take(effects);
+    let again = world.next_request();
+    assert_eq!(again.entries[0].data, request.entries[0].data);
+    assert_eq!(
+        again.entries[0].explicit_hash_key,
+        request.entries[0].explicit_hash_key
+    );
+    world.answer(&again, &[]);
+    world.finish();
+    assert_eq!(world.delivered.records, 4);
+    assert_eq!(world.service.delivered_to_kcl().len(), 4);
+}
+
+#[test]
+fn ledger_13_12_a_record_that_cannot_be_delivered_by_its_deadline_comes_back_whole() {
+    for (is_lost, persisted) in [(false, Persisted::No), (true, Persisted::Maybe)] {
+        let mut settings = settings(Aggregate::Yes);
+        settings.deadline = 5 * SECOND;
+        let mut world = World::new(settings, 1);
+        let numbers = ["a", "b"].map(|key| world.put(key));
+        world.settle();
+        let mut last = Moment::ZERO;
+        while world.state.unresolved() > 0 {
+            let Some(request) = world.requests.pop_front() else {
+                assert!(world.advance());
+                continue;
+            };
+            last = world.now;
+            match is_lost {
+                true => world.fault(&request, lost()),
+                false => world.answer(&request, &[Some(throttled())]),
+            }
+        }
+        assert!(
+            last <= Moment::ZERO + 5 * SECOND,
+            "nothing is sent after its deadline"
+        );
+        assert!(world.now <= Moment::ZERO + 5 * SECOND + 5 * SECOND / 50);
+        for (number, key) in numbers.into_iter().zip(["a", "b"]) {
+            let failure = &world.failures[&number];
+            assert_eq!(
+                (&failure.key[..], &failure.data),
+                (key.as_bytes(), &payload(number))
+            );
+            assert_eq!(failure.error.kind(), ErrorKind::Expired);
+            assert_eq!(failure.persisted, persisted);
+            assert!(failure.attempts > 1 && failure.error.attempt_count() == failure.attempts);
+        }
+        world.assert_all_room_is_back();
+    }
+}
+
+#[test]
+fn a_permanent_error_fails_at_once_and_an_endless_one_never_storms() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let number = world.put("a");
+    world.settle();
+    let request = world.next_request();
+    world.fault(&request, Fault::Refused(Refusal::access_denied("no")));
+    assert_eq!(
+        world.failures[&number].error.kind(),
+        ErrorKind::AccessDenied
+    );
+    assert_eq!(world.failures[&number].persisted, Persisted::No);
+
+    world.put("b");
+    world.settle();
+    let mut attempts = 0;
+    while world.state.unresolved() > 0 {
+        match world.requests.pop_front() {
+            Some(request) => {
+                attempts += 1;
+                world.fault(
+                    &request,
+                    Fault::NotSent(Error::new(ErrorKind::Connection, "refused")),
+                );
+            }
+            None => assert!(world.advance()),
+        }
+    }
+    assert!(
+        (5..60).contains(&attempts),
+        "{attempts} attempts in two minutes"
+    );
+    let failure = world.failures.values().last().unwrap();
+    assert_eq!(failure.persisted, Persisted::No, "nothing was ever sent");
+}
+
+#[test]
+fn one_bad_record_of_a_request_fails_alone() {
+    let mut world = World::new(settings(Aggregate::No), 1);
+    let numbers: Vec<_> = (0..5).map(|_| world.put("k")).collect();
+    world.settle();
+    let request = world.next_request();
+    world.fault(
+        &request,
+        Fault::Refused(Refusal::invalid_argument("too large")),
+    );
+    for _ in 0..5 {
+        let alone = world.next_request();
+        assert_eq!(alone.entries.len(), 1);
+        match alone.entries[0].data == Some(payload(2)) {
+            true => world.fault(
+                &alone,
+                Fault::Refused(Refusal::invalid_argument("too large")),
+            ),
+            false => world.answer(&alone, &[]),
+        }
+    }
+    assert_eq!(world.delivered.records, 4);
+    assert_eq!(
+        world.failures.keys().copied().collect::<Vec<_>>(),
+        [numbers[2]]
+    );
+}
+
+#[test]
+fn ledger_9_records_of_a_stream_that_is_deleted_and_made_again_are_delivered() {
+    let mut world = World::new(settings(Aggregate::Yes), 2);
+    for n in 0..4 {
+        world.put(&format!("k{n}"));
+    }
+    world.settle();
+    let request = world.next_request();
+    world.fault(
+        &request,
+        Fault::Refused(Refusal::resource_not_found("gone")),
+    );
+    assert_eq!(world.failed.records, 0, "it may be about to be made again");
+    // The new stream has one shard where the old one had two, and its ids begin at 0 again.
+    world.service.shards = even(1, 1_700_000_100);
+    world.service.created = 1_700_000_100;
+    world.finish();
+    assert_eq!(world.delivered.records, 4);
+    assert_eq!(world.service.delivered_to_kcl().len(), 4);
+}
+
+#[test]
+fn records_of_a_stream_that_stays_away_fail_in_bounded_time() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    world.put("a");
+    world.settle();
+    while world.state.unresolved() > 0 {
+        while let Some(fetch) = world.fetches.pop_front() {
+            let result = Err(Error::new(ErrorKind::NotFound, "no such stream"));
+            world.step(Event::Page {
+                ticket: fetch.ticket,
+                result,
+            });
+        }
+        match world.requests.pop_front() {
+            Some(request) => world.fault(
+                &request,
+                Fault::Refused(Refusal::resource_not_found("gone")),
+            ),
+            None => assert!(world.advance()),
+        }
+    }
+    assert_eq!(world.failures[&0].error.kind(), ErrorKind::NotFound);
+    assert!(world.now < Moment::ZERO + 60 * SECOND);
+}
+
+#[test]
+fn ledger_87_an_updating_stream_is_waited_for() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    world.put("a");
+    world.settle();
+    for _ in 0..3 {
+        let request = world.next_request();
+        world.fault(
+            &request,
+            Fault::Refused(Refusal::resource_in_use("UPDATING")),
+        );
+    }
+    world.finish();
+    assert_eq!(world.delivered.records, 1);
+}
+
+#[test]
+fn ledger_62_a_flush_is_done_when_all_that_came_before_has_ended_and_no_sooner() {
+    let mut world = World::new(settings(Aggregate::Yes), 2);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    for key in &keys {
+        world.put(key);
+    }
+    world.settle();
+    let flush = world.state.flush(world.now);
+    world.settle();
+    let request = world.request();
+    assert_eq!(request.entries.len(), 2, "a flush does not linger");
+    world.answer(&request, &[Some(throttled())]);
+    assert_eq!(world.state.flushed_before(), flush);
+    // What comes later neither holds it up nor ends it.
+    world.put(&keys[1]);
+    world.settle();
+    let mut later = None;
+    while world.state.flushed_before() <= flush {
+        let request = world.next_request();
+        let is_first = request
+            .entries
+            .iter()
+            .any(|entry| entry.data == Some(payload(0)));
+        match is_first {
+            true => world.answer(&request, &[]),
+            false => later = Some(request),
+        }
+    }
+    assert!(world.receipts.contains_key(&0) && world.receipts.contains_key(&1));
+    assert_eq!(
+        world.state.unresolved(),
+        u64::from(later.is_some() || !world.receipts.contains_key(&2))
+    );
+}
+
+#[test]
+fn ledger_4_throttled_for_ten_minutes_the_budget_holds_and_comes_back() {
+    for aggregate in [Aggregate::Yes, Aggregate::No] {
+        let mut settings = settings(aggregate);
+        settings.deadline = 60 * SECOND;
+        let budget = Budget::new(1 << 20, 100_000);
+        let mut world = World::with_budget(settings, 1, budget);
+        let shards = Ok(world.service.shards.clone());
+        world.state.prime(world.now, shards);
+        let mut refused = 0;
+        while world.now < Moment::ZERO + 600 * SECOND {
+            for n in 0..200 {
+                if world.try_put(&format!("k{n}"), 500).is_err() {
+                    refused += 1;
+                }
+                world.check();
+            }
+            world.settle();
+            while let Some(request) = world.requests.pop_front() {
+                let refusals = vec![Some(throttled()); request.entries.len()];
+                world.answer(&request, &refusals);
+            }
+            world.now = world.now + SECOND;
+            world.settle();
+        }
+        assert!(refused > 0, "the buffer was full");
+        world.finish();
+        assert!(world.failed.records > 0 && world.delivered.records > 0);
+        world.assert_all_room_is_back();
+    }
+}
+
+#[test]
+fn an_answer_with_another_number_of_entries_says_nothing_of_any() {
+    let mut world = World::new(settings(Aggregate::No), 1);
+    for _ in 0..3 {
+        world.put("k");
+    }
+    world.settle();
+    let request = world.next_request();
+    let result = Ok(PutRecordsOutput::default());
+    world.step(Event::Answer {
+        request: request.id,
+        result,
+    });
+    assert_eq!(world.failed.records, 3);
+    let mut failures = world.failures.values();
+    assert!(failures.all(|failure| failure.persisted == Persisted::Maybe
+        && failure.error.kind() == ErrorKind::Protocol));
+}
+
+#[test]
+fn an_idle_stream_sends_at_once_and_a_busy_one_fills_its_aggregates() {
+    let mut settings = settings(Aggregate::Yes);
+    settings.linger = Linger::default();
+    settings.shard_limit = false;
+    let mut world = World::new(settings, 1);
+    world.put("k");
+    world.settle();
+    let first = world.request();
+    assert_eq!(world.now, Moment::ZERO);
+    // While the answer is out, records gather.
+    for _ in 0..2_000 {
+        world.try_put("k", 200).unwrap();
+        world.settle();
+    }
+    let full = world.requests.iter().flat_map(|request| &request.entries);
+    for entry in full {
+        assert!(entry.data.as_ref().unwrap().len() > 50_000);
+    }
+    world.answer(&first, &[]);
+    world.finish();
+    assert_eq!(world.delivered.records, 2_001);
+    let sizes: Vec<_> = world
+        .service
+        .stored
+        .iter()
+        .map(|(.., entry)| entry.data.as_ref().unwrap().len())
+        .collect();
+    assert!(
+        sizes.len() <= 12 && sizes.iter().all(|size| *size <= 51_200),
+        "{sizes:?}"
+    );
+}
+
+#[test]
+fn a_shard_is_sent_no_more_than_it_takes_and_others_are_not_held_up() {
+    let mut world = World::new(settings(Aggregate::Yes), 2);
+    let (hot, cold) = (key_of(0, 2), key_of(1, 2));
+    for _ in 0..30_000 {
+        world.try_put(&hot, 100).unwrap();
+    }
+    let quiet = world.put(&cold);
+    world.settle();
+    let mut bytes = 0;
+    while world.now < Moment::ZERO + SECOND {
+        match world.requests.pop_front() {
+            Some(request) => {
+                bytes += request
+                    .entries
+                    .iter()
+                    .map(|entry| entry.data.as_ref().unwrap().len())
+                    .sum::<usize>();
+                world.answer(&request, &[]);
+            }
+            None => assert!(world.advance()),
+        }
+        if world.now > Moment::ZERO + 20 * MS {
+            assert!(world.receipts.contains_key(&quiet));
+        }
+    }
+    assert!(
+        bytes > 900_000 && bytes <= (1 << 20) + (1 << 20) / 20 + 51_200,
+        "{bytes}"
+    );
+}
+
+#[test]
+fn without_a_map_records_wait_outside_the_arenas_and_are_routed_when_it_comes() {
+    let mut world = World::without_map(settings(Aggregate::Yes), 4);
+    for n in 0..100 {
+        world.put(&format!("key-{n}"));
+    }
+    world.settle();
+    assert_eq!(
+        world.fetches.len(),
+        1,
+        "the first record asks for the shards"
+    );
+    world.now = world.now + SECOND;
+    world.settle();
+    assert!(world.requests.is_empty());
+    world.finish();
+    assert_eq!(world.delivered.records, 100);
+    assert_eq!(world.service.delivered_to_kcl().len(), 100);
+    assert!(world.receipts.values().all(|receipt| receipt.attempts == 1));
+}
+
+#[test]
+fn single_records_go_without_a_map_where_shards_may_not_be_listed() {
+    let mut world = World::without_map(settings(Aggregate::No), 4);
+    world
+        .state
+        .prime(world.now, Err(Error::new(ErrorKind::AccessDenied, "no")));
+    for n in 0..20 {
+        world.put(&format!("key-{n}"));
+    }
+    world.settle();
+    let request = world.next_request();
+    assert_eq!(request.entries.len(), 20);
+    world.answer(&request, &[]);
+    assert_eq!(world.delivered.records, 20);
+}
+
+#[test]
+fn what_is_left_at_close_comes_back_and_says_whether_it_may_be_stored() {
+    let mut world = World::new(settings(Aggregate::Yes), 2);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    world.put(&keys[0]);
+    world.settle();
+    let on_its_way = world.next_request();
+    world.put(&keys[1]);
+    world.settle();
+    let left = world.state.abandon(world.now);
+    drop(on_its_way);
+    let said: Vec<_> = left
+        .iter()
+        .map(|(tag, record)| (*tag, record.persisted, record.data.clone()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (Tag::Opaque(0), Persisted::Maybe, payload(0)),
+            (Tag::Opaque(1), Persisted::No, payload(1)),
+        ]
+    );
+    assert_eq!(world.state.unresolved(), 0);
+    world.assert_all_room_is_back();
+}
+
+#[test]
+fn ledger_21_60_records_around_the_aggregate_limit_arrive_whole() {
+    let mut settings = settings(Aggregate::Yes);
+    settings.shard_limit = false;
+    let limit = settings.aggregate_bytes;
+    let mut world = World::new(settings, 1);
+    let mut put = 0;
+    for padding in (limit - 80..limit + 20).chain([300_000, 1_000_000]) {
+        world.try_put("key", padding).unwrap();
+        world.try_put("key", 0).unwrap();
+        put += 2;
+        world.settle();
+    }
+    world.finish();
+    assert_eq!(world.delivered.records, put);
+    for (.., entry) in &world.service.stored {
+        let data = entry.data.as_ref().unwrap();
+        assert!(data.len() <= limit || !data.starts_with(&MAGIC));
+    }
+    assert_eq!(
+        world.service.delivered_to_kcl().values().sum::<usize>() as u64,
+        put
+    );
+}
+
+/// What may happen to a producer.
+#[derive(Clone, Debug)]
+enum Happening {
+    Put(u8, u16),
+    Answer(u8),
+    Lose { stored: bool },
+    Refuse,
+    Split(u8),
+    List,
+    Flush,
+    Wait(u16),
+}
+
+fn happenings() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        6 => (any::<u8>(), 0_u16..2_000).prop_map(|(key, size)| Happening::Put(key, size)),
+        3 => any::<u8>().prop_map(Happening::Answer),
+        1 => any::<bool>().prop_map(|stored| Happening::Lose { stored }),
+        1 => Just(Happening::Refuse),
+        1 => any::<u8>().prop_map(Happening::Split),
+        2 => Just(Happening::List),
+        1 => Just(Happening::Flush),
+        2 => (0_u16..3_000).prop_map(Happening::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn ledger_1_22_whatever_happens_each_record_ends_once_and_what_is_delivered_reaches_a_kcl_consumer(
+        aggregates: bool, happenings in prop::collection::vec(happenings(), 1..150),
+    ) {
+        let mut settings = settings(if aggregates { Aggregate::Yes } else { Aggregate::No });
+        settings.aggregate_bytes = 2_000;
+        settings.deadline = 20 * SECOND;
+        settings.request_bytes = 8_000;
+        let mut world = World::new(settings, 2);
+        for happening in happenings {
+            match happening {
+                Happening::Put(key, size) => drop(world.try_put(&format!("key-{key}"), size.into())),
+                Happening::Answer(mask) => if let Some(request) = world.requests.pop_front() {
+                    let refusal = |bit: usize| match mask >> (bit % 8) & 3 {
+                        0b11 if bit % 3 == 0 => Some(Refusal::internal_failure()),
+                        0b11 => Some(throttled()),
+                        _ => None,
+                    };
+                    let refusals: Vec<_> = (0..request.entries.len()).map(refusal).collect();
+                    world.answer(&request, &refusals);
+                },
+                Happening::Lose { stored } => if let Some(request) = world.requests.pop_back() {
+                    if stored {
+                        request.entries.iter().for_each(|entry| drop(world.service.store(entry)));
+                    }
+                    world.fault(&request, lost());
+                },
+                Happening::Refuse => if let Some(request) = world.requests.pop_front() {
+                    world.fault(&request, Fault::Refused(Refusal::throttling("slow down")));
+                },
+                Happening::Split(pick) => {
+                    let open: Vec<_> = world.service.shards.iter().filter(|shard| shard.is_open()).map(|shard| shard.id.get()).collect();
+                    if open.len() < 12 {
+                        world.service.split(open[usize::from(pick) % open.len()]);
+                    }
+                }
+                Happening::List => world.list(),
+                Happening::Flush => drop(world.state.flush(world.now)),
+                Happening::Wait(ms) => {
+                    let until = world.now + MS * u32::from(ms);
+                    while world.state.wake_at(world.now).is_some_and(|at| at <= until) && world.advance() {}
+                    world.now = world.now.max(until);
+                }
+            }
+            world.settle();
+        }
+        world.finish();
+        let seen = world.service.delivered_to_kcl();
+        let count = |number: &u64| {
+            let is_it = |data: &&Bytes| data.starts_with(&payload(*number));
+            seen.iter().filter(|(data, _)| is_it(data)).map(|(_, count)| *count).sum::<usize>()
+        };
+        for (number, receipt) in &world.receipts {
+            prop_assert!(count(number) >= 1, "acknowledged and not to be read: {}", number);
+            prop_assert!(count(number) == 1 || receipt.may_be_duplicate);
+        }
+        for (number, failure) in &world.failures {
+            prop_assert!(failure.persisted == Persisted::Maybe || count(number) == 0);
+        }
+        world.assert_all_room_is_back();
+    }
+}
