@@ -18,6 +18,7 @@ use super::sink::Sink;
 use super::state::Settings;
 use super::submission::Submission;
 use crate::client::{Client, ClientConfig};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::Rng;
 use crate::runtime::Runtime;
@@ -201,15 +202,13 @@ fn client(config: &ProducerConfig, clock: &Clock, rng: &Rng) -> Result<Client> {
     Ok(Client::new(transport, config))
 }
 
-/// Whether the endpoint is an engine of this process that was made without quotas.
+/// Whether the endpoint is an engine of this process whose quotas are off.
 fn has_no_quotas(endpoint: &Endpoint) -> bool {
-    matches!(
-        endpoint,
-        Endpoint::Memory {
-            quotas: Some(false),
-            ..
-        }
-    )
+    match endpoint {
+        Endpoint::Memory { name, .. } => !Engine::named(name).quotas(),
+        Endpoint::Engine(engine) => !engine.quotas(),
+        _ => false,
+    }
 }
 
 /// Whether the endpoint can be reached from a forked child: memory is the parent's own.

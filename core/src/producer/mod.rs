@@ -5,10 +5,12 @@
 //! them within the shards' limits, retries what failed and only that, follows splits and merges, and accounts for
 //! every record: [`Ledger`] is `accepted = delivered + failed + pending` at every moment.
 //!
-//! ```no_run
+//! ```
+//! use kinetik::engine::Engine;
 //! use kinetik::producer::{Aggregate, Producer, ProducerConfig};
 //!
-//! let config = ProducerConfig::new(Aggregate::Yes).endpoint("http://127.0.0.1:4567");
+//! Engine::named("doc-producer").create_stream("orders", 2)?;
+//! let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-producer");
 //! let producer = Producer::open_blocking("orders", config)?;
 //! for order in 0..1_000 {
 //!     producer.put(&format!("user-{}", order % 7), b"one order")?;
@@ -34,6 +36,8 @@ mod sink;
 mod slots;
 mod state;
 mod submission;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,337 @@
+//! The whole producer against an engine of this process, on the background thread.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::codec::{Deaggregated, Mode, deaggregate};
+use crate::engine::{Engine, EngineConfig};
+use crate::transport::{BoxFuture, Fault, Memory, Transport};
+use crate::{api, time::Moment};
+
+const WAIT: Duration = Duration::from_secs(60);
+
+fn engine(shards: u32) -> Engine {
+    let engine = Engine::new(EngineConfig {
+        quotas: false,
+        ..EngineConfig::default()
+    });
+    engine.create_stream("orders", shards).unwrap();
+    engine
+}
+
+fn open(aggregate: Aggregate, engine: &Engine) -> Producer {
+    let config = ProducerConfig::new(aggregate).endpoint(engine.clone());
+    Producer::open_blocking("orders", config).unwrap()
+}
+
+/// The user records that a stream holds, as key and payload.
+fn stored(engine: &Engine) -> Vec<(Bytes, Bytes)> {
+    let mut stored = Vec::new();
+    for record in engine.records("orders").unwrap() {
+        match deaggregate(&record.data, Mode::Strict).unwrap() {
+            Deaggregated::Raw(_) => {
+                stored.push((record.partition_key.into_bytes(), record.data));
+            }
+            Deaggregated::Aggregated(users) => stored.extend(users.iter().map(|user| {
+                let owned = Bytes::copy_from_slice;
+                (owned(user.key()), owned(user.data()))
+            })),
+        }
+    }
+    stored
+}
+
+/// A transport whose answers never come, or whose puts are all refused.
+#[derive(Debug)]
+struct Stuck {
+    memory: Memory,
+    refusal: Option<api::Refusal>,
+}
+
+impl Transport for Stuck {
+    fn call(&self, call: api::Call, deadline: Moment) -> BoxFuture<'_, Result<api::Answer, Fault>> {
+        match (call.operation(), &self.refusal) {
+            (api::Operation::PutRecords, None) => Box::pin(std::future::pending()),
+            (api::Operation::PutRecords, Some(refusal)) => {
+                let refused = Fault::Refused(refusal.clone());
+                Box::pin(std::future::ready(Err(refused)))
+            }
+            _ => self.memory.call(call, deadline),
+        }
+    }
+}
+
+fn stuck(refusal: Option<api::Refusal>) -> ProducerConfig {
+    let transport: Arc<dyn Transport> = Arc::new(Stuck {
+        memory: Memory::new(engine(1)),
+        refusal,
+    });
+    ProducerConfig::new(Aggregate::Yes).endpoint(transport)
+}
+
+#[test]
+fn what_is_put_and_flushed_lies_in_the_stream() {
+    for aggregate in [Aggregate::Yes, Aggregate::No] {
+        let engine = engine(4);
+        let producer = open(aggregate, &engine);
+        let mut expected = BTreeSet::new();
+        for n in 0..20_000 {
+            let (key, data) = (format!("key-{}", n % 97), format!("payload {n}"));
+            producer.put(&key, &data).unwrap();
+            expected.insert((Bytes::from(key), Bytes::from(data)));
+        }
+        producer.flush_blocking(WAIT).unwrap();
+        let ledger = producer.ledger();
+        assert_eq!(ledger.accepted, ledger.delivered);
+        assert_eq!(ledger.delivered.records, 20_000);
+        let stored = stored(&engine);
+        assert_eq!(stored.len(), 20_000);
+        assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), expected);
+        producer.close_blocking(None).unwrap();
+    }
+}
+
+#[test]
+fn a_submission_tells_where_its_record_lies() {
+    let engine = engine(2);
+    let producer = open(Aggregate::Yes, &engine);
+    let submissions: Vec<_> = (0..50)
+        .map(|n| {
+            producer
+                .submit(&format!("key-{n}"), format!("payload {n}"))
+                .unwrap()
+        })
+        .collect();
+    let runtime = Runtime::shared().unwrap();
+    for submission in submissions {
+        let receipt = runtime.block_on(submission).unwrap();
+        let records = engine.records("orders").unwrap();
+        let at = |record: &&crate::engine::Record| {
+            record.shard_id == receipt.shard_id && record.sequence_number == receipt.sequence_number
+        };
+        assert!(records.iter().any(|record| at(&record)));
+        assert_eq!(receipt.attempts, 1);
+    }
+}
+
+#[test]
+fn reports_come_back_with_their_numbers_and_the_descriptor_tells_of_them() {
+    let engine = engine(1);
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .endpoint(engine)
+        .reports(Reports::All);
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    #[cfg(unix)]
+    assert!(producer.event_fd().unwrap() >= 0);
+    let records = (0..100).map(|number| PutRef {
+        track: Track::Opaque(number),
+        ..PutRef::new(b"key", b"payload")
+    });
+    assert_eq!(producer.put_many(records).unwrap(), 100);
+    producer.flush_blocking(WAIT).unwrap();
+    let mut reports = Vec::new();
+    while producer.poll_reports(7, &mut reports) > 0 {}
+    let numbers: BTreeSet<_> = reports.iter().map(|report| report.opaque).collect();
+    assert_eq!(numbers, (0..100).collect());
+    assert!(reports.iter().all(|report| report.outcome.is_ok()));
+}
+
+#[test]
+fn an_unknown_stream_is_refused_at_open_and_by_a_lazy_producer_at_flush() {
+    let engine = engine(1);
+    let config = || ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+    let error = Producer::open_blocking("nothing", config()).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.stream_name()),
+        (ErrorKind::NotFound, Some("nothing"))
+    );
+    let lazy = Producer::open_blocking("nothing", config().lazy(true)).unwrap();
+    lazy.put("key", "payload").unwrap();
+    let error = lazy.flush_blocking(Duration::from_millis(20)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FlushTimeout);
+    assert_eq!(lazy.ledger().pending.records, 1);
+}
+
+#[test]
+fn bad_records_are_refused_before_buffering_and_come_back() {
+    let producer = open(Aggregate::Yes, &engine(1));
+    let refused = producer.put("", Bytes::from_static(b"mine")).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(refused.into_record(), "mine");
+    let bad_key = PutRef::new(b"\xff", b"x");
+    assert_eq!(
+        producer.put_record(bad_key).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+    let large = vec![0; producer.max_record_bytes()];
+    let error = producer.put_record(PutRef::new(b"k", &large)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RecordTooLarge);
+    let many = [
+        PutRef::new(b"k", b"1"),
+        PutRef::new(b"", b"2"),
+        PutRef::new(b"k", b"3"),
+    ];
+    let error = producer.put_many(many).unwrap_err();
+    assert_eq!((error.accepted, error.error.record_index()), (1, Some(1)));
+    producer.close_blocking(None).unwrap();
+    assert_eq!(producer.ledger().accepted.records, 1);
+    assert_eq!(
+        producer.put("k", "x").unwrap_err().error().kind(),
+        ErrorKind::Closed
+    );
+    assert!(
+        producer.close_blocking(None).is_ok(),
+        "closing again does nothing"
+    );
+}
+
+#[test]
+fn ledger_5_a_full_buffer_hands_the_record_back_and_takes_it_when_room_comes() {
+    let engine = engine(2);
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .endpoint(engine.clone())
+        .buffer_bytes(256 << 10);
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    let data = [7; 1_000];
+    for n in 0_u32..20_000 {
+        producer
+            .put_wait(PutRef::new(&n.to_string().into_bytes(), &data), WAIT)
+            .unwrap();
+    }
+    producer.close_blocking(WAIT).unwrap();
+    assert_eq!(producer.ledger().delivered.records, 20_000);
+
+    let producer = Producer::open_blocking("orders", stuck(None).buffer_bytes(256 << 10)).unwrap();
+    let refused = std::iter::repeat_with(|| producer.put("key", data))
+        .find_map(Result::err)
+        .unwrap();
+    assert_eq!(refused.error().kind(), ErrorKind::BufferFull);
+    assert!(producer.is_above_high_water());
+    assert!(!producer.wait_ready(Duration::from_millis(5)).unwrap());
+    assert_eq!(
+        producer
+            .close_blocking(Duration::from_millis(5))
+            .unwrap_err()
+            .kind(),
+        ErrorKind::FlushTimeout
+    );
+}
+
+#[test]
+fn ledger_13_failures_are_handed_over_with_their_records_and_flush_says_so() {
+    let refusal = api::Refusal::access_denied("not yours");
+    let producer = Producer::open_blocking("orders", stuck(Some(refusal.clone()))).unwrap();
+    producer.put("key", "payload").unwrap();
+    let error = producer.flush_blocking(WAIT).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeliveryFailed);
+    let failures = producer.take_failures();
+    assert_eq!(
+        (&failures[0].key[..], &failures[0].data[..]),
+        (&b"key"[..], &b"payload"[..])
+    );
+    assert_eq!(failures[0].error.kind(), ErrorKind::AccessDenied);
+    assert_eq!(failures[0].persisted, Persisted::No);
+    assert!(
+        producer.flush_blocking(WAIT).is_ok(),
+        "each failure is told of once"
+    );
+
+    let (sender, receiver) = mpsc::channel();
+    let config = stuck(Some(refusal)).on_failure(move |failures| {
+        failures
+            .into_iter()
+            .for_each(|failure| sender.send(failure.data).unwrap());
+    });
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    for n in 0..10 {
+        producer.put("key", n.to_string()).unwrap();
+    }
+    assert_eq!(
+        producer.flush_blocking(WAIT).unwrap_err().kind(),
+        ErrorKind::DeliveryFailed
+    );
+    assert_eq!(
+        receiver.try_iter().count(),
+        10,
+        "flush waits for the callback"
+    );
+    assert_eq!(producer.ledger().failed.records, 10);
+}
+
+#[test]
+fn ledger_2_49_what_a_close_cannot_deliver_is_given_back() {
+    let producer = Producer::open_blocking("orders", stuck(None)).unwrap();
+    let submission = producer.submit("key", "waited for").unwrap();
+    producer.put("key", "counted").unwrap();
+    let error = producer
+        .close_blocking(Duration::from_millis(20))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FlushTimeout);
+    let ledger = producer.ledger();
+    assert_eq!((ledger.accepted.records, ledger.pending.records), (2, 2));
+    let data: BTreeSet<_> = producer
+        .take_pending()
+        .into_iter()
+        .map(|left| left.record.data)
+        .collect();
+    assert_eq!(
+        data,
+        BTreeSet::from([Bytes::from("waited for"), Bytes::from("counted")])
+    );
+    let outcome = Runtime::shared().unwrap().block_on(submission.outcome());
+    assert_eq!(outcome.unwrap_err().data, "waited for");
+}
+
+#[test]
+fn a_dropped_producer_delivers_what_it_took() {
+    let engine = engine(1);
+    let producer = open(Aggregate::Yes, &engine);
+    let core = Arc::clone(producer.core().unwrap());
+    for n in 0..100 {
+        producer.put("key", n.to_string()).unwrap();
+    }
+    drop(producer);
+    let runtime = Runtime::shared().unwrap();
+    runtime.block_on(core.room.until(|| core.ledger().pending.records == 0));
+    assert_eq!(stored(&engine).len(), 100);
+}
+
+#[tokio::test]
+async fn a_blocking_call_inside_a_runtime_is_refused_and_the_async_form_works() {
+    let engine = engine(1);
+    let config = ProducerConfig::new(Aggregate::Yes).endpoint(engine);
+    let error = Producer::open_blocking("orders", config.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    let producer = Producer::open("orders", config).await.unwrap();
+    let receipt = producer.submit("key", "payload").unwrap().await.unwrap();
+    assert_eq!(receipt.sub_sequence_number, None);
+    producer.ready().await;
+    assert!(producer.flush_blocking(None).is_err());
+    producer.close(None).await.unwrap();
+}
+
+#[test]
+fn puts_from_many_threads_are_all_delivered_once() {
+    let engine = engine(3);
+    let producer = open(Aggregate::Yes, &engine);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let producer = &producer;
+            scope.spawn(move || {
+                for n in 0..5_000 {
+                    let data = format!("{thread}-{n}");
+                    producer
+                        .put_wait(PutRef::new(data.as_bytes(), data.as_bytes()), WAIT)
+                        .unwrap();
+                }
+            });
+        }
+    });
+    producer.close_blocking(WAIT).unwrap();
+    let stored: BTreeSet<_> = stored(&engine).into_iter().collect();
+    assert_eq!(stored.len(), 20_000);
+}
