@@ -145,6 +145,7 @@ impl Driver {
         let leftovers = self.state.abandon(self.core.clock.now());
         self.core.desk.leave(leftovers);
         guard.is_over = true;
+        self.core.intake.desert(Shut::Closed);
         self.core.room.ring();
     }
 
@@ -328,7 +329,7 @@ struct Mourner {
 impl Drop for Mourner {
     fn drop(&mut self) {
         if !self.is_over {
-            self.core.intake.shut(Shut::Dead);
+            self.core.intake.desert(Shut::Dead);
             self.core.desk.bury();
             self.core.room.ring();
         }

@@ -37,6 +37,8 @@ struct Door<N> {
     accepted: Tally,
     next_size: usize,
     shut: Option<Shut>,
+    /// The sender has ended: nobody reads notes.
+    is_deserted: bool,
     park: Park,
     waker: Option<Waker>,
 }
@@ -81,6 +83,7 @@ impl<N> Intake<N> {
                 accepted: Tally::default(),
                 next_size: sizes.0,
                 shut: None,
+                is_deserted: false,
                 park: Park::Awake,
                 waker: None,
             }),
@@ -221,9 +224,12 @@ impl<N> Intake<N> {
         None
     }
 
-    /// Leaves a note for the sender and wakes it.
+    /// Leaves a note for the sender and wakes it. Drops the note if the sender has ended.
     pub fn leave(&self, note: N) {
         let mut door = self.door.lock();
+        if door.is_deserted {
+            return;
+        }
         door.notes.push(note);
         door.park = Park::Awake;
         let waker = door.waker.take();
@@ -263,6 +269,16 @@ impl<N> Intake<N> {
     pub fn shut(&self, why: Shut) {
         let mut door = self.door.lock();
         door.shut = door.shut.or(Some(why));
+    }
+
+    /// The sender has ended: takes nothing from now on, and drops all notes.
+    pub fn desert(&self, why: Shut) {
+        let mut door = self.door.lock();
+        door.shut = door.shut.or(Some(why));
+        door.is_deserted = true;
+        let notes = std::mem::take(&mut door.notes);
+        drop(door);
+        drop(notes);
     }
 
     /// Why nothing is taken any more.
