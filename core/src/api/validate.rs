@@ -1,11 +1,14 @@
 //! The model's constraints, judged and worded as the service words them (reference/kinesis-api.md 5.2).
 
+mod rule;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
+pub(crate) use self::rule::{Length, Pattern, StringRule};
 use super::shape::shown;
 use super::{Call, Refusal, Shape};
 
@@ -30,31 +33,6 @@ enum Step {
     Root,
     Member(&'static str),
     Element(usize),
-}
-
-/// Bounds of a length or a number, both inclusive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Length {
-    pub(crate) min: Option<i64>,
-    pub(crate) max: Option<i64>,
-}
-
-/// A regular expression of the model and its matcher.
-#[derive(Clone, Copy)]
-pub(crate) struct Pattern {
-    pub(crate) text: &'static str,
-    pub(crate) matches: fn(&str) -> bool,
-}
-
-/// What a string must keep to.
-#[derive(Clone, Copy)]
-pub(crate) struct StringRule {
-    pub(crate) length: Length,
-    pub(crate) pattern: Option<Pattern>,
-    /// The value set; empty if every value is good.
-    pub(crate) values: &'static [&'static str],
-    /// Whether a violation may repeat the value; a partition key never is.
-    pub(crate) shown: bool,
 }
 
 impl Call {
@@ -268,96 +246,6 @@ impl Violations {
     }
 }
 
-impl Length {
-    fn contains(self, count: i64) -> bool {
-        self.min.is_none_or(|min| count >= min) && self.max.is_none_or(|max| count <= max)
-    }
-
-    /// The bounds that a count breaks; `what` is "length" or "value".
-    fn problems(self, count: i64, what: &'static str) -> impl Iterator<Item = String> {
-        let above = self
-            .max
-            .filter(|&max| count > max)
-            .map(|max| at_most(max, what));
-        let below = self
-            .min
-            .filter(|&min| count < min)
-            .map(|min| at_least(min, what));
-        above.into_iter().chain(below)
-    }
-}
-
-fn at_most(max: i64, what: &str) -> String {
-    format!("Member must have {what} less than or equal to {max}")
-}
-
-fn at_least(min: i64, what: &str) -> String {
-    format!("Member must have {what} greater than or equal to {min}")
-}
-
-impl StringRule {
-    /// Whether a value keeps to the rule. Lengths count characters.
-    #[inline]
-    pub(crate) fn accepts(&self, value: &str) -> bool {
-        self.accepts_length(value)
-            && self.pattern.is_none_or(|pattern| (pattern.matches)(value))
-            && (self.values.is_empty() || self.values.contains(&value))
-    }
-
-    /// Bytes bound characters from above, so that most values need no counting.
-    #[inline]
-    fn accepts_length(&self, value: &str) -> bool {
-        let Length { min, max } = self.length;
-        let bytes = value.len() as i64;
-        let enough = min.is_none_or(|min| bytes >= min * 4 || (min == 1 && bytes > 0));
-        if enough && max.is_none_or(|max| bytes <= max) {
-            return true;
-        }
-        self.length.contains(value.chars().count() as i64)
-    }
-
-    fn problems(&self, value: &str) -> Vec<String> {
-        let mut problems = Vec::new();
-        if let Some(pattern) = self.pattern.filter(|pattern| !(pattern.matches)(value)) {
-            problems.push(pattern.rule());
-        }
-        problems.extend(self.length.problems(value.chars().count() as i64, "length"));
-        if !self.values.is_empty() && !self.values.contains(&value) {
-            problems.push(self.value_set());
-        }
-        problems
-    }
-
-    /// Every constraint of the rule, as lists and maps tell them.
-    fn all(&self) -> String {
-        let Length { min, max } = self.length;
-        let mut rules = Vec::new();
-        rules.extend(max.map(|max| at_most(max, "length")));
-        rules.extend(min.map(|min| at_least(min, "length")));
-        rules.extend(self.pattern.map(Pattern::rule));
-        if !self.values.is_empty() {
-            rules.push(self.value_set());
-        }
-        rules.join(", ")
-    }
-
-    fn value_set(&self) -> String {
-        format!(
-            "Member must satisfy enum value set: [{}]",
-            self.values.join(", ")
-        )
-    }
-}
-
-impl Pattern {
-    fn rule(self) -> String {
-        format!(
-            "Member must satisfy regular expression pattern: {}",
-            self.text
-        )
-    }
-}
-
 /// The value of a violation, with the blank that follows it.
 #[derive(Clone, Copy)]
 enum Shown<'a> {
@@ -428,181 +316,4 @@ impl Display for Path<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::{
-        AddTagsToStreamInput, DescribeStreamInput, GetShardIteratorInput, PutRecordInput,
-        PutRecordsInput, PutRecordsRequestEntry, UntagResourceInput,
-    };
-
-    fn said(call: impl Into<Call>) -> String {
-        let refusal = call.into().check().expect_err("a violation");
-        assert_eq!(
-            (refusal.code(), refusal.status()),
-            ("ValidationException", 400)
-        );
-        refusal.message().unwrap_or_default().to_owned()
-    }
-
-    fn good_entry() -> PutRecordsRequestEntry {
-        PutRecordsRequestEntry {
-            data: Some(Bytes::new()),
-            partition_key: Some("k".into()),
-            explicit_hash_key: None,
-        }
-    }
-
-    fn records(records: Vec<PutRecordsRequestEntry>) -> PutRecordsInput {
-        PutRecordsInput {
-            records: Some(records),
-            stream_name: Some("orders".into()),
-            ..Default::default()
-        }
-    }
-
-    // reference/kinesis-api.md 5.2; every single constraint of the model is in samples.rs.
-
-    #[test]
-    fn one_violation_is_an_error_and_more_are_errors_joined_by_semicolons() {
-        let call = DescribeStreamInput {
-            stream_name: Some("".into()),
-            ..Default::default()
-        };
-        assert_eq!(
-            said(call),
-            "2 validation errors detected: \
-             Value '' at 'streamName' failed to satisfy constraint: \
-             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
-             Value '' at 'streamName' failed to satisfy constraint: \
-             Member must have length greater than or equal to 1"
-        );
-        let call = DescribeStreamInput {
-            limit: Some(0),
-            ..Default::default()
-        };
-        assert_eq!(
-            said(call),
-            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
-             Member must have value greater than or equal to 1"
-        );
-    }
-
-    #[test]
-    fn at_most_ten_violations_are_told() {
-        let text = said(records(vec![PutRecordsRequestEntry::default(); 30]));
-        assert!(
-            text.starts_with("10 validation errors detected: "),
-            "{text}"
-        );
-        assert_eq!(text.split("; ").count(), 10);
-    }
-
-    #[test]
-    fn elements_are_counted_from_one() {
-        let mut bad = good_entry();
-        bad.data = None;
-        assert_eq!(
-            said(records(vec![good_entry(), bad])),
-            "1 validation error detected: Value null at 'records.2.member.data' failed to satisfy \
-             constraint: Member must not be null"
-        );
-    }
-
-    #[test]
-    fn iterator_types_are_told_in_the_service_order() {
-        let call = GetShardIteratorInput {
-            shard_id: Some("shardId-0".into()),
-            shard_iterator_type: Some("FOO".into()),
-            ..Default::default()
-        };
-        assert_eq!(
-            said(call),
-            "1 validation error detected: Value 'FOO' at 'shardIteratorType' failed to satisfy \
-             constraint: Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, \
-             AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
-        );
-    }
-
-    #[test]
-    fn a_partition_key_is_counted_in_characters_and_never_repeated() {
-        let put = |key: String| PutRecordInput {
-            data: Some(Bytes::new()),
-            partition_key: Some(key.into()),
-            ..Default::default()
-        };
-        for character in ["k", "é", "€", "😀"] {
-            assert_eq!(
-                Call::from(put(character.repeat(256))).check(),
-                Ok(()),
-                "{character}"
-            );
-            let text = said(put(character.repeat(257)));
-            assert_eq!(
-                text,
-                "1 validation error detected: Value at 'partitionKey' failed to satisfy constraint: \
-                 Member must have length less than or equal to 256"
-            );
-        }
-        assert!(
-            said(put(String::new()))
-                .ends_with("Member must have length greater than or equal to 1")
-        );
-    }
-
-    #[test]
-    fn blobs_and_lists_of_records_are_told_without_their_value() {
-        let mut large = good_entry();
-        large.data = Some(Bytes::from(vec![0; 10_485_761]));
-        assert_eq!(
-            said(records(vec![large])),
-            "1 validation error detected: Value at 'records.1.member.data' failed to satisfy \
-             constraint: Member must have length less than or equal to 10485760"
-        );
-        assert_eq!(
-            said(records(vec![good_entry(); 501])),
-            "1 validation error detected: Value at 'records' failed to satisfy constraint: \
-             Member must have length less than or equal to 500"
-        );
-    }
-
-    #[test]
-    fn maps_are_told_whole_with_the_rule_of_their_keys_or_values() {
-        let tags = |key: &str, value: &str| AddTagsToStreamInput {
-            tags: Some(BTreeMap::from([
-                (key.into(), value.into()),
-                ("a".into(), "b".into()),
-            ])),
-            ..Default::default()
-        };
-        assert_eq!(
-            said(tags("", "x")),
-            "1 validation error detected: Value '{=x, a=b}' at 'tags' failed to satisfy constraint: \
-             Map keys must satisfy constraint: [Member must have length less than or equal to 128, \
-             Member must have length greater than or equal to 1]"
-        );
-        assert!(said(tags("k", &"v".repeat(257))).ends_with(
-            "Map value must satisfy constraint: [Member must have length less than or equal to 256, \
-             Member must have length greater than or equal to 0]"
-        ));
-    }
-
-    #[test]
-    fn a_long_value_is_cut() {
-        let call = DescribeStreamInput {
-            stream_name: Some("x".repeat(10_000_000).into()),
-            ..Default::default()
-        };
-        assert!(said(call).len() < 5_000);
-    }
-
-    #[test]
-    fn a_list_of_a_million_wrong_tags_is_told_once_and_in_short() {
-        let keys = vec![ByteString::new(); 1_000_000];
-        let call = UntagResourceInput {
-            tag_keys: Some(keys),
-            resource_arn: Some("arn:aws:kinesis:r:123456789012:stream/s".into()),
-            ..Default::default()
-        };
-        assert!(said(call).len() < 10_000);
-    }
-}
+mod tests;
