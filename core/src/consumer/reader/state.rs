@@ -216,12 +216,13 @@ impl State {
         positions
     }
 
-    /// Whether all records of a shard's parents were handed out.
+    /// Whether all records of a shard's parents were handed out. A parent that is not known yet may still have some;
+    /// the shard waits until a listing tells.
     fn has_begun(&self, id: ShardId) -> bool {
         let handed_out = |parent| self.shards.get(&parent).is_none_or(Shard::is_handed_out);
-        self.shards
-            .get(&id)
-            .is_none_or(|shard| shard.info.parents().all(handed_out))
+        let begun =
+            |shard: &Shard| shard.stage != Stage::Waiting && shard.info.parents().all(handed_out);
+        self.shards.get(&id).is_none_or(begun)
     }
 
     fn is_done(&self) -> bool {
