@@ -85,10 +85,10 @@ impl Numerals {
     pub fn advance(&mut self) {
         self.parts.index += 1;
         let mut carry = 0;
-        for limb in 0..LOW_LIMBS {
-            let sum = self.limbs[limb] + INDEX[limb] + carry;
+        for (limb, step) in self.limbs.iter_mut().zip(INDEX).take(LOW_LIMBS) {
+            let sum = *limb + step + carry;
             carry = u64::from(sum >= LIMB);
-            self.limbs[limb] = sum - carry * LIMB;
+            *limb = sum - carry * LIMB;
         }
         if carry > 0 {
             self.limbs = limbs_of(self.parts);
