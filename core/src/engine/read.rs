@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::BytesMut;
 use bytestring::ByteString;
 
 use super::log::Page;
@@ -337,11 +338,9 @@ fn records(shard: &Shard, runs: &[Run]) -> Vec<api::Record> {
 
 /// The sequence numbers of all records, one behind the other.
 fn numbers(shard: &Shard, runs: &[Run], count: usize) -> ByteString {
-    let mut text = vec![0; count * DIGITS];
-    let (places, _) = text.as_chunks_mut();
+    let mut text = BytesMut::with_capacity(count * DIGITS);
     let mut numerals: Option<(u64, Numerals)> = None;
-    let arrivals = runs.iter().flat_map(Run::arrivals);
-    for ((index, millis), place) in arrivals.zip(places) {
+    for (index, millis) in runs.iter().flat_map(Run::arrivals) {
         let second = millis / 1_000;
         match &mut numerals {
             Some((of, numerals)) if *of == second => numerals.advance(),
@@ -351,8 +350,8 @@ fn numbers(shard: &Shard, runs: &[Run], count: usize) -> ByteString {
             }
         }
         if let Some((_, numerals)) = &numerals {
-            numerals.write(place);
+            text.extend_from_slice(numerals.text());
         }
     }
-    ascii(text.into())
+    ascii(text.freeze())
 }

@@ -1,8 +1,9 @@
 //! The desk: where outcomes are handed out, and the account of them.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -54,6 +55,16 @@ pub(crate) struct Desk {
     inner: Mutex<Inner>,
     budget: Arc<Budget>,
     reports: Reports,
+    hook: OnceLock<Hook>,
+}
+
+/// What is called when reports wait.
+struct Hook(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +108,7 @@ impl Desk {
             inner: Mutex::default(),
             budget,
             reports,
+            hook: OnceLock::new(),
         }
     }
 
@@ -119,6 +131,9 @@ impl Desk {
         let has_failures = !inner.failures.is_empty();
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
+        if waiting && let Some(Hook(call)) = self.hook.get() {
+            call();
+        }
         has_failures
     }
 
@@ -200,6 +215,21 @@ impl Desk {
         drop(inner);
         self.release(count, charges);
         count
+    }
+
+    /// Has `call` called whenever reports wait, on the thread that brings them. Only the first one given counts.
+    pub fn on_reports(&self, call: Box<dyn Fn() + Send + Sync>) {
+        // Under the lock, so that no report falls between this and the look at those that wait already.
+        let inner = self.inner.lock();
+        let is_first = self.hook.set(Hook(call)).is_ok();
+        let waiting = !inner.reports.is_empty();
+        drop(inner);
+        if is_first
+            && waiting
+            && let Some(Hook(call)) = self.hook.get()
+        {
+            call();
+        }
     }
 
     /// The descriptor that is readable while reports wait.
@@ -425,5 +455,23 @@ mod tests {
         assert!(!is_set(&desk, fd));
         settle(&desk, Tag::Opaque(3), Ok(receipt()));
         assert!(is_set(&desk, fd));
+    }
+
+    #[test]
+    fn the_hook_is_called_for_reports_that_wait_already_and_for_each_step_that_brings_more() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let desk = desk(Reports::All);
+        settle(&desk, Tag::Opaque(1), Ok(receipt()));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        desk.on_reports(Box::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert_eq!(desk.poll_reports(10, &mut Vec::new()), 1);
+        settle(&desk, Tag::Counted, Ok(receipt()));
+        assert_eq!(calls.load(Ordering::Relaxed), 1, "nothing waits");
+        settle(&desk, Tag::Opaque(2), Ok(receipt()));
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 }

@@ -326,6 +326,16 @@ impl Producer {
         count
     }
 
+    /// Has `call` called whenever reports wait, on the background thread: for event loops that have a wake of their own.
+    /// It must return at once. Only the first one given counts.
+    ///
+    /// # Errors
+    /// [`Forked`](ErrorKind::Forked).
+    pub fn on_reports(&self, call: impl Fn() + Send + Sync + 'static) -> Result<()> {
+        self.core()?.desk.on_reports(Box::new(call));
+        Ok(())
+    }
+
     /// A file descriptor that is readable while reports wait, for `epoll`, libuv and their like. It lives as long as the
     /// producer; only poll it, [`poll_reports`](Self::poll_reports) empties it.
     ///

@@ -10,7 +10,6 @@ mod decode;
 mod driver;
 mod lineage;
 mod position;
-mod settings;
 mod shard;
 mod state;
 mod stats;
