@@ -6,11 +6,11 @@ use std::ptr;
 
 use kinetik::{Error, ErrorKind, Retry};
 use napi::bindgen_prelude::Function;
-use napi::sys::{self, napi_env, napi_ref, napi_value};
-use napi::{JsValue, Status};
+use napi::sys::{self, napi_env, napi_value};
+use napi::{Env, JsValue, Status};
 use napi_derive::napi;
 
-use crate::js;
+use crate::js::{self, Reference};
 
 /// A kind of error as `errors.js` makes a class of it.
 #[napi(object, object_from_js = false)]
@@ -39,21 +39,14 @@ pub fn error_kinds() -> Vec<Kind> {
 
 thread_local! {
     /// `errors.js`'s function that makes an error; one environment lives on a thread.
-    static FACTORY: Cell<napi_ref> = const { Cell::new(ptr::null_mut()) };
+    static FACTORY: Cell<Option<Reference>> = const { Cell::new(None) };
 }
 
 /// Takes the function `(number, message, fields) => Error`.
 #[napi]
-pub fn set_error_factory(factory: Function<'_>) -> napi::Result<()> {
-    let value = factory.value();
-    let mut reference = ptr::null_mut();
-    // SAFETY: the function and its environment are alive during this call. The reference is never deleted: it
-    // ends with the environment.
-    napi::check_status!(unsafe {
-        sys::napi_create_reference(value.env, value.value, 1, &mut reference)
-    })?;
-    FACTORY.set(reference);
-    Ok(())
+pub fn set_error_factory(env: Env, factory: Function<'_>) {
+    // The reference is never deleted: it ends with the environment.
+    FACTORY.set(Some(Reference::new(env.raw(), factory.raw())));
 }
 
 /// The JavaScript error of `error`; its fields are set where they are known.
@@ -91,7 +84,9 @@ pub fn to_js(env: napi_env, error: &Error) -> napi_value {
     let code = js::number(env, error.kind().code().into());
     let message = js::string(env, &error.to_string());
     js::clear_exception(env);
-    factory(env)
+    FACTORY
+        .get()
+        .and_then(|factory| factory.get(env))
         .and_then(|factory| js::call(env, factory, &[code, message, fields]))
         .unwrap_or_else(|| plain(env, error))
 }
@@ -99,9 +94,7 @@ pub fn to_js(env: napi_env, error: &Error) -> napi_value {
 /// Throws `error` and answers with the marker that tells napi-rs so.
 #[cold]
 pub fn throw(env: napi_env, error: &Error) -> napi::Error {
-    let value = to_js(env, error);
-    // SAFETY: `value` was made in the open handle scope of this environment.
-    unsafe { sys::napi_throw(env, value) };
+    js::throw(env, to_js(env, error));
     napi::Error::from_status(Status::PendingException)
 }
 
@@ -119,16 +112,6 @@ pub fn panicked() -> Error {
         ErrorKind::Internal,
         "kinetik panicked; please report it with the text on standard error",
     )
-}
-
-fn factory(env: napi_env) -> Option<napi_value> {
-    let reference = FACTORY.get();
-    let mut value = ptr::null_mut();
-    if !reference.is_null() {
-        // SAFETY: the reference was made on this thread, for this environment.
-        unsafe { sys::napi_get_reference_value(env, reference, &mut value) };
-    }
-    (!value.is_null()).then_some(value)
 }
 
 /// A plain `Error`, for the time before `errors.js` has run.

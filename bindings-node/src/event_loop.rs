@@ -16,7 +16,7 @@ use napi::bindgen_prelude::ToNapiValue;
 use napi::sys::{self, napi_deferred, napi_env, napi_threadsafe_function, napi_value};
 use parking_lot::Mutex;
 
-use crate::{errors, js};
+use crate::{errors, js, producer};
 
 /// What runs on the event loop.
 type Job = Box<dyn FnOnce(napi_env) + Send>;
@@ -167,7 +167,7 @@ impl Remote {
 pub fn promise<T, V>(
     env: napi_env,
     future: impl Future<Output = Result<T>> + Send + 'static,
-    finish: impl FnOnce(T) -> V + Send + 'static,
+    finish: impl FnOnce(napi_env, T) -> V + Send + 'static,
 ) -> Result<napi_value>
 where
     T: Send + 'static,
@@ -181,7 +181,7 @@ where
     Runtime::shared()?.spawn(async move {
         let outcome = future.await;
         settle.with(move |env, deferred| {
-            let value = outcome.and_then(|value| to_js(env, finish(value)));
+            let value = outcome.and_then(|value| to_js(env, finish(env, value)));
             deferred.settle(env, value);
         });
     });
@@ -192,7 +192,7 @@ where
 pub fn to_js<V: ToNapiValue>(env: napi_env, value: V) -> Result<napi_value> {
     // SAFETY: `env` is this thread's environment.
     unsafe { V::to_napi_value(env, value) }
-        .map_err(|error| Error::new(kinetik::ErrorKind::Internal, error.reason.clone()))
+        .map_err(|error| Error::new(kinetik::ErrorKind::Internal, error.to_string()))
 }
 
 /// The native end of a promise. Settling it releases the event loop.
@@ -288,6 +288,8 @@ unsafe extern "C" fn going_down(gate: *mut c_void) {
         (gate.wake.take(), std::mem::take(&mut gate.queue))
     };
     drop((wake, jobs));
+    producer::environment_ended();
+
     CURRENT.with_borrow_mut(Option::take);
 }
 

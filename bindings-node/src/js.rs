@@ -12,7 +12,8 @@ use std::ffi::CStr;
 use std::ptr;
 
 use kinetik::{Error, ErrorKind, Result};
-use napi::sys::{self, napi_env, napi_value};
+use napi::bindgen_prelude::ToNapiValue;
+use napi::sys::{self, napi_env, napi_ref, napi_value};
 
 /// One call whose last argument is the place of its result.
 macro_rules! made {
@@ -57,6 +58,18 @@ pub fn object(env: napi_env) -> napi_value {
     made!(napi_create_object(env)).unwrap_or_else(|| undefined(env))
 }
 
+/// A `bigint`.
+pub fn bigint(env: napi_env, number: u128) -> napi_value {
+    let words = [number as u64, (number >> 64) as u64];
+    made!(napi_create_bigint_words(
+        env,
+        0,
+        words.len(),
+        words.as_ptr()
+    ))
+    .unwrap_or_else(|| undefined(env))
+}
+
 /// A `Buffer` with a copy of the bytes.
 pub fn buffer(env: napi_env, bytes: &[u8]) -> napi_value {
     let mut copied = ptr::null_mut();
@@ -75,15 +88,47 @@ pub fn filled_buffer(env: napi_env, size: usize, fill: impl FnOnce(&mut [u8])) -
     let Some(value) = made!(napi_create_buffer(env, size, &mut start)) else {
         return undefined(env);
     };
-    if size > 0 {
-        // Zeroed first: Node's memory is uninitialised, and `fill` is safe code.
-        let bytes = unsafe {
-            ptr::write_bytes(start.cast::<u8>(), 0, size);
-            std::slice::from_raw_parts_mut(start.cast::<u8>(), size)
-        };
-        fill(bytes);
+    if size == 0 {
+        fill(&mut []);
+        return value;
     }
+    // Zeroed first: Node's memory is uninitialised, and `fill` is safe code.
+    let bytes = unsafe {
+        ptr::write_bytes(start.cast::<u8>(), 0, size);
+        std::slice::from_raw_parts_mut(start.cast::<u8>(), size)
+    };
+    fill(bytes);
     value
+}
+
+/// A `Uint32Array` with a copy of the numbers.
+pub fn u32_array(env: napi_env, numbers: &[u32]) -> napi_value {
+    typed_array(env, numbers, sys::TypedarrayType::uint32_array)
+}
+
+/// A `Float64Array` with a copy of the numbers.
+pub fn f64_array(env: napi_env, numbers: &[f64]) -> napi_value {
+    typed_array(env, numbers, sys::TypedarrayType::float64_array)
+}
+
+fn typed_array<T: Copy>(
+    env: napi_env,
+    numbers: &[T],
+    kind: sys::napi_typedarray_type,
+) -> napi_value {
+    let mut start = ptr::null_mut();
+    let Some(memory) = made!(napi_create_arraybuffer(
+        env,
+        size_of_val(numbers),
+        &mut start
+    )) else {
+        return undefined(env);
+    };
+    if !numbers.is_empty() {
+        unsafe { ptr::copy_nonoverlapping(numbers.as_ptr(), start.cast::<T>(), numbers.len()) };
+    }
+    made!(napi_create_typedarray(env, kind, numbers.len(), memory, 0))
+        .unwrap_or_else(|| undefined(env))
 }
 
 pub fn array(env: napi_env, values: impl ExactSizeIterator<Item = napi_value>) -> napi_value {
@@ -274,9 +319,45 @@ pub fn scoped<T>(env: napi_env, body: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Throws a value; JavaScript sees it once the native function returns.
+pub fn throw(env: napi_env, value: napi_value) {
+    unsafe { sys::napi_throw(env, value) };
+}
+
 /// Forgets an exception that is pending, so that the next call starts clean.
 pub fn clear_exception(env: napi_env) {
     if told!(napi_is_exception_pending(env)) == Some(true) {
         made!(napi_get_and_clear_last_exception(env));
+    }
+}
+
+/// A value that outlives its handle scope. Threads only carry it; it is used on its environment's thread alone.
+#[derive(Clone, Copy)]
+pub struct Reference(napi_ref);
+
+unsafe impl Send for Reference {}
+unsafe impl Sync for Reference {}
+
+impl Reference {
+    pub fn new(env: napi_env, value: napi_value) -> Self {
+        Self(made!(napi_create_reference(env, value, 1)).unwrap_or(ptr::null_mut()))
+    }
+
+    pub fn get(self, env: napi_env) -> Option<napi_value> {
+        made!(napi_get_reference_value(env, self.0)).filter(|value| !value.is_null())
+    }
+
+    /// Gives it back; the last use of all its copies.
+    pub fn delete(self, env: napi_env) {
+        unsafe { sys::napi_delete_reference(env, self.0) };
+    }
+}
+
+/// A value that an exported function returns as it is.
+pub struct Raw(pub napi_value);
+
+impl ToNapiValue for Raw {
+    unsafe fn to_napi_value(_env: napi_env, value: Self) -> napi::Result<napi_value> {
+        Ok(value.0)
     }
 }

@@ -17,8 +17,8 @@ const DEPTH: usize = 32;
 ///
 /// # Errors
 /// [`ErrorKind::InvalidType`] naming the member that holds something else.
-pub fn read(env: napi_env, value: napi_value) -> Result<Value> {
-    tree(env, value, "input", DEPTH)
+pub fn read(env: napi_env, value: napi_value, name: &str) -> Result<Value> {
+    tree(env, value, name, DEPTH)
 }
 
 /// Makes the JavaScript value of a tree.

@@ -11,8 +11,6 @@ mod settings;
 mod streams;
 mod writing;
 
-use service::Service;
-
 /// Declares behaviours: each is a test over the in-process way, and a member of the module's `ALL` for others.
 ///
 /// The text before a name says where the behaviour is known from: an evidence tag and section of
@@ -44,16 +42,17 @@ pub(crate) struct Behaviour {
     pub(crate) name: &'static str,
     pub(crate) evidence: &'static str,
     pub(crate) setup: service::Setup,
-    pub(crate) run: fn(&Service<'_>),
+    pub(crate) run: fn(&service::Service<'_>),
 }
 
 impl Behaviour {
     fn in_process(&self) {
-        Service::in_process(self.setup, self.run);
+        service::Service::in_process(self.setup, self.run);
     }
 }
 
-fn all() -> impl Iterator<Item = &'static Behaviour> {
+#[test]
+fn behaviours_have_names_of_their_own_and_name_their_evidence() {
     let rooms = [
         listing::ALL,
         quotas::ALL,
@@ -63,22 +62,7 @@ fn all() -> impl Iterator<Item = &'static Behaviour> {
         streams::ALL,
         writing::ALL,
     ];
-    rooms.into_iter().flatten()
-}
-
-/// The same results over HTTP in JSON 1.1, through the HTTP client and the server.
-#[test]
-fn every_behaviour_is_the_same_over_http() {
-    let broken: Vec<_> = all()
-        .filter(|one| std::panic::catch_unwind(|| Service::over_http(one.setup, one.run)).is_err())
-        .map(|one| one.name)
-        .collect();
-    assert!(broken.is_empty(), "{broken:?}");
-}
-
-#[test]
-fn behaviours_have_names_of_their_own_and_name_their_evidence() {
-    let mut names: Vec<_> = all().collect();
+    let mut names: Vec<_> = rooms.iter().flat_map(|all| all.iter()).collect();
     assert!(names.iter().all(|one| !one.evidence.is_empty()));
     let count = names.len();
     names.sort_by_key(|one| one.name);

@@ -1,0 +1,397 @@
+// The public types of kinetik for Node.
+
+import type { Writable } from 'node:stream'
+
+/** The version of this package. */
+export const version: string
+
+// ---------------------------------------------------------------------------------------------- endpoint
+
+/**
+ * Where the service is: nothing = AWS by its own settings; `memory://NAME` = the engine of this process that has
+ * this name (`memory://` = `default`); `http://HOST:PORT` or `https://HOST` = any Kinesis-compatible server.
+ */
+export type Endpoint = string | Engine | Server
+
+// ---------------------------------------------------------------------------------------------- producer
+
+export interface ProducerOptions {
+  /** true = KPL format, every reader must de-aggregate; false = each record as it is. */
+  aggregate: boolean
+  endpoint?: Endpoint
+  region?: string
+  /** How long a record may wait for company; 0 = send at once. Default: adaptive, at most 100. */
+  lingerMs?: number
+  /** From put to outcome. Default 120,000. */
+  deadlineMs?: number
+  /** Hard budget in bytes of all that is buffered, in flight or untaken. Default 64 MiB. */
+  bufferBytes?: number
+  /** The same in records. Default 1,000,000. */
+  bufferRecords?: number
+  /** false = do not keep to the quotas of a shard, for servers that have none. Default true. */
+  shardLimit?: boolean
+  /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
+  lazy?: boolean
+  /** Default of `flush` and `close`. Default 30,000. */
+  flushTimeoutMs?: number
+  /** Records that failed for good, in batches, on the event loop. What it was given counts as taken. */
+  onFailure?: (failures: Failure[]) => void
+  /** Ends the opening. */
+  signal?: AbortSignal
+}
+
+export interface PutOptions {
+  /** Routes the record by this hash instead of its key's: 0 to 2^128 - 1, as a decimal string or a bigint. */
+  explicitHashKey?: string | bigint
+}
+
+/** Where a record was stored. */
+export interface Receipt {
+  shardId: string
+  sequenceNumber: string
+  /** Its place within an aggregated record. */
+  subSequenceNumber?: number
+  attempts: number
+  /** An earlier attempt may have stored it too. */
+  mayBeDuplicate: boolean
+}
+
+/** A record that was not delivered, given back. */
+export interface Failure {
+  key: string
+  data: Buffer
+  explicitHashKey?: bigint
+  error: KinetikError
+  /** Whether it may have been stored nevertheless. */
+  persisted: 'no' | 'maybe'
+  attempts: number
+}
+
+export interface Tally {
+  records: number
+  bytes: number
+}
+
+/** accepted = delivered + failed + pending, always. */
+export interface Ledger {
+  accepted: Tally
+  delivered: Tally
+  failed: Tally
+  pending: Tally
+}
+
+/** Sends records to one stream. Never blocks the event loop; keeps Node alive while promises are unsettled. */
+export class Producer implements AsyncDisposable {
+  private constructor()
+  static open(stream: string, options: ProducerOptions): Promise<Producer>
+  /**
+   * Takes a record. true or false: taken; false: above the high-water mark, await `ready()`.
+   * The data is copied before it returns.
+   * @throws BufferFullError at the hard budget: not taken
+   */
+  readonly put: (key: string, data: Uint8Array, options?: PutOptions) => boolean
+  /**
+   * Takes records in order and tells how many were taken; fewer than given: the buffer is full.
+   * @throws KinetikError at a bad record, with its `index`; those before it (`accepted`) are taken
+   */
+  readonly putMany: (keys: readonly string[], data: readonly Uint8Array[]) => number
+  /** Takes a record and waits for its receipt. An aborted wait does not call the record back. */
+  putAndWait(key: string, data: Uint8Array, options?: PutOptions & { signal?: AbortSignal }): Promise<Receipt>
+  /** Resolves when the buffer is below its high-water mark. */
+  ready(options?: { signal?: AbortSignal }): Promise<void>
+  /** A stream of `{ key, data, explicitHashKey? }` with this producer's backpressure; its end flushes. */
+  writable(): Writable
+  /**
+   * Resolves when every record was delivered.
+   * @throws FlushTimeoutError, DeliveryError
+   */
+  flush(options?: { timeoutMs?: number }): Promise<void>
+  /** Flushes and closes. Later calls of any method fail with ClosedError. */
+  close(options?: { timeoutMs?: number }): Promise<Ledger>
+  readonly ledger: Ledger
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------ reader
+
+/** Places in a stream: JSON-ready, valid in all four languages. */
+export type Positions = { readonly [key: string]: unknown }
+
+export interface ReaderOptions {
+  /** The oldest record, what comes after opening, a time, or saved positions. */
+  start: 'TRIM_HORIZON' | 'LATEST' | Date | Positions
+  /** `now` = each shard's end as it stood at opening; default: follow for ever. */
+  until?: 'now' | Date
+  endpoint?: Endpoint
+  region?: string
+  /** The most records of one GetRecords call. */
+  maxRecords?: number
+  /** Ends the opening, and later the reading. */
+  signal?: AbortSignal
+}
+
+/** One user record: a view of its batch's memory, which it keeps alive. */
+export class Record {
+  private constructor()
+  readonly key: string
+  readonly data: Buffer
+  readonly shardId: string
+  readonly sequenceNumber: string
+  readonly subSequenceNumber: number | undefined
+  readonly arrivedAt: Date
+  /** Whether its hash lies in its shard's range. */
+  readonly inRange: boolean
+}
+
+/** Records of one shard, in order. */
+export class Batch implements Iterable<Record> {
+  private constructor()
+  readonly shardId: string
+  readonly millisBehindLatest: number
+  readonly length: number
+  at(index: number): Record | undefined
+  [Symbol.iterator](): IterableIterator<Record>
+}
+
+/** Reads every shard of a stream, parents before children. */
+export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
+  private constructor()
+  static open(stream: string, options: ReaderOptions): Promise<Reader>
+  /** The next batch; `undefined` at the end that `until` names. */
+  nextBatch(): Promise<Batch | undefined>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch>
+  /** The records of all batches. */
+  records(): AsyncIterableIterator<Record>
+  /** Behind the last batch that was handed out. */
+  readonly positions: Positions
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+// ---------------------------------------------------------------------------------------- engine, server
+
+/** A record as an engine holds it, de-aggregated. */
+export interface StoredRecord {
+  key: string
+  data: Buffer
+  shardId: string
+  sequenceNumber: string
+  subSequenceNumber?: number
+}
+
+export interface EngineOptions {
+  /** The service's limits per shard. Default true. */
+  quotas?: boolean
+  /** Default `us-east-1`. */
+  region?: string
+}
+
+/** The service in memory. */
+export class Engine {
+  constructor(options?: EngineOptions)
+  createStream(name: string, shards?: number): void
+  /** Every record that the stream holds, shard by shard. */
+  records(stream: string): StoredRecord[]
+  /** Deletes every stream. */
+  reset(): void
+}
+
+export interface ServerOptions extends EngineOptions {
+  /** Streams to make at the start, with their numbers of shards. */
+  streams?: { readonly [name: string]: number }
+  /** Default `127.0.0.1`. */
+  host?: string
+  /** Default: a free one. */
+  port?: number
+}
+
+/** An engine behind HTTP, for any AWS SDK. Never keeps Node alive. */
+export class Server implements AsyncDisposable {
+  private constructor()
+  static start(options?: ServerOptions): Promise<Server>
+  readonly endpoint: string
+  readonly engine: Engine
+  /** What `new KinesisClient(…)` of @aws-sdk/client-kinesis needs to reach this server. */
+  clientConfig(): {
+    endpoint: string
+    region: string
+    credentials: { accessKeyId: string; secretAccessKey: string }
+    /** HTTP/1.1; a handler of the SDK's own kind. */
+    requestHandler: any
+  }
+  records(stream: string): StoredRecord[]
+  reset(): Promise<void>
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------ client
+
+export interface ClientOptions {
+  endpoint?: Endpoint
+  region?: string
+}
+
+/** The members of an operation's input or output, named and shaped as in @aws-sdk/client-kinesis. */
+export type Shape = { [member: string]: any }
+export type Operation<In extends Shape = Shape, Out extends Shape = Shape> =
+  (input?: In, options?: { signal?: AbortSignal }) => Promise<Out>
+
+export interface StreamName {
+  StreamName?: string
+  StreamARN?: string
+}
+export interface PutRecordsEntry {
+  Data: Uint8Array
+  PartitionKey: string
+  ExplicitHashKey?: string
+}
+export interface StreamRecord {
+  SequenceNumber: string
+  ApproximateArrivalTimestamp?: Date
+  Data: Buffer
+  PartitionKey: string
+  EncryptionType?: string
+}
+export interface Shard {
+  ShardId: string
+  ParentShardId?: string
+  AdjacentParentShardId?: string
+  HashKeyRange: { StartingHashKey: string; EndingHashKey: string }
+  SequenceNumberRange?: { StartingSequenceNumber: string; EndingSequenceNumber?: string }
+}
+
+/** One method for each operation of the service, with retries; never aggregates. */
+export class Client {
+  constructor(options?: ClientOptions)
+  /** Calls an operation by the service's name for it, for example `PutRecord`. */
+  call(operation: string, input?: Shape, options?: { signal?: AbortSignal }): Promise<Shape>
+  createStream: Operation<{ StreamName: string; ShardCount?: number; StreamModeDetails?: { StreamMode: string }; Tags?: { [key: string]: string } }>
+  deleteStream: Operation<StreamName & { EnforceConsumerDeletion?: boolean }>
+  describeStream: Operation<StreamName & { Limit?: number; ExclusiveStartShardId?: string }>
+  describeStreamSummary: Operation<StreamName>
+  listStreams: Operation<{ Limit?: number; ExclusiveStartStreamName?: string; NextToken?: string }>
+  listShards: Operation<StreamName & { NextToken?: string; ExclusiveStartShardId?: string; MaxResults?: number; ShardFilter?: Shape }, { Shards?: Shard[]; NextToken?: string }>
+  putRecord: Operation<StreamName & PutRecordsEntry & { SequenceNumberForOrdering?: string }, { ShardId: string; SequenceNumber: string; EncryptionType?: string }>
+  putRecords: Operation<StreamName & { Records: PutRecordsEntry[] }, { FailedRecordCount?: number; Records: { ShardId?: string; SequenceNumber?: string; ErrorCode?: string; ErrorMessage?: string }[] }>
+  getShardIterator: Operation<StreamName & { ShardId: string; ShardIteratorType: string; StartingSequenceNumber?: string; Timestamp?: Date }, { ShardIterator?: string }>
+  getRecords: Operation<{ ShardIterator: string; Limit?: number; StreamARN?: string }, { Records: StreamRecord[]; NextShardIterator?: string; MillisBehindLatest?: number }>
+  splitShard: Operation<StreamName & { ShardToSplit: string; NewStartingHashKey: string }>
+  mergeShards: Operation<StreamName & { ShardToMerge: string; AdjacentShardToMerge: string }>
+  updateShardCount: Operation<StreamName & { TargetShardCount: number; ScalingType: string }>
+}
+/** `new Client(options)`. */
+export function client(options?: ClientOptions): Client
+
+// ----------------------------------------------------------------------------------------- codec, routing
+
+export interface UserRecord {
+  key: string
+  data: Uint8Array
+  explicitHashKey?: string | bigint
+}
+
+/**
+ * Packs user records that belong to the same shard into the data of one record in KPL format.
+ * @throws KinetikError at a bad record, with its `index`
+ */
+export function aggregate(records: Iterable<UserRecord>): Buffer
+
+/**
+ * Unpacks a record's data, without copying payloads. Data that is not aggregated is one record with the key that was
+ * given and without a sub-sequence number.
+ * @throws CorruptAggregateError for a valid digest and an invalid body
+ */
+export function deaggregate(data: Uint8Array, partitionKey?: string): { key: string; data: Buffer; explicitHashKey?: bigint; subSequenceNumber?: number }[]
+
+/** The 128-bit point of the ring that a partition key names: its MD5 as a big-endian number. */
+export function hashKey(partitionKey: string): bigint
+
+/** Which shard takes a hash key. */
+export class ShardMap {
+  /** From what ListShards answers. */
+  constructor(shards: readonly Shard[])
+  /** That of a fresh stream. */
+  static even(shards: number): ShardMap
+  /** The number of open shards. */
+  readonly length: number
+  /** The shard that takes a hash key. */
+  route(hashKey: bigint): string | undefined
+  /** The shard that takes a partition key. */
+  routeKey(partitionKey: string): string | undefined
+}
+
+// ------------------------------------------------------------------------------------------------ errors
+
+/** What every failure of kinetik is. `code`, `number` and `retry` are the contract; the text is for people. */
+export class KinetikError extends Error {
+  constructor(message?: string, fields?: { cause?: unknown; [field: string]: unknown })
+  /** The kind's stable name, for example `BufferFull`. */
+  readonly code: string
+  /** The kind's stable number, for example 2002. */
+  readonly number: number
+  /** Whether trying again can help. */
+  readonly retry: 'never' | 'now' | 'after'
+  readonly retryAfterMs?: number
+  readonly operation?: string
+  readonly stream?: string
+  readonly shardId?: string
+  readonly attempts: number
+  readonly elapsedMs?: number
+  /** Which of many records it is about, from 0; those before it (`accepted`) were taken. */
+  readonly index?: number
+  readonly accepted?: number
+  /** AWS's own name of the error. */
+  readonly awsCode?: string
+  readonly requestId?: string
+  readonly httpStatus?: number
+  readonly cause?: unknown
+}
+
+/** What flush and close fail with carries what is left. */
+export interface Undelivered {
+  readonly ledger: Ledger
+  /** How many records are neither delivered nor failed. */
+  readonly pending: number
+  /** The records that failed, given back. */
+  readonly failures: Failure[]
+}
+
+export class FlushTimeoutError extends KinetikError implements Undelivered {
+  readonly ledger: Ledger
+  readonly pending: number
+  readonly failures: Failure[]
+}
+export class DeliveryError extends KinetikError implements Undelivered {
+  readonly ledger: Ledger
+  readonly pending: number
+  readonly failures: Failure[]
+}
+export class InvalidArgumentError extends KinetikError {}
+export class InvalidTypeError extends KinetikError {}
+export class RecordTooLargeError extends KinetikError {}
+export class ClosedError extends KinetikError {}
+export class BufferFullError extends KinetikError {}
+export class ForkedError extends KinetikError {}
+export class InvalidHandleError extends KinetikError {}
+export class TimedOutError extends KinetikError {}
+export class ExpiredError extends KinetikError {}
+export class OrderBrokenError extends KinetikError {}
+export class CancelledError extends KinetikError {}
+export class NotFoundError extends KinetikError {}
+export class ResourceInUseError extends KinetikError {}
+export class LimitExceededError extends KinetikError {}
+export class ThrottledError extends KinetikError {}
+export class AccessDeniedError extends KinetikError {}
+export class UnauthenticatedError extends KinetikError {}
+export class ExpiredIteratorError extends KinetikError {}
+export class ExpiredTokenError extends KinetikError {}
+export class EncryptionError extends KinetikError {}
+export class UnavailableError extends KinetikError {}
+export class DryRunError extends KinetikError {}
+export class UnsupportedError extends KinetikError {}
+export class RefusedError extends KinetikError {}
+export class ConnectionError extends KinetikError {}
+export class ProtocolError extends KinetikError {}
+export class CorruptAggregateError extends KinetikError {}
+export class InternalError extends KinetikError {}

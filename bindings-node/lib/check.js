@@ -1,0 +1,73 @@
+'use strict'
+// Checks of what callers pass, with errors that name the argument and what was expected of it.
+
+const { InvalidArgumentError, InvalidTypeError } = require('../errors.js')
+
+/** What a value is, in an error text; never the value itself. */
+function kind(value) {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? `a ${value.constructor?.name ?? 'bare object'}` : `a ${typeof value}`.replace('a undefined', 'undefined').replace('a object', 'an object')
+}
+
+function wrongType(name, expected, value) {
+  return new InvalidTypeError(`InvalidType: ${name}: expected ${expected}, got ${kind(value)}`)
+}
+
+function invalid(name, problem) {
+  return new InvalidArgumentError(`InvalidArgument: ${name}: ${problem}`)
+}
+
+function string(name, value) {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value)
+  return value
+}
+
+/** An object of options; absent is empty. */
+function options(value, name = 'options') {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(name, 'an object', value)
+  return value
+}
+
+/** true or false; absent is `absent`. */
+function flag(name, value, absent) {
+  if (value === undefined) return absent
+  if (typeof value !== 'boolean') throw wrongType(name, 'true or false', value)
+  return value
+}
+
+/** A string; absent is `undefined`. */
+function optionalString(name, value) {
+  return value === undefined ? undefined : string(name, value)
+}
+
+/** A whole number of at least `least`; absent is `absent`. */
+function count(name, value, absent, least = 0) {
+  if (value === undefined) return absent
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+  if (!Number.isSafeInteger(value) || value < least) throw invalid(name, `expected a whole number of at least ${least}`)
+  return value
+}
+
+/** Milliseconds, 0 or more; absent is `undefined`. */
+function millis(name, value) {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') throw wrongType(name, 'a number of milliseconds', value)
+  if (!(value >= 0)) throw invalid(name, 'expected a number of milliseconds, 0 or more')
+  return value
+}
+
+/** A function; absent is `undefined`. */
+function callback(name, value) {
+  if (value !== undefined && typeof value !== 'function') throw wrongType(name, 'a function', value)
+  return value
+}
+
+/** An AbortSignal; absent is `undefined`. */
+function signal(value) {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', value)
+  return value
+}
+
+module.exports = { string, optionalString, flag, options, count, millis, callback, signal, wrongType, invalid }

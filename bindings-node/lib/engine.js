@@ -1,0 +1,82 @@
+'use strict'
+// The service in memory, and a server in front of it for any SDK.
+
+const native = require('../native.js')
+const check = require('./check.js')
+const { Http1Handler } = require('./handler.js')
+const { NATIVE } = require('./settings.js')
+
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
+
+class Engine {
+  constructor(options) {
+    const { quotas, region, [NATIVE]: made } = check.options(options)
+    const value = made ?? native.newEngine(check.flag('quotas', quotas, true), check.optionalString('region', region))
+    Object.defineProperty(this, NATIVE, { value })
+  }
+
+  createStream(name, shards = 1) {
+    this[NATIVE].createStream(check.string('name', name), check.count('shards', shards, 1, 1))
+  }
+
+  /** Every record that a stream holds, de-aggregated, shard by shard. */
+  records(stream) {
+    return this[NATIVE].records(check.string('stream', stream))
+  }
+
+  reset() {
+    this[NATIVE].reset()
+  }
+}
+
+class Server {
+  /** Use `Server.start`. */
+  constructor(started) {
+    if (!(started instanceof native.NativeServer)) throw check.wrongType('Server', 'a call of Server.start', started)
+    Object.defineProperty(this, NATIVE, { value: started })
+    this.engine = new Engine({ [NATIVE]: started.engine() })
+    this.endpoint = started.url()
+  }
+
+  static async start(options) {
+    const { streams = {}, host, port, quotas, region } = check.options(options)
+    check.options(streams, 'streams')
+    const server = new Server(native.startServer(
+      check.optionalString('host', host), check.count('port', port), check.flag('quotas', quotas, true), check.optionalString('region', region)))
+    try {
+      for (const [name, shards] of Object.entries(streams)) server.engine.createStream(name, shards)
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+    return server
+  }
+
+  /** What `new KinesisClient(…)` of @aws-sdk/client-kinesis needs to reach this server. */
+  clientConfig() {
+    return {
+      endpoint: this.endpoint,
+      region: this[NATIVE].region(),
+      credentials: { accessKeyId: 'kinetik', secretAccessKey: 'kinetik' },
+      requestHandler: new Http1Handler(),
+    }
+  }
+
+  records(stream) {
+    return this.engine.records(stream)
+  }
+
+  async reset() {
+    this.engine.reset()
+  }
+
+  async stop() {
+    this[NATIVE].stop()
+  }
+
+  async [asyncDispose]() {
+    await this.stop()
+  }
+}
+
+module.exports = { Engine, Server }

@@ -1,0 +1,169 @@
+'use strict'
+// The reader: batches of one shard each, whose records are made when they are looked at.
+
+const native = require('../native.js')
+const { cancellable } = require('./cancel.js')
+const check = require('./check.js')
+const { endpoint, settings } = require('./settings.js')
+
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
+const inspect = Symbol.for('nodejs.util.inspect.custom')
+
+/** Columns of a record in `Batch#columns`. */
+const KEY_END = 0
+const DATA_END = 1
+const SEQUENCE = 2
+const SUB_SEQUENCE = 3
+const IN_RANGE = 4
+const WIDTH = 5
+
+/** One user record: a view of its batch. */
+class Record {
+  #batch
+  #index
+  #data
+
+  constructor(batch, index) {
+    this.#batch = batch
+    this.#index = index
+  }
+
+  get key() {
+    const { block, columns } = this.#batch
+    return block.utf8Slice(start(columns, this.#index), columns[this.#index * WIDTH + KEY_END])
+  }
+
+  get data() {
+    if (this.#data === undefined) {
+      const { block, columns } = this.#batch
+      const row = this.#index * WIDTH
+      this.#data = block.subarray(columns[row + KEY_END], columns[row + DATA_END])
+    }
+    return this.#data
+  }
+
+  get shardId() {
+    return this.#batch.shardId
+  }
+
+  get sequenceNumber() {
+    return this.#batch.sequences[this.#batch.columns[this.#index * WIDTH + SEQUENCE]]
+  }
+
+  get subSequenceNumber() {
+    const shifted = this.#batch.columns[this.#index * WIDTH + SUB_SEQUENCE]
+    return shifted === 0 ? undefined : shifted - 1
+  }
+
+  get arrivedAt() {
+    return new Date(this.#batch.arrivals[this.#index])
+  }
+
+  get inRange() {
+    return this.#batch.columns[this.#index * WIDTH + IN_RANGE] === 1
+  }
+
+  /** Neither key nor payload is shown. */
+  [inspect]() {
+    return `Record(${this.shardId}, ${this.sequenceNumber}${this.subSequenceNumber === undefined ? '' : `/${this.subSequenceNumber}`}, ${this.data.length} bytes)`
+  }
+}
+
+function start(columns, index) {
+  return index === 0 ? 0 : columns[(index - 1) * WIDTH + DATA_END]
+}
+
+/** Records of one shard, in order. */
+class Batch {
+  #native
+
+  constructor(read) {
+    this.#native = read
+  }
+
+  get shardId() {
+    return this.#native.shardId
+  }
+
+  get millisBehindLatest() {
+    return this.#native.millisBehindLatest
+  }
+
+  get length() {
+    return this.#native.arrivals.length
+  }
+
+  at(index) {
+    const from = index < 0 ? index + this.length : index
+    return from >= 0 && from < this.length ? new Record(this.#native, from) : undefined
+  }
+
+  *[Symbol.iterator]() {
+    for (let index = 0; index < this.length; index += 1) yield new Record(this.#native, index)
+  }
+
+  [inspect]() {
+    return `Batch(${this.shardId}, ${this.length} records)`
+  }
+}
+
+class Reader {
+  #native
+  #signal
+  /** Where it stood when it was closed. */
+  #last
+
+  /** Use `Reader.open`. */
+  constructor(opened, signal) {
+    if (!(opened instanceof native.NativeReader)) throw check.wrongType('Reader', 'a call of Reader.open', opened)
+    this.#native = opened
+    this.#signal = signal
+  }
+
+  static async open(stream, options) {
+    const { endpoint: where, start: from, until, signal, ...rest } = check.options(options)
+    check.string('stream', stream)
+    return cancellable(signal, async (cancel) =>
+      new Reader(await native.openReader(stream, place('start', from), place('until', until), settings(rest), endpoint(where), cancel), signal))
+  }
+
+  /** The next batch; `undefined` at the end that `until` names. */
+  async nextBatch() {
+    const read = await cancellable(this.#signal, (cancel) => this.#native.next(cancel))
+    return read === null ? undefined : new Batch(read)
+  }
+
+  async *[Symbol.asyncIterator]() {
+    for (let batch; (batch = await this.nextBatch()) !== undefined; ) yield batch
+  }
+
+  async *records() {
+    for await (const batch of this) yield* batch
+  }
+
+  get positions() {
+    return this.#last ?? JSON.parse(this.#native.positions())
+  }
+
+  async close() {
+    this.#last ??= this.positions
+    this.#native.close()
+  }
+
+  async [asyncDispose]() {
+    await this.close()
+  }
+}
+
+/** A place in a stream: a word, a time, or saved positions. */
+function place(name, value) {
+  if (value === undefined || typeof value === 'string') return { word: value }
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw check.invalid(name, 'expected a valid Date')
+    return { millis: value.getTime() }
+  }
+  if (name === 'start' && typeof value === 'object' && value !== null) return { positions: JSON.stringify(value) }
+  throw check.wrongType(name, name === 'start' ? 'a word, a Date or saved positions' : 'the word now or a Date', value)
+}
+
+module.exports = { Reader, Batch, Record }

@@ -1,0 +1,126 @@
+//! The service in memory, and endpoints.
+
+use kinetik::Result;
+use kinetik::codec::{Deaggregated, Mode, deaggregate};
+use kinetik::engine::{Engine, EngineConfig, Record};
+use kinetik::transport::Endpoint;
+use napi::Env;
+use napi::sys::{napi_env, napi_value};
+use napi_derive::napi;
+
+use crate::errors::guard;
+use crate::js::{self, Raw};
+
+/// Where the service is.
+#[napi]
+pub struct NativeEndpoint(pub(crate) Endpoint);
+
+/// The endpoint that a text names.
+#[napi(js_name = "endpoint")]
+pub fn parse_endpoint(env: Env, text: String) -> napi::Result<NativeEndpoint> {
+    guard(env.raw(), || -> Result<NativeEndpoint> {
+        text.parse().map(NativeEndpoint)
+    })
+}
+
+/// An engine.
+#[napi]
+pub struct NativeEngine(pub(crate) Engine);
+
+/// An engine of its own, without a stream.
+#[napi]
+pub fn new_engine(quotas: bool, region: Option<String>) -> NativeEngine {
+    NativeEngine(Engine::new(config(quotas, region)))
+}
+
+/// The settings of an engine.
+pub fn config(quotas: bool, region: Option<String>) -> EngineConfig {
+    let default = EngineConfig::default();
+    EngineConfig {
+        quotas,
+        region: region.unwrap_or(default.region),
+        ..default
+    }
+}
+
+#[napi]
+impl NativeEngine {
+    /// The endpoint that reaches it.
+    #[napi]
+    pub fn endpoint(&self) -> NativeEndpoint {
+        NativeEndpoint(self.0.clone().into())
+    }
+
+    /// Makes a stream.
+    #[napi]
+    pub fn create_stream(&self, env: Env, name: String, shards: u32) -> napi::Result<()> {
+        guard(env.raw(), || self.0.create_stream(&name, shards))
+    }
+
+    /// Every user record of a stream, shard by shard.
+    #[napi]
+    pub fn records(&self, env: Env, stream: String) -> napi::Result<Raw> {
+        let env = env.raw();
+        guard(env, || {
+            let mut found = Vec::new();
+            for record in self.0.records(&stream)? {
+                user_records(env, &record, &mut found)?;
+            }
+            Ok(Raw(js::array(env, found.into_iter())))
+        })
+    }
+
+    /// Forgets all streams.
+    #[napi]
+    pub fn reset(&self, env: Env) -> napi::Result<()> {
+        guard(env.raw(), || {
+            self.0.reset();
+            Ok(())
+        })
+    }
+}
+
+fn user_records(env: napi_env, record: &Record, found: &mut Vec<napi_value>) -> Result<()> {
+    match deaggregate(&record.data, Mode::Strict)? {
+        Deaggregated::Raw(_) => {
+            found.push(user_record(
+                env,
+                record,
+                &record.partition_key,
+                &record.data,
+                None,
+            ));
+        }
+        Deaggregated::Aggregated(records) => found.extend(records.iter().map(|user| {
+            let key = String::from_utf8_lossy(user.key());
+            let sub = Some(user.sub_sequence_number());
+            user_record(env, record, &key, user.data(), sub)
+        })),
+    }
+    Ok(())
+}
+
+fn user_record(
+    env: napi_env,
+    record: &Record,
+    key: &str,
+    data: &[u8],
+    sub_sequence_number: Option<u64>,
+) -> napi_value {
+    let object = js::object(env);
+    js::set(env, object, c"key", js::string(env, key));
+    js::set(env, object, c"data", js::buffer(env, data));
+    let shard = js::string(env, &record.shard_id.to_string());
+    js::set(env, object, c"shardId", shard);
+    let sequence = js::string(env, &record.sequence_number.to_string());
+    js::set(env, object, c"sequenceNumber", sequence);
+    if let Some(sub) = sub_sequence_number {
+        js::set(
+            env,
+            object,
+            c"subSequenceNumber",
+            js::number(env, sub as f64),
+        );
+    }
+    object
+}

@@ -1,0 +1,384 @@
+//! The producer: opening, waiting, ending; the hot calls are in `put`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use kinetik::producer::{
+    Aggregate, Failure, Ledger, Producer, ProducerConfig, Receipt, Reports, Tally,
+};
+use kinetik::{Error, Result};
+use napi::bindgen_prelude::Function;
+use napi::sys::{napi_env, napi_value};
+use napi::{Env, JsValue};
+use napi_derive::napi;
+use parking_lot::Mutex;
+
+use crate::cancel::{Cancel, unless};
+use crate::engine::NativeEndpoint;
+use crate::errors::{self, guard};
+use crate::event_loop::{Deferred, EventLoop, Remote, promise};
+use crate::js::{self, Raw, Reference};
+use crate::put;
+
+/// How many reports are taken at once.
+const REPORTS: usize = 1024;
+
+/// What the JavaScript object and its raw functions share.
+pub struct Shared {
+    pub producer: Producer,
+    pub waiting: Waiting,
+}
+
+impl Shared {
+    /// Has the event loop deliver the producer's reports whenever some wait.
+    fn new(producer: Producer, remote: Remote) -> Result<Arc<Self>> {
+        let shared = Arc::new(Self {
+            producer,
+            waiting: Waiting::default(),
+        });
+        let reporting = Arc::downgrade(&shared);
+        shared.producer.on_reports(move || {
+            let shared = reporting.clone();
+            remote.post(move |env| {
+                if let Some(shared) = shared.upgrade() {
+                    deliver(env, &shared);
+                }
+            });
+        })?;
+        Ok(shared)
+    }
+}
+
+/// An open producer.
+#[napi]
+pub struct NativeProducer(Arc<Shared>);
+
+thread_local! {
+    /// The producers of this environment, for the flush at its end.
+    static OPEN: RefCell<Vec<Weak<Shared>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Opens a producer: `settings` are pairs of the core's names and values.
+#[napi]
+pub fn open_producer(
+    env: Env,
+    stream: String,
+    settings: Vec<(String, String)>,
+    endpoint: Option<&NativeEndpoint>,
+    on_failure: Option<Function<'_>>,
+    cancel: Option<&Cancel>,
+) -> napi::Result<Raw> {
+    let env = env.raw();
+    guard(env, || {
+        let mut config = config(settings)?;
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint(endpoint.0.clone());
+        }
+        if let Some(callback) = on_failure {
+            let sink = Sink::new(env, &callback)?;
+            config = config.on_failure(move |failures| sink.post(failures));
+        }
+        let remote = EventLoop::of(env)?.remote();
+        let opened = async move { Shared::new(Producer::open(&stream, config).await?, remote) };
+        let opened = promise(env, unless(cancel, opened), |_, shared| {
+            NativeProducer::registered(shared)
+        })?;
+        Ok(Raw(opened))
+    })
+}
+
+fn config(settings: Vec<(String, String)>) -> Result<ProducerConfig> {
+    let aggregate = settings.iter().find(|(name, _)| name == "aggregate");
+    if aggregate.is_none() {
+        return Err(Error::invalid(
+            "aggregate",
+            "must be said: true = KPL format, which every reader must de-aggregate; false = each record as it is",
+        ));
+    }
+    let mut config = ProducerConfig::new(Aggregate::No);
+    for (name, value) in &settings {
+        config.set(name, value)?;
+    }
+    // Tracked records report to their promises; untracked ones never report.
+    Ok(config.reports(Reports::All))
+}
+
+/// Flushes the producers of this environment for at most so many milliseconds; how many records are left.
+#[napi]
+pub fn flush_at_exit(env: Env, timeout: f64) -> napi::Result<f64> {
+    guard(env.raw(), || {
+        let open = OPEN.take();
+        let left = open.iter().filter_map(Weak::upgrade).map(|shared| {
+            let producer = &shared.producer;
+            if producer.ledger().pending.records > 0 {
+                // What is left is told below; nobody can take failures any more.
+                let _ = producer.flush_blocking(millis(timeout));
+            }
+            producer.ledger().pending.records
+        });
+        Ok(left.sum::<u64>() as f64)
+    })
+}
+
+#[napi]
+impl NativeProducer {
+    /// One that the end of its environment knows of.
+    fn registered(shared: Arc<Shared>) -> Self {
+        OPEN.with_borrow_mut(|open| {
+            open.retain(|shared| shared.strong_count() > 0);
+            open.push(Arc::downgrade(&shared));
+        });
+        Self(shared)
+    }
+
+    /// The hot calls: `{ put, putMany, putAndWait }`.
+    #[napi]
+    pub fn functions(&self, env: Env) -> napi::Result<Raw> {
+        let env = env.raw();
+        guard(env, || {
+            let functions = js::object(env);
+            let calls = [
+                (c"put", put::put as _),
+                (c"putMany", put::put_many as _),
+                (c"putAndWait", put::put_and_wait as _),
+            ];
+            for (name, call) in calls {
+                let function = put::function(env, name, Some(call), &self.0)?;
+                js::set(env, functions, name, function);
+            }
+            Ok(Raw(functions))
+        })
+    }
+
+    /// Resolves when there is room.
+    #[napi]
+    pub fn ready(&self, env: Env, cancel: Option<&Cancel>) -> napi::Result<Raw> {
+        let shared = self.0.clone();
+        let ready = async move {
+            shared.producer.ready().await;
+            Ok(())
+        };
+        guard(env.raw(), || {
+            promise(env.raw(), unless(cancel, ready), |_, ()| ()).map(Raw)
+        })
+    }
+
+    /// Resolves when everything was delivered.
+    #[napi]
+    pub fn flush(&self, env: Env, timeout: Option<f64>) -> napi::Result<Raw> {
+        let shared = self.0.clone();
+        let flushed = async move { shared.producer.flush(timeout.map(millis)).await };
+        guard(env.raw(), || {
+            promise(env.raw(), flushed, |_, ()| ()).map(Raw)
+        })
+    }
+
+    /// Flushes and closes.
+    #[napi]
+    pub fn close(&self, env: Env, timeout: Option<f64>) -> napi::Result<Raw> {
+        let shared = self.0.clone();
+        let closed = async move { shared.producer.close(timeout.map(millis)).await };
+        guard(env.raw(), || {
+            promise(env.raw(), closed, |_, ()| ()).map(Raw)
+        })
+    }
+
+    /// The account.
+    #[napi]
+    pub fn ledger(&self, env: Env) -> napi::Result<Raw> {
+        guard(env.raw(), || {
+            Ok(Raw(ledger(env.raw(), self.0.producer.ledger())))
+        })
+    }
+
+    /// The failures that nobody took yet.
+    #[napi]
+    pub fn take_failures(&self, env: Env) -> napi::Result<Raw> {
+        guard(env.raw(), || {
+            Ok(Raw(failures(env.raw(), &self.0.producer.take_failures())))
+        })
+    }
+}
+
+/// Milliseconds of JavaScript, which checked that they are not negative.
+fn millis(millis: f64) -> Duration {
+    Duration::try_from_secs_f64(millis / 1e3).unwrap_or(Duration::MAX)
+}
+
+/// The promises of tracked records.
+#[derive(Default)]
+pub struct Waiting(Mutex<Promises>);
+
+#[derive(Default)]
+struct Promises {
+    next: u64,
+    open: BTreeMap<u64, Deferred>,
+    /// Keeps the producer while promises are open, even when JavaScript has forgotten it.
+    keep: Option<Arc<Shared>>,
+}
+
+impl Waiting {
+    /// A promise of `shared`'s, which has this, and the number under which it is settled.
+    pub fn add(&self, env: napi_env, shared: &Arc<Shared>) -> Result<(u64, napi_value)> {
+        let (deferred, promise) = Deferred::new(env)?;
+        let mut promises = self.0.lock();
+        let id = promises.next;
+        promises.next += 1;
+        promises.open.insert(id, deferred);
+        promises.keep.get_or_insert_with(|| shared.clone());
+        Ok((id, promise))
+    }
+
+    /// Settles the promise with this number.
+    pub fn settle(&self, env: napi_env, id: u64, outcome: Result<napi_value>) {
+        let mut promises = self.0.lock();
+        let deferred = promises.open.remove(&id);
+        let keep = match promises.open.is_empty() {
+            true => promises.keep.take(),
+            false => None,
+        };
+        drop(promises);
+        if let Some(deferred) = deferred {
+            deferred.settle(env, outcome);
+        }
+        drop(keep);
+    }
+
+    /// Forgets all promises: their environment is gone.
+    fn abandon(&self) {
+        let promises = std::mem::take(&mut *self.0.lock());
+        drop(promises);
+    }
+}
+
+/// Lets go of what an environment that ends was still waiting for.
+pub fn environment_ended() {
+    for shared in OPEN.take().iter().filter_map(Weak::upgrade) {
+        shared.waiting.abandon();
+    }
+}
+
+/// Settles the promises whose reports wait.
+fn deliver(env: napi_env, shared: &Shared) {
+    let mut reports = Vec::new();
+    while shared.producer.poll_reports(REPORTS, &mut reports) > 0 {
+        for report in reports.drain(..) {
+            js::scoped(env, || {
+                let outcome = match &report.outcome {
+                    Ok(receipt) => Ok(self::receipt(env, receipt)),
+                    Err(failure) => Err(failure.error.clone()),
+                };
+                shared.waiting.settle(env, report.opaque, outcome);
+            });
+        }
+    }
+}
+
+fn receipt(env: napi_env, receipt: &Receipt) -> napi_value {
+    let object = js::object(env);
+    js::set(
+        env,
+        object,
+        c"shardId",
+        js::string(env, &receipt.shard_id.to_string()),
+    );
+    let sequence = js::string(env, &receipt.sequence_number.to_string());
+    js::set(env, object, c"sequenceNumber", sequence);
+    if let Some(sub) = receipt.sub_sequence_number {
+        js::set(
+            env,
+            object,
+            c"subSequenceNumber",
+            js::number(env, sub as f64),
+        );
+    }
+    js::set(
+        env,
+        object,
+        c"attempts",
+        js::number(env, receipt.attempts.into()),
+    );
+    let duplicate = js::boolean(env, receipt.may_be_duplicate);
+    js::set(env, object, c"mayBeDuplicate", duplicate);
+    object
+}
+
+fn failures(env: napi_env, failures: &[Failure]) -> napi_value {
+    js::array(
+        env,
+        failures.iter().map(|failure| self::failure(env, failure)),
+    )
+}
+
+fn failure(env: napi_env, failure: &Failure) -> napi_value {
+    let object = js::object(env);
+    let key = String::from_utf8_lossy(&failure.key);
+    js::set(env, object, c"key", js::string(env, &key));
+    js::set(env, object, c"data", js::buffer(env, &failure.data));
+    if let Some(hash) = failure.explicit_hash_key {
+        js::set(env, object, c"explicitHashKey", js::bigint(env, hash.get()));
+    }
+    js::set(env, object, c"error", errors::to_js(env, &failure.error));
+    js::set(
+        env,
+        object,
+        c"persisted",
+        js::string(env, failure.persisted.name()),
+    );
+    js::set(
+        env,
+        object,
+        c"attempts",
+        js::number(env, failure.attempts.into()),
+    );
+    object
+}
+
+fn ledger(env: napi_env, ledger: Ledger) -> napi_value {
+    let object = js::object(env);
+    let set = |name, tally: Tally| {
+        let pair = js::object(env);
+        js::set(env, pair, c"records", js::number(env, tally.records as f64));
+        js::set(env, pair, c"bytes", js::number(env, tally.bytes as f64));
+        js::set(env, object, name, pair);
+    };
+    set(c"accepted", ledger.accepted);
+    set(c"delivered", ledger.delivered);
+    set(c"failed", ledger.failed);
+    set(c"pending", ledger.pending);
+    object
+}
+
+/// The callback that takes failures; it is called on the event loop alone.
+struct Sink {
+    remote: Remote,
+    callback: Reference,
+}
+
+impl Sink {
+    fn new(env: napi_env, callback: &Function<'_>) -> Result<Self> {
+        let remote = EventLoop::of(env)?.remote();
+        let callback = Reference::new(env, callback.raw());
+        Ok(Self { remote, callback })
+    }
+
+    fn post(&self, failures: Vec<Failure>) {
+        let callback = self.callback;
+        self.remote.post(move |env| {
+            let array = self::failures(env, &failures);
+            if let Some(callback) = callback.get(env) {
+                js::call(env, callback, &[array]);
+            }
+        });
+    }
+}
+
+impl Drop for Sink {
+    /// Behind the last batch in the queue, so that every batch finds the callback.
+    fn drop(&mut self) {
+        let callback = self.callback;
+        self.remote.post(move |env| callback.delete(env));
+    }
+}

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+
+import { Server } from '../index.mjs'
+import { disposed } from './support.mjs'
+
+const HOME = fileURLToPath(new URL('..', import.meta.url))
+
+/** Runs a program in a process of its own; ends it after a minute, so that a hang is a failure. */
+async function run(program, ...args) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], { cwd: HOME, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (data) => { out += data })
+  child.stderr.on('data', (data) => { err += data })
+  const [code, signal] = await once(child, 'close')
+  return { code, signal, out, err }
+}
+
+const OPEN = `
+  import { Engine, Producer, Reader, Server } from './index.mjs'
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 2)
+  const producer = await Producer.open('orders', { aggregate: true, endpoint: process.argv[1] ?? engine, lingerMs: 50 })
+`
+
+const endsWell = ({ code, signal, err }) => assert.deepEqual([code, signal, err], [0, null, ''])
+
+test('an open producer and a server do not keep Node alive', async () => {
+  endsWell(await run(`${OPEN} const server = await Server.start({ streams: { a: 1 } })`))
+})
+
+test('records that were only put are delivered when the program ends', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  endsWell(await run(`${OPEN} for (let i = 0; i < 1000; i += 1) producer.put('k' + i, Buffer.from('x'))`, server.endpoint))
+  assert.equal(server.records('orders').length, 1000)
+})
+
+test('a tracked record keeps Node alive until its receipt', async () => {
+  const ended = await run(`${OPEN} producer.putAndWait('k', Buffer.from('x')).then((receipt) => console.log(receipt.shardId.length))`)
+  endsWell(ended)
+  assert.equal(ended.out, '20\n')
+})
+
+test('promises keep their producer, whatever is collected', async () => {
+  const ended = await run(`${OPEN}
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--expose-gc')
+    const { runInNewContext } = await import('node:vm')
+    const promise = Producer.open('orders', { aggregate: true, endpoint: engine, lingerMs: 200 }).then((forgotten) => forgotten.putAndWait('k', Buffer.from('x')))
+    const collect = setInterval(runInNewContext('gc'), 10)
+    console.log((await promise).attempts)
+    clearInterval(collect)`)
+  endsWell(ended)
+  assert.equal(ended.out, '1\n')
+})
+
+test('process.exit with records in flight ends with its own code', async () => {
+  const { code, signal } = await run(`${OPEN}
+    for (let i = 0; i < 20000; i += 1) producer.put('k' + i, Buffer.alloc(100))
+    for (let i = 0; i < 100; i += 1) producer.putAndWait('w' + i, Buffer.alloc(100))
+    process.exit(7)`)
+  assert.deepEqual([code, signal], [7, null])
+})
+
+test('an uncaught exception of the program ends it as ever', async () => {
+  const { code, err } = await run(`${OPEN} producer.put('k', Buffer.from('x')); throw new Error('the program failed')`)
+  assert.equal(code, 1)
+  assert.match(err, /the program failed/)
+})
+
+test('a callback that throws becomes a warning', async () => {
+  const { code, out, err } = await run(`${OPEN}
+    const lossy = await Producer.open('orders', { aggregate: true, endpoint: engine, lingerMs: 1, deadlineMs: 100, onFailure() { console.log('called'); throw new Error('in the callback') } })
+    engine.reset()
+    lossy.put('k', Buffer.from('x'))
+    await lossy.close().catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 50))`)
+  assert.equal(code, 0, err)
+  assert.match(out, /called/)
+  assert.match(err, /in the callback/)
+})
+
+const WORK = `
+  const { parentPort } = require('node:worker_threads')
+  const { Engine, Producer, Reader } = require(${JSON.stringify(HOME)})
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 2)
+  Producer.open('orders', { aggregate: true, endpoint: engine, lingerMs: 1 }).then((producer) => {
+    let sent = 0
+    const loop = () => {
+      for (let i = 0; i < 200; i += 1) producer.put('k' + i, Buffer.alloc(100))
+      for (let i = 0; i < 20; i += 1) producer.putAndWait('w' + i, Buffer.alloc(100)).catch(() => {})
+      if (sent++ === 2) parentPort.postMessage('busy')
+      setImmediate(loop)
+    }
+    loop()
+  })
+`
+
+test('workers that are terminated in the middle of their work leave the process well', async () => {
+  for (let round = 0; round < 12; round += 1) {
+    const worker = new Worker(WORK, { eval: true })
+    await Promise.race([once(worker, 'message'), once(worker, 'error').then(([error]) => { throw error })])
+    await worker.terminate()
+  }
+})
+
+test('a process in which workers alone load the library ends well', async () => {
+  endsWell(await run(`
+    import { Worker } from 'node:worker_threads'
+    import { once } from 'node:events'
+    for (let round = 0; round < 5; round += 1) {
+      const worker = new Worker(${JSON.stringify(WORK)}, { eval: true, execArgv: [] })
+      await once(worker, 'message')
+      await worker.terminate()
+    }`))
+})
+
+test('a worker that ends by itself delivers what it put', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  const worker = new Worker(`
+    const { workerData } = require('node:worker_threads')
+    const { Producer } = require(${JSON.stringify(HOME)})
+    Producer.open('orders', { aggregate: true, endpoint: workerData }).then((producer) => { for (let i = 0; i < 50; i += 1) producer.put('k' + i, Buffer.from('x')) })
+  `, { eval: true, workerData: server.endpoint })
+  const [code] = await once(worker, 'exit')
+  assert.equal(code, 0)
+  assert.equal(server.records('orders').length, 50)
+})

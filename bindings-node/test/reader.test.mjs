@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
+import { test } from 'node:test'
+
+import { CancelledError, Engine, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Reader } from '../index.mjs'
+import { disposed } from './support.mjs'
+
+async function filled(count, options = {}) {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 3)
+  await put(engine, 0, count, options)
+  return engine
+}
+
+async function put(engine, from, to, options = {}) {
+  const producer = await Producer.open('orders', { aggregate: true, endpoint: engine, ...options })
+  for (let index = from; index < to; index += 1) producer.put(`key-${index}-é`, Buffer.from(`payload ${index}`))
+  await producer.close()
+}
+
+const open = (engine, options) => Reader.open('orders', { start: 'TRIM_HORIZON', until: 'now', endpoint: engine, ...options })
+
+for (const aggregate of [true, false]) {
+  test(`every record is read once, with its key, payload and place (aggregate: ${aggregate})`, async (t) => {
+    const engine = await filled(2000, { aggregate })
+    const before = Date.now()
+    const reader = disposed(t, await open(engine))
+    const found = new Map()
+    for await (const batch of reader) {
+      assert.ok(batch.length > 0)
+      assert.ok(batch.millisBehindLatest >= 0)
+      assert.equal(batch.at(-1).sequenceNumber, [...batch].at(-1).sequenceNumber)
+      assert.equal(batch.at(batch.length), undefined)
+      for (const record of batch) {
+        assert.equal(record.shardId, batch.shardId)
+        assert.ok(record.inRange)
+        assert.match(record.sequenceNumber, /^\d{56}$/)
+        // A record that found no company is sent as it is.
+        assert.ok(record.subSequenceNumber === undefined || aggregate)
+        assert.ok(Math.abs(record.arrivedAt.getTime() - before) < 60_000)
+        assert.ok(Buffer.isBuffer(record.data) && record.data === record.data)
+        found.set(record.key, String(record.data))
+      }
+    }
+    assert.equal(found.size, 2000)
+    for (let index = 0; index < 2000; index += 1) assert.equal(found.get(`key-${index}-é`), `payload ${index}`)
+  })
+}
+
+test('records() flattens batches', async (t) => {
+  const reader = disposed(t, await open(await filled(100)))
+  let count = 0
+  for await (const record of reader.records()) count += record.data.length > 0 ? 1 : 0
+  assert.equal(count, 100)
+})
+
+test('an empty stream ends at once', async (t) => {
+  const reader = disposed(t, await open(await filled(0)))
+  assert.equal(await reader.nextBatch(), undefined)
+})
+
+test('saved positions are plain JSON and reading goes on behind them', async (t) => {
+  const engine = await filled(50)
+  const first = await open(engine)
+  let count = 0
+  for await (const batch of first) count += batch.length
+  assert.equal(count, 50)
+  const saved = JSON.parse(JSON.stringify(first.positions))
+  await first.close()
+  await put(engine, 50, 80)
+  const second = disposed(t, await open(engine, { start: saved }))
+  const keys = []
+  for await (const record of second.records()) keys.push(record.key)
+  assert.deepEqual(keys.sort(), Array.from({ length: 30 }, (_, index) => `key-${50 + index}-é`).sort())
+})
+
+test('LATEST sees what comes after opening, and an aborted signal ends the wait', async (t) => {
+  const engine = await filled(10)
+  const controller = new AbortController()
+  const reader = disposed(t, await open(engine, { start: 'LATEST', until: undefined, signal: controller.signal }))
+  await put(engine, 10, 12)
+  const keys = []
+  await assert.rejects(async () => {
+    for await (const record of reader.records()) {
+      keys.push(record.key)
+      if (keys.length === 2) controller.abort(new Error('enough'))
+    }
+  }, (error) => error instanceof CancelledError && error.cause.message === 'enough')
+  assert.deepEqual(keys.sort(), ['key-10-é', 'key-11-é'])
+})
+
+test('a time as the start is taken', async (t) => {
+  const engine = await filled(10)
+  const reader = disposed(t, await open(engine, { start: new Date(Date.now() - 60_000) }))
+  let count = 0
+  for await (const batch of reader) count += batch.length
+  assert.equal(count, 10)
+})
+
+test('what is shown of batches and records holds neither keys nor payloads', async (t) => {
+  const reader = disposed(t, await open(await filled(1)))
+  const batch = await reader.nextBatch()
+  const shown = inspect(batch, { depth: 9 }) + inspect(batch.at(0), { depth: 9 }) + inspect([batch.at(0)]) + JSON.stringify(batch.at(0))
+  assert.doesNotMatch(shown, /payload|key-/)
+})
+
+test('bad options are refused by name', async () => {
+  const engine = await filled(0)
+  await assert.rejects(open(engine, { start: undefined }), (error) => error instanceof InvalidArgumentError && /start/.test(error.message))
+  await assert.rejects(open(engine, { start: 'OLDEST' }), (error) => error instanceof InvalidArgumentError && /start/.test(error.message))
+  await assert.rejects(open(engine, { start: 7 }), InvalidTypeError)
+  await assert.rejects(open(engine, { start: new Date(NaN) }), InvalidArgumentError)
+  await assert.rejects(open(engine, { start: { nonsense: true } }), InvalidArgumentError)
+  await assert.rejects(open(engine, { until: 'later' }), (error) => error instanceof InvalidArgumentError && /until/.test(error.message))
+  await assert.rejects(open(engine, { until: {} }), InvalidTypeError)
+  await assert.rejects(open(engine, { nonsense: 1 }), InvalidArgumentError)
+  await assert.rejects(Reader.open(7, { start: 'LATEST', endpoint: engine }), InvalidTypeError)
+  await assert.rejects(Reader.open('nowhere', { start: 'LATEST', endpoint: engine }), NotFoundError)
+  assert.throws(() => new Reader(), InvalidTypeError)
+})

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Engine, InvalidArgumentError, InvalidTypeError, KinetikError, NotFoundError, Producer, Reader, ResourceInUseError, Server, client } from '../index.mjs'
+import { disposed } from './support.mjs'
+
+test('a server answers over HTTP what was put over HTTP', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  assert.match(server.endpoint, /^http:\/\/127\.0\.0\.1:\d+$/)
+  const producer = await Producer.open('orders', { aggregate: true, endpoint: server.endpoint })
+  for (let index = 0; index < 300; index += 1) producer.put(`k${index}`, Buffer.from(String(index)))
+  assert.equal((await producer.close()).delivered.records, 300)
+  const reader = disposed(t, await Reader.open('orders', { start: 'TRIM_HORIZON', until: 'now', endpoint: server.endpoint }))
+  const found = []
+  for await (const record of reader.records()) found.push(Number(record.data))
+  assert.deepEqual(found.sort((a, b) => a - b), Array.from({ length: 300 }, (_, index) => index))
+  assert.equal(server.records('orders').length, 300)
+})
+
+test('reset empties a server, and its config fits the SDK', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 1 }, region: 'eu-west-1' }))
+  const { endpoint, region, credentials } = server.clientConfig()
+  assert.deepEqual([endpoint, region], [server.endpoint, 'eu-west-1'])
+  assert.ok(credentials.accessKeyId && credentials.secretAccessKey)
+  await server.reset()
+  await assert.rejects(client({ endpoint: server }).describeStreamSummary({ StreamName: 'orders' }), NotFoundError)
+})
+
+test('the handler for the SDK carries a signed request and its answer', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 1 } }))
+  const { requestHandler } = server.clientConfig()
+  t.after(() => requestHandler.destroy())
+  const { hostname, port } = new URL(server.endpoint)
+  const headers = {
+    host: `${hostname}:${port}`,
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amz-target': 'Kinesis_20131202.ListStreams',
+    'x-amz-date': '20261122T000000Z',
+    authorization: 'AWS4-HMAC-SHA256 Credential=kinetik/20261122/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, Signature=00',
+  }
+  const { response } = await requestHandler.handle({ method: 'POST', hostname, port, path: '/', headers, body: '{}' })
+  assert.equal(response.statusCode, 200)
+  let text = ''
+  for await (const chunk of response.body) text += chunk
+  assert.deepEqual(JSON.parse(text).StreamNames, ['orders'])
+  await assert.rejects(requestHandler.handle({ method: 'POST', hostname, port, path: '/', headers, body: '{}' }, { abortSignal: AbortSignal.abort() }), { name: 'AbortError' })
+})
+
+test('bad options of servers and engines are refused by name', async () => {
+  await assert.rejects(Server.start({ streams: { 'no/name': 1 } }), InvalidArgumentError)
+  await assert.rejects(Server.start({ streams: { orders: 0 } }), InvalidArgumentError)
+  await assert.rejects(Server.start({ streams: { orders: 'two' } }), InvalidTypeError)
+  await assert.rejects(Server.start({ streams: 7 }), InvalidTypeError)
+  await assert.rejects(Server.start({ port: '80' }), InvalidTypeError)
+  await assert.rejects(Server.start({ port: 70_000 }), InvalidArgumentError)
+  await assert.rejects(Server.start({ host: 7 }), InvalidTypeError)
+  assert.throws(() => new Engine({ quotas: 'on' }), InvalidTypeError)
+  assert.throws(() => new Engine(7), InvalidTypeError)
+  assert.throws(() => new Server(), InvalidTypeError)
+  const engine = new Engine()
+  engine.createStream('orders')
+  assert.throws(() => engine.createStream('orders'), ResourceInUseError)
+  assert.throws(() => engine.createStream(''), InvalidArgumentError)
+  assert.throws(() => engine.createStream(7), InvalidTypeError)
+  assert.throws(() => engine.records('nowhere'), NotFoundError)
+})
+
+test('quotas are on unless they are lifted', async () => {
+  const engine = new Engine()
+  engine.createStream('orders')
+  const kinesis = client({ endpoint: engine })
+  const Records = Array.from({ length: 500 }, (_, index) => ({ Data: Buffer.alloc(10), PartitionKey: `k${index}` }))
+  let failed = 0
+  for (let round = 0; round < 3; round += 1) failed += (await kinesis.putRecords({ StreamName: 'orders', Records })).FailedRecordCount
+  assert.ok(failed > 0)
+})
+
+test('the client takes and gives the shapes of the SDK', async () => {
+  const engine = new Engine()
+  const kinesis = client({ endpoint: engine })
+  await kinesis.createStream({ StreamName: 'orders', ShardCount: 1 })
+  const put = await kinesis.putRecord({ StreamName: 'orders', Data: Buffer.from('Hello, Kinesis!'), PartitionKey: 'partitionkey' })
+  assert.match(put.SequenceNumber, /^\d{56}$/)
+  assert.equal(put.ShardId, 'shardId-000000000000')
+  const { Shards } = await kinesis.listShards({ StreamName: 'orders' })
+  assert.equal(Shards[0].HashKeyRange.EndingHashKey, String(2n ** 128n - 1n))
+  const { ShardIterator } = await kinesis.getShardIterator({ StreamName: 'orders', ShardId: put.ShardId, ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(Date.now() - 1000) })
+  const { Records, MillisBehindLatest } = await kinesis.getRecords({ ShardIterator, Limit: 10 })
+  assert.equal(MillisBehindLatest, 0)
+  assert.equal(String(Records[0].Data), 'Hello, Kinesis!')
+  assert.ok(Buffer.isBuffer(Records[0].Data))
+  assert.ok(Records[0].ApproximateArrivalTimestamp instanceof Date)
+  assert.equal(Records[0].PartitionKey, 'partitionkey')
+  assert.deepEqual((await kinesis.listStreams()).StreamNames, ['orders'])
+  assert.equal((await kinesis.call('DescribeStreamSummary', { StreamName: 'orders' })).StreamDescriptionSummary.OpenShardCount, 1)
+})
+
+test('the client refuses wrong types by name and passes service errors on', async () => {
+  const engine = new Engine()
+  engine.createStream('orders')
+  const kinesis = client({ endpoint: engine })
+  const put = (input) => kinesis.putRecord({ StreamName: 'orders', Data: Buffer.from('x'), PartitionKey: 'k', ...input })
+  await assert.rejects(put({ Data: 'text' }), (error) => error instanceof InvalidTypeError && /Data: expected a Uint8Array/.test(error.message))
+  await assert.rejects(put({ Data: new Float64Array(1) }), InvalidTypeError)
+  await assert.rejects(put({ PartitionKey: '\ud800' }), (error) => error instanceof InvalidArgumentError && /PartitionKey/.test(error.message))
+  await assert.rejects(put({ PartitionKey: () => {} }), InvalidTypeError)
+  await assert.rejects(put({ PartitionKey: '' }), (error) => error instanceof InvalidArgumentError && error.awsCode === 'ValidationException')
+  await assert.rejects(put({ StreamName: 'nowhere' }), (error) => error instanceof NotFoundError && error.awsCode === 'ResourceNotFoundException' && error.operation === 'PutRecord')
+  await assert.rejects(put({ ExplicitHashKey: String(2n ** 128n) }), InvalidArgumentError)
+  const nested = {}
+  nested.self = nested
+  await assert.rejects(put({ Tags: nested }), InvalidTypeError)
+  await assert.rejects(kinesis.putRecord(Object.defineProperty({}, 'StreamARN', { enumerable: true, get() { throw new Error('trap') } })), InvalidTypeError)
+  await assert.rejects(kinesis.putRecord(7), InvalidTypeError)
+  await assert.rejects(kinesis.call('NoSuchOperation', {}), KinetikError)
+  await assert.rejects(kinesis.call(7), InvalidTypeError)
+  assert.throws(() => client({ endpoint: 7 }), InvalidTypeError)
+  assert.throws(() => client({ nonsense: 7 }), InvalidArgumentError)
+  assert.throws(() => client(7), InvalidTypeError)
+})
