@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::api::{Answer, Call, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Clock, Moment};
-use crate::transport::{Fault, Transport};
+use crate::transport::{Connect, Endpoint, Fault, Transport};
 
 pub use config::ClientConfig;
 pub use pages::{ShardPage, Shards};
@@ -38,6 +38,24 @@ impl Client {
     /// A client over a transport.
     pub fn new(transport: Arc<dyn Transport>, config: ClientConfig) -> Self {
         Self(Arc::new(Inner { transport, config }))
+    }
+
+    /// A client of an endpoint. Opens no connection: that happens at the first call.
+    ///
+    /// ```
+    /// use kinetik::client::{Client, ClientConfig};
+    /// use kinetik::transport::{Connect, Endpoint};
+    ///
+    /// let endpoint = Endpoint::from("memory://");
+    /// let client = Client::connect(&endpoint, &Connect::default(), ClientConfig::default())?;
+    /// let streams = kinetik::runtime::Runtime::shared()?.block_on(client.list_all_streams())?;
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The error of a text that names no endpoint.
+    pub fn connect(endpoint: &Endpoint, options: &Connect, config: ClientConfig) -> Result<Self> {
+        Ok(Self::new(endpoint.connect(options)?, config))
     }
 
     /// Sends an operation's input and waits for its output.

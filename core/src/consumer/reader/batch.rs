@@ -21,8 +21,8 @@ pub struct Batch {
     pub(super) sources: Arc<[Source]>,
     pub(super) entries: Vec<Entry>,
     pub(super) millis_behind_latest: u64,
-    /// Where the reader stands once this batch was handed out; `None` if the batch moves nothing.
-    pub(super) position: Option<Position>,
+    /// Where the reader stands once this batch was handed out.
+    pub(super) position: Position,
     /// Bytes that it holds against the reader's bound.
     pub(super) held: usize,
 }

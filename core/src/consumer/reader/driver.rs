@@ -80,7 +80,7 @@ impl Reader {
             rng: client_config.rng.clone(),
             ..Default::default()
         };
-        let client = Client::new(config.endpoint.connect(&connect)?, client_config);
+        let client = Client::connect(&config.endpoint, &connect, client_config)?;
         Self::over(client, stream, config).await
     }
 
@@ -242,6 +242,9 @@ impl Reader {
             self.sleep = None;
             return Poll::Pending;
         };
+        if until <= self.client.clock().now() {
+            return Poll::Ready(());
+        }
         let sleep = match &mut self.sleep {
             Some((at, sleep)) if *at == until => sleep,
             other => {

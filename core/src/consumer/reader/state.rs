@@ -172,6 +172,7 @@ impl State {
         if let Some(error) = self.failure.take() {
             return Effect::Fail(error);
         }
+        self.pass_over();
         if self.opening
             && self
                 .shards
@@ -795,7 +796,7 @@ impl State {
                 sources: Arc::clone(&sources),
                 entries,
                 millis_behind_latest: behind,
-                position: Some(position),
+                position,
                 held: if last { held } else { 0 },
             }));
             if last {
@@ -805,25 +806,36 @@ impl State {
         }
     }
 
-    fn hand_out(&mut self) -> Option<Batch> {
-        while let Some(ready) = self.ready.pop_front() {
-            let (id, position, batch) = match ready {
-                Ready::Batch(batch) => (batch.shard_id, batch.position, Some(batch)),
-                Ready::End(id) => (id, Some(Position::End), None),
-            };
-            if let Some(shard) = self.shards.get_mut(&id)
-                && position.is_some()
-            {
-                shard.handed_out = position;
-            }
-            if let Some(batch) = batch {
-                self.held -= batch.held;
-                if !batch.is_empty() {
-                    return Some(batch);
+    /// Takes what is not for the caller from the front of the queue: ends of shards, and batches that a filter
+    /// emptied.
+    fn pass_over(&mut self) {
+        while let Some(ready) = self.ready.front() {
+            match ready {
+                Ready::Batch(batch) if !batch.is_empty() => return,
+                Ready::Batch(batch) => {
+                    let (id, position) = (batch.shard_id, batch.position);
+                    self.held -= batch.held;
+                    self.stands_at(id, position);
                 }
+                &Ready::End(id) => self.stands_at(id, Position::End),
             }
+            self.ready.pop_front();
         }
-        None
+    }
+
+    fn hand_out(&mut self) -> Option<Batch> {
+        let Ready::Batch(batch) = self.ready.pop_front()? else {
+            return None;
+        };
+        self.held -= batch.held;
+        self.stands_at(batch.shard_id, batch.position);
+        Some(batch)
+    }
+
+    fn stands_at(&mut self, id: ShardId, position: Position) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.handed_out = Some(position);
+        }
     }
 }
 

@@ -210,3 +210,42 @@ async fn an_idle_reader_waits_and_wakes_for_a_new_record() {
     );
     assert!(clock.now() - before <= Duration::from_secs(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn ledger_44_a_caller_that_pauses_for_ten_minutes_goes_on_behind_its_last_record() {
+    let clock = Clock::following_runtime(Timestamp::from_millis(1_700_000_000_000));
+    let engine = Engine::new(EngineConfig {
+        clock: clock.clone(),
+        ..Default::default()
+    });
+    engine.create_stream("orders", 1).unwrap();
+    let (first, second) = (
+        aggregate([("a", None, "1"), ("a", None, "2")]).unwrap(),
+        "3",
+    );
+    put(&engine, "a", first);
+    let config = ReaderConfig::new(Start::TrimHorizon)
+        .max_records(1)
+        .endpoint(Endpoint::Engine(engine.clone()));
+    let mut reader = Reader::open("orders", config.clock(clock.clone()))
+        .await
+        .unwrap();
+    let mut records = Vec::new();
+    while records.len() < 3 {
+        let batch = reader.next_batch().await.unwrap().unwrap();
+        records.extend(batch.records());
+        if records.len() == 1 {
+            clock.sleep(Duration::from_secs(600)).await;
+            put(&engine, "a", second);
+        }
+    }
+    assert_eq!(texts(&records), ["1", "2", "3"]);
+    assert!(reader.stats().expired_iterators >= 1);
+}
+
+#[test]
+fn readers_move_between_threads() {
+    fn moves<T: Send>() {}
+    moves::<Reader>();
+    moves::<Next>();
+}
