@@ -97,7 +97,8 @@ impl Budget {
     /// Whether there is room for any record, `accepted` having been taken so far.
     pub fn is_ready(&self, accepted: u64) -> bool {
         let held = accepted - self.released.load(Ordering::Relaxed);
-        self.used() <= self.high_water() && held <= self.max_records - self.max_records / 4
+        let most = self.max_records - (self.max_records / 4).max(1);
+        self.used() <= self.high_water() && held <= most
     }
 
     #[cold]

@@ -395,7 +395,9 @@ impl Producer {
             ));
         };
         let rebuilt = slot.get_or_init(|| {
-            let (core, _) = Core::start(&self.stream, &self.config, true)?;
+            let (core, opened) = Core::start(&self.stream, &self.config, true)?;
+            // A sender whose opening nobody hears of any more would end.
+            core.runtime.spawn(async move { drop(opened.await) });
             Ok(core)
         });
         rebuilt.as_ref().map_err(Error::clone)
