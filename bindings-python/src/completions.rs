@@ -9,6 +9,7 @@ use kinetik::runtime::Runtime;
 use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use crate::errors::{OrRaise, to_py};
 
@@ -19,7 +20,6 @@ type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 #[pyclass(frozen, module = "kinetik._kinetik")]
 pub struct Completions {
     queue: Arc<Queue>,
-    create_future: Py<PyAny>,
 }
 
 struct Queue {
@@ -30,14 +30,13 @@ struct Queue {
 #[pymethods]
 impl Completions {
     #[new]
-    fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn new() -> PyResult<Self> {
         let queue = Queue {
             done: Mutex::default(),
             wake: EventFd::new()?,
         };
         Ok(Self {
             queue: Arc::new(queue),
-            create_future: event_loop.getattr("create_future")?.unbind(),
         })
     }
 
@@ -79,7 +78,7 @@ impl Completions {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let runtime = Runtime::shared().or_raise(py)?;
-        let waiting = self.create_future.call0(py)?;
+        let waiting = new_future(py)?;
         let (queue, promise) = (self.queue.clone(), waiting.clone_ref(py));
         runtime.spawn(async move {
             let outcome = future.await;
@@ -93,6 +92,19 @@ impl Completions {
         });
         Ok(waiting)
     }
+}
+
+/// A future of the loop that runs on this thread. Nothing here keeps a loop alive.
+fn new_future(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let running = RUNNING.get_or_try_init(py, || {
+        let asyncio = py.import("asyncio")?;
+        asyncio.getattr("get_running_loop").map(Bound::unbind)
+    })?;
+    let event_loop = running.bind(py).call0()?;
+    Ok(event_loop
+        .call_method0(intern!(py, "create_future"))?
+        .unbind())
 }
 
 impl Queue {

@@ -6,7 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::buffer;
+use crate::engine::Engine;
 use crate::errors::{OrRaise, wrong_type};
+use crate::server::Server;
 
 /// The endpoint that an argument names.
 pub fn read(argument: Option<&Bound<'_, PyAny>>) -> PyResult<Endpoint> {
@@ -17,6 +19,12 @@ pub fn read(argument: Option<&Bound<'_, PyAny>>) -> PyResult<Endpoint> {
         return buffer::text("endpoint", argument)?
             .parse()
             .or_raise(argument.py());
+    }
+    if let Ok(engine) = argument.cast::<Engine>() {
+        return Ok(engine.get().0.clone().into());
+    }
+    if let Ok(server) = argument.cast::<Server>() {
+        return server.get().endpoint().parse().or_raise(argument.py());
     }
     Err(wrong_type(
         "endpoint",
@@ -29,7 +37,10 @@ pub fn read(argument: Option<&Bound<'_, PyAny>>) -> PyResult<Endpoint> {
 pub fn check_in_child(endpoint: &Endpoint, object: &str) -> Result<()> {
     match endpoint {
         Endpoint::Aws | Endpoint::Http(_) => Ok(()),
-        _ => Err(Error::new(
+        Endpoint::Memory { .. }
+        | Endpoint::Engine(_)
+        | Endpoint::Custom(_)
+        | Endpoint::Invalid(_) => Err(Error::new(
             ErrorKind::Forked,
             format!(
                 "this {object} uses an engine in the memory of the parent process; open another one in the \

@@ -16,10 +16,20 @@ pub mod endpoint;
 pub mod codec;
 pub mod route;
 pub mod client;
+pub mod engine;
+pub mod server;
+pub mod outcome;
+pub mod futures;
+pub mod producer;
+pub mod many;
+pub mod batch;
+pub mod reader;
 
 /// The extension module behind the package `kinetik`.
 #[pymodule(gil_used = false)]
 mod _kinetik {
+    #[pymodule_export]
+    use super::batch::{Batch, Record, Records};
     #[pymodule_export]
     use super::client::{Client, exceptions, operations};
     #[pymodule_export]
@@ -27,9 +37,19 @@ mod _kinetik {
     #[pymodule_export]
     use super::completions::Completions;
     #[pymodule_export]
+    use super::engine::{Engine, StoredRecord};
+    #[pymodule_export]
     use super::errors::error_kinds;
     #[pymodule_export]
+    use super::outcome::{Failure, Ledger, Receipt, Tally};
+    #[pymodule_export]
+    use super::producer::Producer;
+    #[pymodule_export]
+    use super::reader::Reader;
+    #[pymodule_export]
     use super::route::ShardMap;
+    #[pymodule_export]
+    use super::server::Server;
     use pyo3::prelude::*;
 
     #[pymodule_init]

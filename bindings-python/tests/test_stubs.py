@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What pyo3 adds by itself, and a list that is put together while the package loads.
+# What pyo3 adds by itself, a list that is put together while the package loads, and attributes that each error sets.
 ALLOWED = str(Path(__file__).with_name("stubtest-allowlist.txt"))
 
 

@@ -1,19 +1,52 @@
 """kinetik: the fast path to Amazon Kinesis Data Streams, and a Kinesis in memory.
 
-    import kinetik
+    from kinetik import Engine, Producer, Reader
 
-    kinesis = kinetik.client("kinesis", endpoint_url="memory://")
-    kinesis.create_stream(StreamName="orders", ShardCount=2)
+    Engine.named().create_stream("orders", shards=2)
+    with Producer("orders", aggregate=True, endpoint="memory://") as producer:
+        producer.put("user-1", b"an order")
+    with Reader("orders", start="TRIM_HORIZON", until="now", endpoint="memory://") as reader:
+        for record in reader:
+            print(record.key, record.data)
 """
 
 from . import errors
-from ._kinetik import ShardMap, UserRecord, __version__, aggregate, deaggregate, hash_key
+from ._kinetik import (
+    Batch,
+    Engine,
+    Failure,
+    Ledger,
+    Receipt,
+    Record,
+    Server,
+    ShardMap,
+    StoredRecord,
+    Tally,
+    UserRecord,
+    __version__,
+    aggregate,
+    deaggregate,
+    hash_key,
+)
 from .client import Client, client
 from .errors import *  # noqa: F403
+from .producer import Producer
+from .reader import Reader
 
 __all__ = [
+    "Batch",
     "Client",
+    "Engine",
+    "Failure",
+    "Ledger",
+    "Producer",
+    "Reader",
+    "Receipt",
+    "Record",
+    "Server",
     "ShardMap",
+    "StoredRecord",
+    "Tally",
     "UserRecord",
     "__version__",
     "aggregate",

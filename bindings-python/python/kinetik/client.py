@@ -55,7 +55,8 @@ class Client:
             raise AttributeError(f"Kinesis has no operation {name}")
 
         def method(**arguments: Any) -> dict[str, Any]:
-            return self._inner.call(operation, arguments)
+            answer: dict[str, Any] = self._inner.call(operation, arguments)
+            return answer
 
         method.__name__ = method.__qualname__ = name
         method.__doc__ = f"Calls {operation} with the members of its input, and answers with those of its output."

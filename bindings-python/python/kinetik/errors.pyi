@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ._kinetik import Failure, Ledger, Tally
 
 __all__ = [
     "ClientError",
@@ -70,13 +71,13 @@ class Forked(KinetikError): ...
 class InvalidHandle(KinetikError): ...
 class TimedOut(KinetikError, TimeoutError): ...
 class FlushTimeout(KinetikError, TimeoutError):
-    pending: Any
-    ledger: Any
-    leftover: Any
+    pending: Tally
+    ledger: Ledger
+    leftover: list[Failure]
 
 class DeliveryError(KinetikError):
-    failures: Any
-    ledger: Any
+    failures: list[Failure]
+    ledger: Ledger
 
 class Expired(KinetikError, TimeoutError): ...
 class OrderBroken(KinetikError): ...

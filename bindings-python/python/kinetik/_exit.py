@@ -1,0 +1,48 @@
+"""At the interpreter's exit every open producer gets a bounded time to deliver, and what was left is told."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+
+from . import _outcomes
+from ._kinetik import Producer
+from .errors import KinetikError
+
+#: How long all producers together may take, in seconds.
+exit_timeout = 5.0
+
+_open: dict[int, Producer] = {}
+
+
+def remember(producer: Producer) -> None:
+    """A producer was opened; it lives until it is closed."""
+    _open[id(producer)] = producer
+
+
+def forget(producer: Producer) -> None:
+    """A producer was closed."""
+    _open.pop(id(producer), None)
+
+
+def _close_all() -> None:
+    deadline = time.monotonic() + exit_timeout
+    for producer in list(_open.values()):
+        try:
+            producer.close_with(max(0.0, deadline - time.monotonic()))
+        except KinetikError as error:
+            ledger = producer.ledger
+            print(
+                f"kinetik: stream {producer.stream}: {ledger.pending.records} records were left and "
+                f"{ledger.failed.records} failed when the interpreter exited ({error})",
+                file=sys.stderr,
+            )
+    _open.clear()
+    _outcomes.stop()
+
+
+atexit.register(_close_all)
+# What the parent opened is for the parent to close.
+os.register_at_fork(after_in_child=_open.clear)

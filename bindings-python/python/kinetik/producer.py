@@ -1,0 +1,107 @@
+"""The producer for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Self
+
+from . import _exit, _outcomes
+from ._kinetik import Failure, Producer as _Producer, Receipt
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ._kinetik import Engine, Server
+
+
+class Producer(_Producer):
+    """Sends records to one stream. Safe to share between threads. Lives until it is closed.
+
+        with Producer("orders", aggregate=True, endpoint="memory://") as producer:
+            producer.put("user-1", b"...")
+
+    `aggregate` has no default: True packs many records into one Kinesis record in KPL's format, which every reader must
+    take apart; False sends each record as it is. Times are seconds, sizes bytes; what is None has the default.
+    `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put.
+    Leaving the block closes; close and flush end normally only if every record was delivered.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        stream: str,
+        *,
+        aggregate: bool,
+        endpoint: str | Engine | Server | None = None,
+        region: str | None = None,
+        on_failure: Callable[[list[Failure]], object] | None = None,
+        linger: float | None = None,
+        deadline: float | None = None,
+        buffer_bytes: int | None = None,
+        buffer_records: int | None = None,
+        put_timeout: float | None = None,
+        flush_timeout: float | None = None,
+        request_timeout: float | None = None,
+        max_in_flight: int | None = None,
+        aggregate_bytes: int | None = None,
+        request_bytes: int | None = None,
+        shard_limit: bool | None = None,
+        lazy: bool | None = None,
+    ) -> Self:
+        settings = {
+            "aggregate": aggregate,
+            "endpoint": endpoint,
+            "region": region,
+            "linger": linger,
+            "deadline": deadline,
+            "buffer_bytes": buffer_bytes,
+            "buffer_records": buffer_records,
+            "put_timeout": put_timeout,
+            "flush_timeout": flush_timeout,
+            "request_timeout": request_timeout,
+            "max_in_flight": max_in_flight,
+            "aggregate_bytes": aggregate_bytes,
+            "request_bytes": request_bytes,
+            "shard_limit": shard_limit,
+            "lazy": lazy,
+        }
+        self = super().__new__(cls, stream, settings, on_failure)
+        _exit.remember(self)
+        return self
+
+    def submit(
+        self, key: str, data: Buffer, explicit_hash_key: int | str | None = None
+    ) -> Future[Receipt]:
+        """Takes a record and answers with a future of its receipt; blocks while the buffer is full."""
+        future: Future[Receipt] = Future()
+        _outcomes.watch(self)
+        self.submit_to(future, key, data, explicit_hash_key)
+        return future
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Sends all that was put before, and waits until each record has its outcome.
+
+        Raises FlushTimeout (with `pending`) after `timeout` seconds, by default the setting flush_timeout, and
+        DeliveryError (with the `failures` that nobody took) when records failed since the last flush.
+        """
+        try:
+            self.flush_with(timeout)
+        finally:
+            _outcomes.catch_up(self)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Takes no more records, flushes and stops. FlushTimeout then also has the `leftover` records themselves."""
+        try:
+            self.close_with(timeout)
+        finally:
+            _outcomes.catch_up(self)
+            _outcomes.forget(self)
+            _exit.forget(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.close()

@@ -1,0 +1,161 @@
+//! The service in memory.
+
+use bytes::Bytes;
+use kinetik::codec::{Deaggregated, Mode, deaggregate};
+use kinetik::engine::{self, EngineConfig, WhenFull};
+use kinetik::{Error, Result};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::convert::{datetime, text};
+use crate::errors::OrRaise;
+use crate::wait::seconds;
+
+/// An Amazon Kinesis in memory: an account with its streams. Give it as endpoint to a client, producer or reader.
+#[pyclass(frozen, module = "kinetik")]
+pub struct Engine(pub engine::Engine);
+
+/// A user record as an engine holds it.
+#[pyclass(frozen, get_all, module = "kinetik")]
+pub struct StoredRecord {
+    /// Its partition key.
+    key: Py<PyString>,
+    /// Its payload.
+    data: Py<PyBytes>,
+    /// Its shard.
+    shard_id: String,
+    /// The sequence number of the Kinesis record that holds it.
+    sequence_number: String,
+    /// Its index in that record, if that is an aggregate.
+    sub_sequence_number: Option<u64>,
+    /// When it arrived, in UTC.
+    arrived_at: Py<PyAny>,
+}
+
+#[pymethods]
+impl StoredRecord {
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let bytes = self.data.bind(py).as_bytes().len();
+        format!(
+            "StoredRecord({} {}, {bytes} bytes)",
+            self.shard_id, self.sequence_number
+        )
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// A new engine without a stream. memory is in bytes; when_full is "throttle" or "trim"; state_delay is how many
+    /// seconds a stream takes to be made, changed and deleted.
+    #[new]
+    #[pyo3(signature = (*, quotas=true, memory=None, when_full="throttle", state_delay=0.0, region="us-east-1", account="000000000000"))]
+    fn new(
+        py: Python<'_>,
+        quotas: bool,
+        memory: Option<usize>,
+        when_full: &str,
+        state_delay: f64,
+        region: &str,
+        account: &str,
+    ) -> PyResult<Self> {
+        let defaults = EngineConfig::default();
+        let config = EngineConfig {
+            quotas,
+            memory: memory.unwrap_or(defaults.memory),
+            when_full: read_when_full(when_full).or_raise(py)?,
+            state_delay: seconds("state_delay", state_delay).or_raise(py)?,
+            region: region.to_owned(),
+            account: account.to_owned(),
+            ..defaults
+        };
+        Ok(Self(engine::Engine::new(config)))
+    }
+
+    /// The engine that the endpoint memory://NAME means in this process.
+    #[staticmethod]
+    #[pyo3(signature = (name="default"))]
+    fn named(name: &str) -> Self {
+        Self(engine::Engine::named(name))
+    }
+
+    /// Makes a stream.
+    #[pyo3(signature = (name, shards=1))]
+    fn create_stream(&self, py: Python<'_>, name: &str, shards: u32) -> PyResult<()> {
+        self.0.create_stream(name, shards).or_raise(py)
+    }
+
+    /// All user records of a stream, shard by shard, aggregates taken apart. Takes no quota.
+    fn records(&self, py: Python<'_>, stream: &str) -> PyResult<Vec<StoredRecord>> {
+        let mut records = Vec::new();
+        for stored in self.0.records(stream).or_raise(py)? {
+            match deaggregate(&stored.data, Mode::Strict) {
+                Ok(Deaggregated::Aggregated(aggregate)) => {
+                    for record in aggregate.iter() {
+                        let sub = Some(record.sub_sequence_number());
+                        let data = record.data_bytes();
+                        records.push(StoredRecord::new(py, &stored, record.key(), &data, sub)?);
+                    }
+                }
+                // What is no sound aggregate is shown as it is.
+                Ok(Deaggregated::Raw(_)) | Err(_) => {
+                    let key = stored.partition_key.as_bytes();
+                    records.push(StoredRecord::new(py, &stored, key, &stored.data, None)?);
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Forgets all streams and their records.
+    fn reset(&self) {
+        self.0.reset();
+    }
+
+    /// Whether shards have the service's quotas: 1000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out.
+    #[getter]
+    fn quotas(&self) -> bool {
+        self.0.quotas()
+    }
+
+    #[setter]
+    fn set_quotas(&self, on: bool) {
+        self.0.set_quotas(on);
+    }
+
+    /// Bytes of memory that stored records take.
+    #[getter]
+    fn memory_used(&self) -> usize {
+        self.0.memory_used()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+impl StoredRecord {
+    fn new(
+        py: Python<'_>,
+        stored: &engine::Record,
+        key: &[u8],
+        data: &Bytes,
+        sub_sequence_number: Option<u64>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            key: text(py, key)?.unbind(),
+            data: PyBytes::new(py, data).unbind(),
+            shard_id: stored.shard_id.to_string(),
+            sequence_number: stored.sequence_number.to_string(),
+            sub_sequence_number,
+            arrived_at: datetime(py, stored.arrived_at)?.unbind(),
+        })
+    }
+}
+
+fn read_when_full(word: &str) -> Result<WhenFull> {
+    match word {
+        "throttle" => Ok(WhenFull::Throttle),
+        "trim" => Ok(WhenFull::Trim),
+        _ => Err(Error::invalid("when_full", "expected throttle or trim")),
+    }
+}

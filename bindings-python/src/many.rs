@@ -1,0 +1,151 @@
+//! Many records in one crossing: tuples walked where they lie, taken under few locks.
+
+use std::slice;
+
+use kinetik::ErrorKind;
+use kinetik::producer::PutRef;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::buffer::Buffer;
+use crate::codec::parts;
+use crate::errors::{OrRaise, raise_for_record, to_record_error};
+use crate::producer::{Producer, record};
+
+/// Records that are borrowed before they are put together.
+const TOGETHER: usize = 256;
+
+impl Producer {
+    /// Puts the records of a list from an index on, or of any other iterable; how many of them are taken then.
+    pub fn put_all(
+        &self,
+        records: &Bound<'_, PyAny>,
+        start: usize,
+        block: bool,
+    ) -> PyResult<usize> {
+        let mut taken = start;
+        match records.cast::<PyList>() {
+            Ok(list) => {
+                while taken < list.len() {
+                    let end = list.len().min(taken + TOGETHER);
+                    let batch = (taken..end).map(|index| list.get_item(index));
+                    let batch = batch.collect::<PyResult<Vec<_>>>()?;
+                    taken = self.put_batch(records.py(), &batch, taken, block)?;
+                }
+            }
+            Err(_) => {
+                let mut records = records.try_iter()?;
+                loop {
+                    let batch = records
+                        .by_ref()
+                        .take(TOGETHER)
+                        .collect::<PyResult<Vec<_>>>();
+                    // What came before an iterator's own exception is not taken, and the caller knows the count.
+                    let batch =
+                        batch.map_err(|error| raise_for_record(records.py(), error, taken))?;
+                    if batch.is_empty() {
+                        break;
+                    }
+                    taken = self.put_batch(records.py(), &batch, taken, block)?;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Puts the records of a batch, the first of which has the index `first`; the index behind its last one.
+    fn put_batch(
+        &self,
+        py: Python<'_>,
+        batch: &[Bound<'_, PyAny>],
+        first: usize,
+        block: bool,
+    ) -> PyResult<usize> {
+        let mut done = 0;
+        while done < batch.len() {
+            let plain: Vec<_> = batch[done..].iter().map_while(plain).collect();
+            done += self.put_plain(py, &plain, first + done, block)?;
+            if let Some(other) = batch.get(done) {
+                self.put_any(other, block)
+                    .map_err(|error| raise_for_record(py, error, first + done))?;
+                done += 1;
+            }
+        }
+        Ok(first + done)
+    }
+
+    /// Puts borrowed records, waiting for room where there is none; how many there are.
+    fn put_plain(
+        &self,
+        py: Python<'_>,
+        records: &[PutRef<'_>],
+        first: usize,
+        block: bool,
+    ) -> PyResult<usize> {
+        let mut done = 0;
+        while done < records.len() {
+            match self.inner.put_many(records[done..].iter().copied()) {
+                Ok(taken) => done += taken,
+                Err(refused) => {
+                    done += refused.accepted;
+                    let index = first + done;
+                    let error = refused.error.index(index);
+                    if !block || error.kind() != ErrorKind::BufferFull {
+                        return Err(to_record_error(py, &error, index));
+                    }
+                    let put = || self.inner.put_record(records[done]);
+                    self.when_room(py, error, put)
+                        .map_err(|error| raise_for_record(py, error, index))?;
+                    done += 1;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Puts a record of any form, by the long way.
+    fn put_any(&self, tuple: &Bound<'_, PyAny>, block: bool) -> PyResult<()> {
+        let (key, data, explicit) = parts(tuple)?;
+        let data = Buffer::of("data", &data)?;
+        let record = record(&key, &data, explicit.as_ref())?;
+        match self.inner.put_record(record) {
+            Ok(()) => Ok(()),
+            Err(error) if block => {
+                self.when_room(tuple.py(), error, || self.inner.put_record(record))
+            }
+            refused => refused.or_raise(tuple.py()),
+        }
+    }
+}
+
+/// The usual record, a tuple of str and bytes, borrowed for as long as the tuple is held; `None` for any other.
+#[inline]
+fn plain<'a>(record: &'a Bound<'_, PyAny>) -> Option<PutRef<'a>> {
+    let tuple = record.cast_exact::<PyTuple>().ok()?.as_ptr();
+    // SAFETY: attached. The tuple is held by `record` for 'a and cannot change, so it holds its key and its data
+    // as long; both are immutable, and their bytes stay where they are. Borrowed references are used at once.
+    unsafe {
+        if ffi::PyTuple_Size(tuple) != 2 {
+            return None;
+        }
+        let (key, data) = (
+            ffi::PyTuple_GetItem(tuple, 0),
+            ffi::PyTuple_GetItem(tuple, 1),
+        );
+        if ffi::PyUnicode_Check(key) == 0 || ffi::PyBytes_Check(data) == 0 {
+            return None;
+        }
+        let mut key_len = 0;
+        let key_at = ffi::PyUnicode_AsUTF8AndSize(key, &mut key_len);
+        if key_at.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let data_at = ffi::PyBytes_AsString(data);
+        Some(PutRef::new(
+            slice::from_raw_parts(key_at.cast(), key_len as usize),
+            slice::from_raw_parts(data_at.cast(), ffi::PyBytes_Size(data) as usize),
+        ))
+    }
+}

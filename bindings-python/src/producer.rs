@@ -1,0 +1,425 @@
+//! The producer: hot puts, and the way of outcomes back to Python.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track};
+use kinetik::{Error, ErrorKind, Result};
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyList, PyString};
+
+use crate::buffer::{self, Buffer};
+use crate::codec::explicit_hash_key;
+use crate::completions::Completions;
+use crate::endpoint;
+use crate::errors::{OrRaise, to_py, to_py_with, wrong_type};
+use crate::futures::Futures;
+use crate::outcome::{Failure, Ledger, Receipt, Tally};
+use crate::wait::{self, clock, seconds, wait};
+
+/// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
+#[pyclass(subclass, frozen, weakref, module = "kinetik._kinetik")]
+pub struct Producer {
+    pub(crate) inner: Arc<producer::Producer>,
+    put_timeout: Duration,
+    futures: Futures,
+    unhandled: Unhandled,
+}
+
+/// Failures that a callback was given and did not handle, because it raised.
+type Unhandled = Arc<Mutex<Vec<producer::Failure>>>;
+
+/// How a put waits where the caller does not say: as long as the setting `put_timeout`.
+const PUT_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[pymethods]
+impl Producer {
+    /// Opens a producer: blocks, and raises what keeps it from opening.
+    #[new]
+    #[pyo3(signature = (stream, settings, on_failure=None))]
+    fn new(
+        py: Python<'_>,
+        stream: &Bound<'_, PyAny>,
+        settings: &Bound<'_, PyDict>,
+        on_failure: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let stream = buffer::text("stream", stream)?;
+        let plan = Plan::read(settings, on_failure)?;
+        let opened = wait(py, producer::Producer::open(stream, plan.config.clone()))?;
+        Ok(plan.made(opened.or_raise(py)?))
+    }
+
+    /// Opens a producer in the background; the answer is an asyncio future of it.
+    #[staticmethod]
+    #[pyo3(signature = (stream, settings, on_failure, completions))]
+    fn open(
+        py: Python<'_>,
+        stream: &Bound<'_, PyAny>,
+        settings: &Bound<'_, PyDict>,
+        on_failure: Option<Py<PyAny>>,
+        completions: &Bound<'_, Completions>,
+    ) -> PyResult<Py<PyAny>> {
+        let stream = buffer::text("stream", stream)?.to_owned();
+        let plan = Plan::read(settings, on_failure)?;
+        let config = plan.config.clone();
+        let open = async move { producer::Producer::open(&stream, config).await };
+        wait::run(py, Some(completions), open, |py, opened| {
+            Ok(Py::new(py, plan.made(opened))?.into_any())
+        })
+    }
+
+    /// Takes a record; blocks while the buffer is full, at most put_timeout.
+    #[pyo3(signature = (key, data, explicit_hash_key=None))]
+    fn put(
+        &self,
+        key: &Bound<'_, PyAny>,
+        data: &Bound<'_, PyAny>,
+        explicit_hash_key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let data = Buffer::of("data", data)?;
+        let record = record(key, &data, explicit_hash_key)?;
+        match self.inner.put_record(record) {
+            Ok(()) => Ok(()),
+            Err(error) => self.when_room(key.py(), error, || self.inner.put_record(record)),
+        }
+    }
+
+    /// Takes a record, or raises BufferFull: then it was not taken. Never blocks.
+    #[pyo3(signature = (key, data, explicit_hash_key=None))]
+    fn put_nowait(
+        &self,
+        key: &Bound<'_, PyAny>,
+        data: &Bound<'_, PyAny>,
+        explicit_hash_key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let data = Buffer::of("data", data)?;
+        let record = record(key, &data, explicit_hash_key)?;
+        self.inner.put_record(record).or_raise(key.py())
+    }
+
+    /// Takes records in order: tuples of key, data and perhaps an explicit hash key. Blocks while the buffer is full. How
+    /// many were taken; at a bad record it raises a RecordError that says which one, and how many were taken.
+    #[pyo3(signature = (records))]
+    fn put_many(&self, records: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.put_all(records, 0, true)
+    }
+
+    /// Takes the records of a list from an index on, until one cannot be taken; never blocks. How many of the list are
+    /// taken; a RecordError that is a BufferFull says where to go on.
+    fn put_many_nowait(&self, records: &Bound<'_, PyList>, start: usize) -> PyResult<usize> {
+        self.put_all(records, start, false)
+    }
+
+    /// Takes a record and waits for its receipt.
+    #[pyo3(signature = (key, data, explicit_hash_key=None))]
+    fn put_and_wait(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        data: &Bound<'_, PyAny>,
+        explicit_hash_key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Receipt> {
+        let submission = {
+            let data = Buffer::of("data", data)?;
+            let record = record(key, &data, explicit_hash_key)?;
+            match self.inner.submit_record(record) {
+                Ok(submission) => submission,
+                Err(error) => self.when_room(py, error, || self.inner.submit_record(record))?,
+            }
+        };
+        wait(py, submission)?.map(Receipt).or_raise(py)
+    }
+
+    /// Takes a record and remembers a future for its outcome; `deliver` completes it. Raises BufferFull when full,
+    /// or blocks for room.
+    #[pyo3(signature = (future, key, data, explicit_hash_key=None, *, block=true))]
+    fn submit_to(
+        &self,
+        py: Python<'_>,
+        future: Py<PyAny>,
+        key: &Bound<'_, PyAny>,
+        data: &Bound<'_, PyAny>,
+        explicit_hash_key: Option<&Bound<'_, PyAny>>,
+        block: bool,
+    ) -> PyResult<()> {
+        let data = Buffer::of("data", data)?;
+        let mut record = record(key, &data, explicit_hash_key)?;
+        let number = self.futures.keep(future);
+        record.track = Track::Opaque(number);
+        let taken = match self.inner.put_record(record) {
+            Err(error) if block => self.when_room(py, error, || self.inner.put_record(record)),
+            taken => taken.or_raise(py),
+        };
+        if taken.is_err() {
+            self.futures.take(number);
+        }
+        taken
+    }
+
+    /// The descriptor that is readable when outcomes of submitted records wait.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        self.inner.event_fd().or_raise(py)
+    }
+
+    /// Completes the futures of submitted records whose outcomes wait; how many.
+    fn deliver(&self, py: Python<'_>) -> PyResult<usize> {
+        let mut reports = Vec::new();
+        let count = self.inner.poll_reports(1024, &mut reports);
+        for report in reports {
+            if let Some(failure) = self.futures.complete(py, report)? {
+                self.unhandled.lock().push(failure);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Blocks until there is room for any record, or answers with a future of that.
+    #[pyo3(signature = (completions=None))]
+    fn ready(
+        &self,
+        py: Python<'_>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let ready = self.inner.ready();
+        let ready = async move {
+            ready.await;
+            Ok(())
+        };
+        wait::run(py, completions, ready, |py, ()| Ok(py.None()))
+    }
+
+    /// Sends all that was put before and waits for its outcome.
+    #[pyo3(signature = (timeout=None, completions=None))]
+    fn flush_with(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let timeout = timeout
+            .map(|timeout| seconds("timeout", timeout))
+            .transpose()
+            .or_raise(py)?;
+        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let owner = inner.clone();
+        let flush = async move { Ok(owner.flush(timeout).await) };
+        wait::run(py, completions, flush, move |py, outcome| {
+            told(py, &inner, &unhandled, outcome)
+        })
+    }
+
+    /// Takes no more records, flushes and stops.
+    #[pyo3(signature = (timeout=None, completions=None))]
+    fn close_with(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let timeout = timeout
+            .map(|timeout| seconds("timeout", timeout))
+            .transpose()
+            .or_raise(py)?;
+        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let owner = inner.clone();
+        let close = async move { Ok(owner.close(timeout).await) };
+        wait::run(py, completions, close, move |py, outcome| {
+            told(py, &inner, &unhandled, outcome)
+        })
+    }
+
+    /// Takes the failures that nobody took, so that their room in the buffer is free again.
+    fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
+        take_failures(py, &self.inner, &self.unhandled)
+    }
+
+    /// What was taken and what became of it, true at every moment.
+    #[getter]
+    fn ledger(&self) -> Ledger {
+        self.inner.ledger().into()
+    }
+
+    /// How long a put waits for room, in seconds.
+    #[getter]
+    fn put_timeout(&self) -> f64 {
+        self.put_timeout.as_secs_f64()
+    }
+
+    /// The name of the stream.
+    #[getter]
+    fn stream(&self) -> String {
+        self.inner.stream().name().as_str().to_owned()
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        let text = "a Producer cannot be pickled; open one in each process";
+        Err(to_py(py, &Error::new(ErrorKind::InvalidType, text)))
+    }
+}
+
+impl Producer {
+    /// Repeats a put that found the buffer full until there is room, the time runs out or a signal handler raises.
+    #[cold]
+    pub fn when_room<T>(
+        &self,
+        py: Python<'_>,
+        mut error: Error,
+        put: impl Fn() -> Result<T>,
+    ) -> PyResult<T> {
+        let deadline = clock().now() + self.put_timeout;
+        while error.kind() == ErrorKind::BufferFull && clock().now() < deadline {
+            wait(py, clock().before(deadline, self.inner.ready()))?;
+            match put() {
+                Ok(taken) => return Ok(taken),
+                Err(again) => error = again,
+            }
+        }
+        Err(to_py(py, &error))
+    }
+}
+
+/// The record of a put's arguments, borrowed.
+#[inline]
+pub fn record<'a>(
+    key: &'a Bound<'_, PyAny>,
+    data: &'a Buffer<'_, '_>,
+    explicit: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PutRef<'a>> {
+    let key = buffer::text("key", key)?.as_bytes();
+    let mut record = PutRef::new(key, data.as_slice());
+    if let Some(explicit) = explicit {
+        record.explicit_hash_key = Some(explicit_hash_key(explicit)?);
+    }
+    Ok(record)
+}
+
+/// What a producer is made of.
+struct Plan {
+    config: ProducerConfig,
+    put_timeout: Duration,
+    unhandled: Unhandled,
+}
+
+impl Plan {
+    /// The settings by their names.
+    fn read(settings: &Bound<'_, PyDict>, on_failure: Option<Py<PyAny>>) -> PyResult<Self> {
+        let mut plan = Self {
+            config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
+            put_timeout: PUT_TIMEOUT,
+            unhandled: Unhandled::default(),
+        };
+        for (name, value) in settings.iter() {
+            let name = buffer::text("setting", &name)?;
+            if !value.is_none() {
+                plan.set(name, &value)?;
+            }
+        }
+        if let Some(callback) = on_failure {
+            let callback = failure_callback(callback, plan.unhandled.clone());
+            plan.config = plan.config.on_failure(callback);
+        }
+        Ok(plan)
+    }
+
+    fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        if name == "endpoint" {
+            let endpoint = endpoint::read(Some(value))?;
+            self.config = self.config.clone().endpoint(endpoint);
+            return Ok(());
+        }
+        let value = setting(name, value)?;
+        if name == "put_timeout" {
+            self.put_timeout = seconds(name, value.parse().unwrap_or(f64::NAN)).or_raise(py)?;
+        }
+        self.config.set(name, &value).or_raise(py)
+    }
+
+    fn made(self, opened: producer::Producer) -> Producer {
+        Producer {
+            inner: Arc::new(opened),
+            put_timeout: self.put_timeout,
+            futures: Futures::default(),
+            unhandled: self.unhandled,
+        }
+    }
+}
+
+/// A setting's value as the core reads it.
+fn setting(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(flag.is_true().to_string());
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(buffer::text(name, value)?.to_owned());
+    }
+    match value.extract::<f64>() {
+        Ok(_) => Ok(value.str()?.to_str()?.to_owned()),
+        Err(_) => Err(wrong_type(name, "a number, bool or str", value)),
+    }
+}
+
+/// What a flush or close tells: nothing, or an error with the ledger and the records that it is about.
+fn told(
+    py: Python<'_>,
+    inner: &producer::Producer,
+    unhandled: &Unhandled,
+    outcome: Result<()>,
+) -> PyResult<Py<PyAny>> {
+    let Err(error) = outcome else {
+        return Ok(py.None());
+    };
+    let ledger = inner.ledger();
+    Err(to_py_with(py, &error, |fields| {
+        fields.set_item("ledger", Ledger::from(ledger).into_pyobject(py)?)?;
+        match error.kind() {
+            ErrorKind::DeliveryFailed => {
+                fields.set_item("failures", take_failures(py, inner, unhandled)?)
+            }
+            ErrorKind::FlushTimeout => {
+                fields.set_item("pending", Tally::from(ledger.pending).into_pyobject(py)?)?;
+                let left = inner.take_pending();
+                let left = left.iter().map(|left| Failure::new(py, &left.record));
+                fields.set_item("leftover", left.collect::<PyResult<Vec<_>>>()?)
+            }
+            _ => Ok(()),
+        }
+    }))
+}
+
+fn take_failures(
+    py: Python<'_>,
+    inner: &producer::Producer,
+    unhandled: &Unhandled,
+) -> PyResult<Vec<Failure>> {
+    let mut failures = std::mem::take(&mut *unhandled.lock());
+    failures.extend(inner.take_failures());
+    failures
+        .iter()
+        .map(|failure| Failure::new(py, failure))
+        .collect()
+}
+
+/// Hands batches of failures to a Python function, on the core's thread for them. What it raises is reported as
+/// unraisable, and its failures are kept.
+fn failure_callback(
+    callback: Py<PyAny>,
+    unhandled: Unhandled,
+) -> impl Fn(Vec<producer::Failure>) + Send + Sync {
+    move |failures| {
+        let handled = Python::try_attach(|py| {
+            let call = || {
+                let made = failures.iter().map(|failure| Failure::new(py, failure));
+                let list = PyList::new(py, made.collect::<PyResult<Vec<_>>>()?)?;
+                callback.call1(py, (list,))
+            };
+            call()
+                .map_err(|error| error.write_unraisable(py, Some(callback.bind(py))))
+                .is_ok()
+        });
+        if handled != Some(true) {
+            unhandled.lock().extend(failures);
+        }
+    }
+}

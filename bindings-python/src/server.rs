@@ -1,0 +1,141 @@
+//! The engine over HTTP, for any AWS SDK.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use kinetik::fork::Guard;
+use kinetik::{Error, ErrorKind};
+use kinetik_server::ServerConfig;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyAny;
+
+use crate::engine::Engine;
+use crate::errors::OrRaise;
+
+/// A Kinesis endpoint on this machine, in a thread of its own, until it is stopped.
+#[pyclass(frozen, module = "kinetik")]
+pub struct Server {
+    inner: Mutex<Option<kinetik_server::Server>>,
+    guard: Guard,
+    endpoint: String,
+    engine: Py<Engine>,
+}
+
+#[pymethods]
+impl Server {
+    /// Starts a server over an engine, by default a new one; streams maps names of streams to make to their shards.
+    /// Port 0 lets the operating system pick one.
+    #[new]
+    #[pyo3(signature = (streams=None, *, engine=None, host="127.0.0.1", port=0, quotas=true))]
+    fn new(
+        py: Python<'_>,
+        streams: Option<BTreeMap<String, u32>>,
+        engine: Option<Py<Engine>>,
+        host: &str,
+        port: u16,
+        quotas: bool,
+    ) -> PyResult<Self> {
+        let host: IpAddr = host
+            .parse()
+            .map_err(|_| Error::invalid("host", "expected an IP address, such as 127.0.0.1"))
+            .or_raise(py)?;
+        let mut config = ServerConfig {
+            host,
+            port,
+            ..ServerConfig::default()
+        };
+        match &engine {
+            Some(engine) => config.engine = engine.get().0.clone(),
+            None => config.engine.set_quotas(quotas),
+        }
+        for (name, shards) in streams.unwrap_or_default() {
+            config.engine.create_stream(&name, shards).or_raise(py)?;
+        }
+        let engine = match engine {
+            Some(engine) => engine,
+            None => Py::new(py, Engine(config.engine.clone()))?,
+        };
+        let server = py
+            .detach(|| kinetik_server::Server::start(config))
+            .or_raise(py)?;
+        Ok(Self {
+            endpoint: server.endpoint(),
+            inner: Mutex::new(Some(server)),
+            guard: Guard::new(),
+            engine,
+        })
+    }
+
+    /// What clients call it by, for example http://127.0.0.1:4567.
+    #[getter]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The engine behind it.
+    #[getter]
+    fn engine(&self, py: Python<'_>) -> Py<Engine> {
+        self.engine.clone_ref(py)
+    }
+
+    /// The environment variables with which an AWS SDK finds it: endpoint, region and dummy credentials.
+    #[getter]
+    fn env(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("AWS_ENDPOINT_URL_KINESIS", self.endpoint.clone()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "kinetik".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "kinetik".to_owned()),
+        ])
+    }
+
+    /// Makes a stream.
+    #[pyo3(signature = (name, shards=1))]
+    fn create_stream(&self, py: Python<'_>, name: &str, shards: u32) -> PyResult<()> {
+        self.engine.get().0.create_stream(name, shards).or_raise(py)
+    }
+
+    /// All user records of a stream, shard by shard, aggregates taken apart.
+    fn records(&self, py: Python<'_>, stream: &str) -> PyResult<Py<PyAny>> {
+        self.engine.call_method1(py, "records", (stream,))
+    }
+
+    /// Forgets all streams and their records.
+    fn reset(&self) {
+        self.engine.get().0.reset();
+    }
+
+    /// Stops listening. Stopping again does nothing.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.guard.is_here() {
+            let text = "the server runs in the parent process, which alone can stop it";
+            return Err(Error::new(ErrorKind::Forked, text)).or_raise(py);
+        }
+        let server = self.inner.lock().take();
+        py.detach(|| server.map(kinetik_server::Server::stop));
+        Ok(())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        match self.guard.is_here() {
+            true => self.stop(py),
+            false => Ok(()),
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Server({})", self.endpoint)
+    }
+}

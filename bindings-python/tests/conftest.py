@@ -1,0 +1,18 @@
+"""What the tests share: engines and a server without quotas."""
+
+import pytest
+
+import kinetik
+
+
+@pytest.fixture
+def engine():
+    """An engine of its own for each test, without quotas."""
+    return kinetik.Engine(quotas=False)
+
+
+@pytest.fixture
+def server():
+    """A server over an engine of its own, without quotas."""
+    with kinetik.Server(quotas=False) as server:
+        yield server

@@ -1,0 +1,152 @@
+"""kinetik for asyncio."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+import kinetik
+from kinetik import aio
+
+
+@pytest.fixture
+def stream(engine):
+    engine.create_stream("orders", 2)
+    return engine
+
+
+def test_records_go_out_and_come_back(stream):
+    async def work():
+        async with aio.Producer("orders", aggregate=True, endpoint=stream) as producer:
+            await producer.put("a", b"1")
+            producer.put_nowait("b", b"2")
+            assert await producer.put_many((f"k{n}", b"%d" % n) for n in range(500)) == 500
+            receipt = await producer.put_and_wait("c", b"3")
+            assert receipt.attempts == 1
+            await producer.flush()
+            assert producer.ledger.delivered.records == 503
+        async with aio.Reader("orders", start="TRIM_HORIZON", until="now", endpoint=stream) as reader:
+            read = [record.data async for record in reader]
+            saved = reader.positions
+        async with aio.Reader("orders", start=saved, until="now", endpoint=stream) as reader:
+            assert [record async for record in reader] == []
+        return read
+
+    assert len(asyncio.run(work())) == 503
+
+
+def test_a_thousand_receipts_are_awaited_together(stream):
+    async def work():
+        producer = await aio.Producer("orders", aggregate=True, endpoint=stream)
+        receipts = await asyncio.gather(*(producer.submit(f"k{n}", b"x") for n in range(1_000)))
+        await producer.close()
+        return {(receipt.sequence_number, receipt.sub_sequence_number) for receipt in receipts}
+
+    assert len(asyncio.run(work())) == 1_000
+
+
+def test_puts_wait_for_room_without_blocking_the_loop(stream):
+    async def work():
+        async with aio.Producer(
+            "orders", aggregate=True, endpoint=stream, buffer_records=20, linger=0.0
+        ) as producer:
+            for n in range(200):
+                await producer.put(f"k{n}", b"x")
+            await producer.put_many([(f"m{n}", b"x") for n in range(300)])
+            await asyncio.gather(*(producer.submit(f"s{n}", b"x") for n in range(300)))
+
+    asyncio.run(work())
+    assert len(stream.records("orders")) == 800
+
+
+def test_a_buffer_that_stays_full_is_an_error_after_the_put_timeout(stream):
+    async def work():
+        producer = await aio.Producer(
+            "orders", aggregate=True, endpoint=stream, buffer_records=4, linger=60.0, put_timeout=0.05
+        )
+        await producer.put_many([("k", b"x")] * 4)
+        with pytest.raises(kinetik.BufferFull):
+            await producer.put("k", b"y")
+        with pytest.raises(kinetik.BufferFull):
+            await producer.submit("k", b"y")
+        with pytest.raises(kinetik.RecordError):
+            await producer.put_many([("k", b"y")])
+        await producer.close()
+
+    asyncio.run(work())
+
+
+def test_failures_reach_the_callback_on_the_loop(stream):
+    batches = []
+
+    async def work():
+        loop = asyncio.get_running_loop()
+
+        def on_failure(failures):
+            assert asyncio.get_running_loop() is loop
+            batches.append(failures)
+
+        producer = await aio.Producer(
+            "orders", aggregate=True, endpoint=stream, linger=0.2, deadline=0.5, on_failure=on_failure
+        )
+        await producer.put("k", b"payload")
+        lost = producer.submit("k", b"other")
+        kinetik.client("kinesis", endpoint_url=stream).delete_stream(StreamName="orders")
+        with pytest.raises(kinetik.Expired):
+            await lost
+        with pytest.raises(kinetik.DeliveryError):
+            await producer.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert [failure.data for batch in batches for failure in batch] == [b"payload"]
+
+
+def test_a_wait_for_a_batch_can_be_cancelled_and_loses_nothing(stream):
+    async def work():
+        reader = await aio.Reader("orders", start="LATEST", endpoint=stream)
+        waiting = asyncio.create_task(reader.next_batch())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        client = kinetik.client("kinesis", endpoint_url=stream)
+        client.put_record(StreamName="orders", Data=b"x", PartitionKey="k")
+        batch = await asyncio.wait_for(reader.next_batch(), 30)
+        assert batch.data() == [b"x"]
+        assert len(await reader.next_batch(max_wait=0.01)) == 0
+
+    asyncio.run(work())
+
+
+def test_opening_what_is_not_there_and_using_what_is_not_open_are_errors(stream):
+    async def work():
+        with pytest.raises(kinetik.NotFound):
+            await aio.Producer("missing", aggregate=True, endpoint=stream)
+        with pytest.raises(kinetik.NotFound):
+            await aio.Reader("missing", start="LATEST", endpoint=stream)
+        with pytest.raises(kinetik.InvalidArgumentError, match="not open"):
+            await aio.Producer("orders", aggregate=True, endpoint=stream).put("k", b"x")
+
+    asyncio.run(work())
+
+
+def test_a_loop_that_is_closed_is_not_kept_alive(stream):
+    async def work():
+        async with aio.Producer("orders", aggregate=True, endpoint=stream) as producer:
+            await producer.put_and_wait("k", b"x")
+        return weakref.ref(asyncio.get_running_loop())
+
+    gone = asyncio.run(work())
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_loop_that_is_closed_early_drops_what_comes_later(stream):
+    async def work():
+        producer = await aio.Producer("orders", aggregate=True, endpoint=stream, linger=0.2)
+        producer.submit("k", b"x")
+        return producer
+
+    producer = asyncio.run(work())
+    producer._inner.close_with(30.0)
+    assert len(stream.records("orders")) == 1

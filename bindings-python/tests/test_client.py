@@ -1,0 +1,128 @@
+"""boto3's client: its names, arguments, answers and errors."""
+
+import pickle
+import re
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+import kinetik
+
+
+@pytest.fixture(params=["memory", "http"])
+def kinesis(request):
+    endpoint = request.getfixturevalue("engine" if request.param == "memory" else "server")
+    client = kinetik.client("kinesis", endpoint_url=endpoint, region_name="us-east-1")
+    client.create_stream(StreamName="orders", ShardCount=2)
+    return client
+
+
+def test_a_record_is_put_and_got_back_with_boto3s_names_and_answers(kinesis):
+    put = kinesis.put_record(StreamName="orders", Data="Hello, Kinesis!", PartitionKey="partitionkey")
+    assert set(put) == {"ShardId", "SequenceNumber", "ResponseMetadata"}
+    assert put["ResponseMetadata"]["HTTPStatusCode"] == 200
+    iterator = kinesis.get_shard_iterator(
+        StreamName="orders", ShardId=put["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    (record,) = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert record["Data"] == b"Hello, Kinesis!"
+    assert record["PartitionKey"] == "partitionkey"
+    assert record["SequenceNumber"] == put["SequenceNumber"]
+    assert isinstance(record["ApproximateArrivalTimestamp"], datetime)
+
+
+def test_nested_structures_and_lists_go_both_ways(kinesis):
+    entries = [{"Data": bytearray(b"%d" % n), "PartitionKey": f"k{n}"} for n in range(5)]
+    answer = kinesis.put_records(StreamName="orders", Records=entries)
+    assert answer["FailedRecordCount"] == 0
+    assert len(answer["Records"]) == 5
+    shards = kinesis.list_shards(StreamName="orders", ShardFilter={"Type": "AT_LATEST"})["Shards"]
+    assert [shard["ShardId"] for shard in shards] == ["shardId-000000000000", "shardId-000000000001"]
+    assert len(kinetik.ShardMap(shards)) == 2
+    kinesis.add_tags_to_stream(StreamName="orders", Tags={"team": "a"})
+    assert kinesis.list_tags_for_stream(StreamName="orders")["Tags"] == [{"Key": "team", "Value": "a"}]
+
+
+def test_a_refusal_has_boto3s_response_and_kinetiks_class(kinesis):
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException) as refused:
+        kinesis.put_record(StreamName="missing", Data=b"x", PartitionKey="k")
+    error = refused.value
+    assert isinstance(error, kinetik.NotFound)
+    assert isinstance(error, kinesis.exceptions.ClientError)
+    assert error.response["Error"]["Code"] == error.aws_code == "ResourceNotFoundException"
+    assert "missing" in error.response["Error"]["Message"]
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert (error.operation_name, error.operation, error.stream) == ("PutRecord", "PutRecord", "missing")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.response) == (type(error), error.response)
+
+
+def test_where_botocore_is_loaded_errors_are_its_client_errors(kinesis):
+    import botocore.exceptions
+
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        kinesis.describe_stream(StreamName="missing")
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert isinstance(refused.value, kinetik.KinetikError)
+
+
+def test_kinetik_does_not_import_botocore():
+    program = "import kinetik, sys; kinetik.client('kinesis', endpoint_url='memory://'); print('botocore' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"Dat": b"x"}, kinetik.InvalidArgumentError, "Dat"),
+        ({"Data": object()}, kinetik.InvalidTypeError, "Data"),
+        ({"Data": 5}, kinetik.InvalidTypeError, "Blob"),
+        ({"PartitionKey": b"k"}, kinetik.InvalidTypeError, "String"),
+        ({"PartitionKey": "a\ud800"}, kinetik.InvalidArgumentError, "PartitionKey"),
+        ({"PartitionKey": ["k"]}, kinetik.InvalidTypeError, "list"),
+        ({"SequenceNumberForOrdering": 2**80}, kinetik.InvalidArgumentError, "64 bits"),
+    ],
+)
+def test_arguments_of_the_wrong_type_or_name_are_refused_before_sending(kinesis, arguments, kind, words):
+    arguments = {"StreamName": "orders", "Data": b"x", "PartitionKey": "k", **arguments}
+    with pytest.raises(kind, match=re.escape(words)):
+        kinesis.put_record(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"PartitionKey": ""}, {"PartitionKey": "k" * 257}, {"ExplicitHashKey": "x"}]
+)
+def test_values_outside_the_services_constraints_are_refused_by_the_service(kinesis, arguments):
+    arguments = {"StreamName": "orders", "Data": b"x", "PartitionKey": "k", **arguments}
+    with pytest.raises(kinesis.exceptions.ClientError) as refused:
+        kinesis.put_record(**arguments)
+    assert refused.value.aws_code in ("ValidationException", "InvalidArgumentException")
+
+
+def test_nesting_without_end_is_refused(kinesis):
+    endless = {}
+    endless["Records"] = [endless]
+    with pytest.raises(kinetik.InvalidArgumentError, match="nested"):
+        kinesis.put_records(**endless)
+
+
+def test_there_is_nothing_but_kinesis():
+    with pytest.raises(kinetik.InvalidArgumentError, match="service_name"):
+        kinetik.client("s3")
+    client = kinetik.client("kinesis", endpoint_url="memory://")
+    with pytest.raises(AttributeError):
+        client.put_object
+    with pytest.raises(AttributeError):
+        client.exceptions.NoSuchKey
+    assert "put_record" in dir(client)
+
+
+def test_a_server_that_is_not_there_is_a_connection_error():
+    client = kinetik.client("kinesis", endpoint_url="http://127.0.0.1:9", region_name="us-east-1")
+    with pytest.raises(ConnectionError) as failed:
+        client.list_streams()
+    assert (failed.value.retry, failed.value.operation) == ("after", "ListStreams")
+    assert failed.value.attempts > 1

@@ -1,0 +1,61 @@
+"""The interpreter's exit: open producers are flushed for a bounded time, and what was left is told."""
+
+import subprocess
+import sys
+import time
+
+import kinetik
+
+
+def run(program, **options):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, **options)
+
+
+def test_what_an_open_producer_took_is_delivered_at_exit(server):
+    server.create_stream("orders")
+    program = f"""
+import kinetik
+def put():
+    producer = kinetik.Producer("orders", aggregate=True, endpoint={server.endpoint!r}, linger=30.0)
+    producer.put_many([("k", b"x")] * 100)
+put()
+"""
+    shown = run(program)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert len(server.records("orders")) == 100
+
+
+def test_what_cannot_be_delivered_in_time_is_told_and_the_exit_does_not_hang(server):
+    server.create_stream("orders")
+    program = f"""
+import kinetik
+from kinetik import _exit
+_exit.exit_timeout = 0.5
+producer = kinetik.Producer("orders", aggregate=True, endpoint="http://127.0.0.1:9", region="us-east-1", lazy=True)
+producer.put_many([("k", b"x")] * 100)
+"""
+    began = time.monotonic()
+    shown = run(program)
+    assert "100 records were left" in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert shown.returncode == 0
+    assert time.monotonic() - began < 20
+
+
+def test_exit_is_clean_with_futures_readers_threads_and_an_open_server():
+    program = """
+import kinetik, threading
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+server = kinetik.Server(engine=engine)
+producer = kinetik.Producer("orders", aggregate=True, endpoint=server)
+futures = [producer.submit("k", b"x") for _ in range(10)]
+reader = kinetik.Reader("orders", start="LATEST", endpoint=engine)
+threading.Thread(target=reader.next_batch, daemon=True).start()
+futures[0].result(30)
+"""
+    shown = run(program)
+    assert (shown.returncode, shown.stderr) == (0, "")
+
+
+def test_the_version_is_the_packages():
+    assert kinetik.__version__.count(".") == 2

@@ -1,0 +1,154 @@
+"""Forked children: what they may use, what they are refused, and that nothing hangs."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import traceback
+
+import pytest
+
+import kinetik
+from kinetik import Producer
+
+
+def in_child(work):
+    """Runs work in a forked child; fails with the child's report."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(reader)
+            work()
+            status = 0
+        except BaseException:
+            os.write(writer, traceback.format_exc().encode()[-60_000:])
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with open(reader, "rb") as report:
+        text = report.read().decode()
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, text
+
+
+def test_memory_objects_belong_to_the_parent(engine):
+    engine.create_stream("orders")
+    producer = Producer("orders", aggregate=True, endpoint=engine)
+    producer.put("k", b"parent")
+    reader = kinetik.Reader("orders", start="TRIM_HORIZON", endpoint=engine)
+    client = kinetik.client("kinesis", endpoint_url=engine)
+
+    def work():
+        for call in [
+            lambda: producer.put("k", b"child"),
+            lambda: producer.put_many([("k", b"child")]),
+            lambda: producer.submit("k", b"child"),
+            lambda: producer.flush(),
+            lambda: next(reader),
+            lambda: reader.next_batch(),
+            lambda: client.list_streams(),
+            lambda: engine.create_stream("other"),
+            lambda: engine.records("orders"),
+        ]:
+            with pytest.raises(kinetik.Forked):
+                call()
+
+    in_child(work)
+    producer.close()
+    assert [record.data for record in engine.records("orders")] == [b"parent"]
+
+
+def test_a_producer_over_http_goes_on_empty_in_the_child(server):
+    server.create_stream("orders")
+    producer = Producer("orders", aggregate=True, endpoint=server.endpoint, linger=60.0, deadline=120.0)
+    producer.put("k", b"parent")
+
+    def work():
+        assert producer.ledger.accepted.records == 0
+        producer.put("k", b"child")
+        producer.close()
+        assert producer.ledger.delivered.records == 1
+
+    in_child(work)
+    producer.close()
+    assert sorted(record.data for record in server.records("orders")) == [b"child", b"parent"]
+
+
+def test_futures_work_in_the_child_while_the_parent_has_a_thread_for_them(server):
+    server.create_stream("orders")
+    producer = Producer("orders", aggregate=True, endpoint=server.endpoint)
+    assert producer.submit("k", b"parent").result(30)
+
+    def work():
+        assert producer.submit("k", b"child").result(30).shard_id
+        producer.close()
+
+    in_child(work)
+    producer.close()
+    assert len(server.records("orders")) == 2
+
+
+def test_a_client_over_http_works_in_the_child(server):
+    client = kinetik.client("kinesis", endpoint_url=server)
+    client.create_stream(StreamName="orders", ShardCount=1)
+
+    def work():
+        assert client.list_streams()["StreamNames"] == ["orders"]
+
+    in_child(work)
+    in_child(lambda: in_child(work))
+
+
+def test_a_child_may_open_its_own(engine):
+    engine.create_stream("orders")
+    producer = Producer("orders", aggregate=True, endpoint=engine)
+    producer.put("k", b"parent")
+
+    def work():
+        own = kinetik.Engine(quotas=False)
+        own.create_stream("orders")
+        with Producer("orders", aggregate=True, endpoint=own) as mine:
+            mine.put("k", b"child")
+        assert [record.data for record in own.records("orders")] == [b"child"]
+
+    in_child(work)
+    producer.close()
+
+
+def put_in_worker(endpoint, number):
+    with Producer("orders", aggregate=True, endpoint=endpoint) as producer:
+        producer.put_many([(f"{number}-{n}", b"x") for n in range(100)])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing_workers_deliver(server, method):
+    server.create_stream("orders", 2)
+    parent = Producer("orders", aggregate=True, endpoint=server.endpoint)
+    parent.put("parent", b"x")
+    context = multiprocessing.get_context(method)
+    workers = [context.Process(target=put_in_worker, args=(server.endpoint, n)) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    parent.close()
+    assert len(server.records("orders")) == 301
+
+
+def test_a_child_that_exits_normally_leaves_the_parents_producer_alone(engine):
+    program = """
+import os, sys, kinetik
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+producer = kinetik.Producer("orders", aggregate=True, endpoint=engine, linger=0.5)
+producer.put("k", b"x")
+if os.fork() == 0:
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+producer.close()
+print(len(engine.records("orders")))
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (shown.stdout, shown.stderr) == ("1\n", "")

@@ -1,0 +1,142 @@
+"""The reader: every record once and in order, positions, ends and waits."""
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+import kinetik
+from kinetik import Producer, Reader
+
+
+@pytest.fixture
+def filled(engine):
+    """Two shards with 1,000 records, aggregated, and 10 that are not."""
+    engine.create_stream("orders", 2)
+    with Producer("orders", aggregate=True, endpoint=engine) as producer:
+        producer.put_many([(f"user-{n % 50}", b"%d" % n) for n in range(1_000)])
+    with Producer("orders", aggregate=False, endpoint=engine) as producer:
+        producer.put_many([(f"user-{n % 50}", b"%d" % n) for n in range(1_000, 1_010)])
+    return engine
+
+
+def open_reader(engine, **settings):
+    return Reader("orders", **{"start": "TRIM_HORIZON", "until": "now", "endpoint": engine, **settings})
+
+
+def test_every_record_comes_once_and_in_order_within_its_key(filled):
+    by_key = {}
+    with open_reader(filled) as reader:
+        for record in reader:
+            by_key.setdefault(record.key, []).append(int(record.data))
+            assert record.in_range
+            assert record.arrived_at.tzinfo is timezone.utc
+            assert abs(datetime.now(timezone.utc) - record.arrived_at) < timedelta(minutes=10)
+    assert sum(map(len, by_key.values())) == 1_010
+    assert all(numbers == sorted(numbers) for numbers in by_key.values())
+
+
+def test_records_know_their_shard_and_their_place_in_an_aggregate(filled):
+    shards = kinetik.ShardMap(2)
+    records = list(open_reader(filled))
+    assert all(shards.shard_of(record.key) == record.shard_id for record in records)
+    assert {record.sub_sequence_number is None for record in records} == {True, False}
+
+
+def test_batches_are_of_one_shard_and_at_most_as_long_as_asked(filled):
+    seen = 0
+    for batch in open_reader(filled).batches(max_records=64):
+        assert 1 <= len(batch) <= 64
+        assert {record.shard_id for record in batch} == {batch.shard_id}
+        assert batch.keys() == [record.key for record in batch]
+        assert batch.data() == [record.data for record in batch]
+        assert batch[0].data == batch.data()[0]
+        assert batch[-1].data == batch.data()[-1]
+        assert batch.millis_behind_latest >= 0
+        with pytest.raises(IndexError):
+            batch[len(batch)]
+        seen += len(batch)
+    assert seen == 1_010
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 7, 500, 1_009, 1_010])
+def test_a_reader_that_starts_from_saved_positions_goes_on_without_gap_or_repetition(filled, stop_after):
+    first = open_reader(filled)
+    read = [next(first).data for _ in range(stop_after)]
+    saved = json.loads(json.dumps(first.positions))
+    read += [record.data for record in open_reader(filled, start=saved)]
+    assert sorted(map(int, read)) == list(range(1_010))
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_positions_stand_behind_the_batches_that_were_taken(filled, stop_after):
+    first = open_reader(filled)
+    read = [data for _ in range(stop_after) for data in first.next_batch(max_records=33).data()]
+    read += [record.data for record in open_reader(filled, start=first.positions)]
+    assert sorted(map(int, read)) == list(range(1_010))
+
+
+def test_an_empty_batch_comes_when_the_wait_is_over(filled):
+    reader = open_reader(filled, start="LATEST", until=None)
+    batch = reader.next_batch(max_wait=0.05)
+    assert (len(batch), list(batch), batch.shard_id) == (0, [], None)
+    kinetik.client("kinesis", endpoint_url=filled).put_record(StreamName="orders", Data=b"new", PartitionKey="k")
+    while not (batch := reader.next_batch(max_wait=5.0)):
+        pass
+    assert batch.data() == [b"new"]
+
+
+def test_reading_from_a_time_begins_there_and_not_in_the_future(filled):
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    with pytest.raises(kinetik.InvalidArgumentError, match="timestamp"):
+        next(open_reader(filled, start=later))
+    assert len(list(open_reader(filled, start=later.timestamp() - 7200))) == 1_010
+
+
+def test_without_deaggregation_records_come_as_they_are_stored(filled):
+    data = [record.data for record in open_reader(filled, deaggregate=False)]
+    assert sum(kinetik.deaggregate(each) is not None for each in data) >= 2
+    assert sum(kinetik.deaggregate(each) is None for each in data) == 10
+
+
+def test_a_reader_over_http_reads_what_a_producer_over_http_put(server):
+    server.create_stream("orders", 2)
+    with Producer("orders", aggregate=True, endpoint=server) as producer:
+        producer.put_many([(f"k{n}", b"%d" % n) for n in range(500)])
+    assert sorted(int(record.data) for record in open_reader(server)) == list(range(500))
+
+
+def test_the_end_stays_the_end(filled):
+    reader = open_reader(filled)
+    assert len(list(reader)) == 1_010
+    assert reader.next_batch() is None
+    assert list(reader) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"start": "NOW"}, kinetik.InvalidArgumentError, "TRIM_HORIZON"),
+        ({"start": None}, kinetik.InvalidTypeError, "start"),
+        ({"start": []}, kinetik.InvalidTypeError, "start"),
+        ({"start": -1.0}, kinetik.InvalidArgumentError, "start"),
+        ({"start": {"shards": {"x": {}}}}, kinetik.InvalidArgumentError, "positions"),
+        ({"start": {"stream": "other", "shards": {}}}, kinetik.InvalidArgumentError, "other"),
+        ({"until": "later"}, kinetik.InvalidArgumentError, "until"),
+        ({"range_filter": "none"}, kinetik.InvalidArgumentError, "range_filter"),
+        ({"max_records": 0}, kinetik.InvalidArgumentError, "max_records"),
+        ({"endpoint": "ftp://x"}, kinetik.InvalidArgumentError, "endpoint"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(filled, settings, kind, words):
+    with pytest.raises(kind, match=re.escape(words)):
+        open_reader(filled, **settings)
+
+
+def test_a_stream_that_is_not_there_is_not_found(engine):
+    with pytest.raises(kinetik.NotFound) as missing:
+        open_reader(engine)
+    assert missing.value.stream == "orders"
+    with pytest.raises(TypeError, match="start"):
+        Reader("orders")
