@@ -1,5 +1,7 @@
 //! What the tests of the whole house share.
 
+pub mod peers;
+
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
