@@ -2,13 +2,20 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::Command;
 
 use bytes::Bytes;
 use kinetik::codec::{
     AggregateBuilder, Deaggregated, Mode, deaggregate, deaggregate_many, seal_many,
 };
 use kinetik_benches::{Cases, Gates, Measured, figure, print};
+use kinetik_tests::peers;
 use md5::{Digest, Md5};
+
+const LIMIT: &str = "limit: memcpy + md-5 crate";
+const NPM: &str = "npm aws-kinesis-agg";
+const PYPI: &str = "PyPI aws-kinesis-agg";
 
 /// Aggregates sealed together.
 const TOGETHER: usize = 16;
@@ -60,48 +67,76 @@ impl Sample {
 
 fn main() {
     let mut gates = Gates::default();
-    for (name, count, len, together, alone) in [
-        ("100 B", 350, 100, (20.0, 20.0), 0.90),
-        ("1,000 B", 50, 1_000, (4.0, 4.5), 0.95),
+    let peers = [
+        (NPM, peers::node("aws-kinesis-agg"), "codec.js"),
+        (
+            PYPI,
+            peers::python("aws_kinesis_agg.aggregator"),
+            "codec.py",
+        ),
+    ];
+    for (name, count, len, aggregated, read_again, alone, times) in [
+        ("100 B", 350, 100, 20.0, 20.0, 0.90, [24.0, 80.0]),
+        ("1,000 B", 50, 1_000, 4.0, 4.5, 0.95, [12.0, 25.0]),
     ] {
         let samples: Vec<_> = (0..TOGETHER)
             .map(|seed| Sample::new(count, len, seed))
             .collect();
-        let measured = aggregate(&samples);
-        print(
-            &format!("aggregate {name}"),
-            "M records/s",
-            1e6,
-            "limit: memcpy + md-5 crate",
-            &measured,
-        );
+        let (mut writing, mut reading) = (aggregate(&samples), read(&samples));
+        for (peer, program, script) in &peers {
+            if let Some(program) = program {
+                let (written, read) = peer_rates(program, script, count, len);
+                writing.push(Measured {
+                    name: (*peer).to_owned(),
+                    per_second: written,
+                });
+                reading.push(Measured {
+                    name: (*peer).to_owned(),
+                    per_second: read,
+                });
+            }
+        }
+        let title = format!("aggregate {name}");
+        print(&title, "M records/s", 1e6, LIMIT, &writing);
+        let rate = figure(&writing, "16 together");
+        gates.at_least(format!("{title}, 16 together, M/s"), rate / 1e6, aggregated);
+        let share = figure(&writing, "one at a time") / figure(&writing, LIMIT);
         gates.at_least(
-            format!("aggregate {name}, 16 together, M/s"),
-            figure(&measured, "16 together") / 1e6,
-            together.0,
-        );
-        let share =
-            figure(&measured, "one at a time") / figure(&measured, "limit: memcpy + md-5 crate");
-        gates.at_least(
-            format!("aggregate {name}, one at a time, share of the limit"),
+            format!("{title}, one at a time, share of the limit"),
             share,
             alone,
         );
-        let measured = read(&samples);
-        print(
-            &format!("de-aggregate {name}"),
-            "M records/s",
-            1e6,
-            "limit: md-5 crate",
-            &measured,
-        );
-        gates.at_least(
-            format!("de-aggregate {name}, 16 together, M/s"),
-            figure(&measured, "16 together") / 1e6,
-            together.1,
-        );
+        for ((peer, program, _), least) in peers.iter().zip(times) {
+            if program.is_some() {
+                gates.at_least(
+                    format!("{title}, 16 together, times {peer}"),
+                    rate / figure(&writing, peer),
+                    least,
+                );
+            }
+        }
+        let title = format!("de-aggregate {name}");
+        print(&title, "M records/s", 1e6, "limit: md-5 crate", &reading);
+        let rate = figure(&reading, "16 together") / 1e6;
+        gates.at_least(format!("{title}, 16 together, M/s"), rate, read_again);
     }
     gates.finish();
+}
+
+/// User records per CPU-second that a peer aggregates and de-aggregates, measured by itself in this run.
+fn peer_rates(program: &PathBuf, script: &str, count: usize, len: usize) -> (f64, f64) {
+    let script = kinetik_tests::root().join("benches/peers").join(script);
+    let output = Command::new(program)
+        .arg(script)
+        .args([count.to_string(), len.to_string()])
+        .output()
+        .expect("the peer's interpreter starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut rates = text
+        .split_whitespace()
+        .map(|rate| rate.parse().expect("a rate"));
+    let mut next = || rates.next().expect("two rates");
+    (next(), next())
 }
 
 fn aggregate(samples: &[Sample]) -> Vec<Measured> {
@@ -138,7 +173,7 @@ fn aggregate(samples: &[Sample]) -> Vec<Measured> {
         samples[next].fill(&mut single);
         black_box(single.seal().expect("a sample seals"));
     });
-    cases.add("limit: memcpy + md-5 crate", records, || {
+    cases.add(LIMIT, records, || {
         let mut bytes = Vec::with_capacity(expected[0].len());
         bytes.extend_from_slice(&expected[0]);
         let digest = Md5::digest(&bytes[4..bytes.len() - 16]);
