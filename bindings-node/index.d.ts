@@ -279,6 +279,49 @@ export class Client {
   splitShard: Operation<StreamName & { ShardToSplit: string; NewStartingHashKey: string }>
   mergeShards: Operation<StreamName & { ShardToMerge: string; AdjacentShardToMerge: string }>
   updateShardCount: Operation<StreamName & { TargetShardCount: number; ScalingType: string }>
+  acknowledgeDeadLetterQueueRecords: Operation
+  acknowledgeQueueRecords: Operation
+  addTagsToStream: Operation
+  createChannel: Operation
+  createQueue: Operation
+  decreaseStreamRetentionPeriod: Operation
+  deleteChannel: Operation
+  deleteQueue: Operation
+  deleteResourcePolicy: Operation
+  deregisterStreamConsumer: Operation
+  describeAccountSettings: Operation
+  describeChannel: Operation
+  describeLimits: Operation
+  describeQueue: Operation
+  describeStreamConsumer: Operation
+  disableEnhancedMonitoring: Operation
+  enableEnhancedMonitoring: Operation
+  getResourcePolicy: Operation
+  increaseStreamRetentionPeriod: Operation
+  listChannels: Operation
+  listQueues: Operation
+  listStreamConsumers: Operation
+  listTagsForResource: Operation
+  listTagsForStream: Operation
+  putResourcePolicy: Operation
+  receiveDeadLetterQueueRecords: Operation
+  receiveQueueRecords: Operation
+  registerStreamConsumer: Operation
+  removeTagsFromStream: Operation
+  restoreDeadLetterQueueRecords: Operation
+  startStreamEncryption: Operation
+  stopStreamEncryption: Operation
+  tagResource: Operation
+  untagResource: Operation
+  updateAccountSettings: Operation
+  updateChannel: Operation
+  updateDeadLetterQueueRecordsVisibility: Operation
+  updateMaxRecordSize: Operation
+  updateQueue: Operation
+  updateQueueRecordsVisibility: Operation
+  updateStreamMode: Operation
+  updateStreamRecordDistributionStrategy: Operation
+  updateStreamWarmThroughput: Operation
 }
 /** `new Client(options)`. */
 export function client(options?: ClientOptions): Client

@@ -16,13 +16,10 @@ use crate::event_loop::promise;
 use crate::js::Raw;
 use crate::values;
 
-/// The service's names of its operations.
+/// The service's names of its operations that answer with a value.
 #[napi]
 pub fn operations() -> Vec<&'static str> {
-    Operation::ALL
-        .iter()
-        .map(|operation| operation.name())
-        .collect()
+    callable().map(Operation::name).collect()
 }
 
 /// A client.
@@ -84,14 +81,21 @@ impl NativeClient {
     }
 }
 
+/// All operations but the one that answers with a stream of events, which is no value.
+fn callable() -> impl Iterator<Item = Operation> {
+    let is_value = |operation: &Operation| *operation != Operation::SubscribeToShard;
+    Operation::ALL.into_iter().filter(is_value)
+}
+
 fn find(name: &str) -> Result<Operation> {
-    let named = |operation: &Operation| operation.name() == name;
-    Operation::ALL.into_iter().find(named).ok_or_else(|| {
-        Error::invalid(
-            "operation",
-            "the service has none of this name; write it as in PutRecord",
-        )
-    })
+    callable()
+        .find(|operation| operation.name() == name)
+        .ok_or_else(|| {
+            Error::invalid(
+                "operation",
+                "there is none of this name that answers with a value; write it as in PutRecord",
+            )
+        })
 }
 
 fn read_call(operation: Operation, input: Value) -> Result<Call> {

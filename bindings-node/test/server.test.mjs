@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
-import { Engine, InvalidArgumentError, InvalidTypeError, KinetikError, NotFoundError, Producer, Reader, ResourceInUseError, Server, client } from '../index.mjs'
+import { Client, Engine, InvalidArgumentError, InvalidTypeError, KinetikError, NotFoundError, Producer, Reader, ResourceInUseError, Server, client } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 test('a server answers over HTTP what was put over HTTP', async (t) => {
@@ -93,6 +95,17 @@ test('the client takes and gives the shapes of the SDK', async () => {
   assert.equal(Records[0].PartitionKey, 'partitionkey')
   assert.deepEqual((await kinesis.listStreams()).StreamNames, ['orders'])
   assert.equal((await kinesis.call('DescribeStreamSummary', { StreamName: 'orders' })).StreamDescriptionSummary.OpenShardCount, 1)
+})
+
+test('every operation of the service is a typed method', () => {
+  const types = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
+  const operations = createRequire(import.meta.url)('../native.js').operations()
+  assert.ok(operations.length > 50)
+  for (const operation of operations) {
+    const method = operation[0].toLowerCase() + operation.slice(1)
+    assert.equal(typeof Client.prototype[method], 'function', method)
+    assert.match(types, new RegExp(`^  ${method}: Operation`, 'm'))
+  }
 })
 
 test('the client refuses wrong types by name and passes service errors on', async () => {
