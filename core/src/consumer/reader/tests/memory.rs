@@ -204,10 +204,7 @@ async fn an_idle_reader_waits_and_wakes_for_a_new_record() {
     let Next::Batch(batch) = reader.next_within(Duration::from_secs(60)).await.unwrap() else {
         panic!()
     };
-    assert_eq!(
-        (batch.len(), &batch.get(0).unwrap().data[..]),
-        (1, &b"new"[..])
-    );
+    assert_eq!((batch.len(), batch.get(0).unwrap().data), (1, &b"new"[..]));
     assert!(clock.now() - before <= Duration::from_secs(1));
 }
 

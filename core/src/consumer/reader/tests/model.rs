@@ -377,10 +377,10 @@ impl Driven {
                 Effect::Wait(_) => {}
                 effect => return effect,
             }
-            if !self.under_way.is_empty() {
-                if let Some(effect) = self.answer(model, 0) {
-                    return effect;
-                }
+            if !self.under_way.is_empty()
+                && let Some(effect) = self.answer(model, 0)
+            {
+                return effect;
             }
         }
         panic!("comes to nothing");
@@ -440,7 +440,7 @@ impl Driven {
                 }
                 Effect::HandOut(batch) => records.extend(batch.records()),
                 Effect::Wait(Some(at)) if self.under_way.is_empty() => {
-                    model.now = model.now.max(at)
+                    model.now = model.now.max(at);
                 }
                 Effect::Wait(_) if !self.under_way.is_empty() => {
                     if let Some(Effect::HandOut(batch)) = self.answer(model, 0) {

@@ -89,7 +89,7 @@ impl History {
             }
             13 => self.model.now = self.model.now + Duration::from_millis(self.rng.below(2_000)),
             14 if self.rng.chance(0.05) => {
-                self.model.now = self.model.now + Duration::from_secs(400)
+                self.model.now = self.model.now + Duration::from_secs(400);
             }
             15 | 16 => {
                 let fault = FAULTS[self.rng.below(FAULTS.len() as u64) as usize];
@@ -144,7 +144,7 @@ impl History {
             Some(Effect::HandOut(batch)) => self.read.extend(batch.records()),
             Some(Effect::Call(ticket, ask)) => reader.under_way.push((ticket, ask)),
             Some(Effect::Wait(Some(at))) if self.rng.chance(0.3) => {
-                self.model.now = self.model.now.max(at)
+                self.model.now = self.model.now.max(at);
             }
             Some(Effect::Fail(_) | Effect::Wait(_)) | None => {}
             Some(other) => panic!("{other:?}"),
