@@ -1,0 +1,205 @@
+//! What an answer means: records, an end, a failure.
+
+use super::*;
+
+impl State {
+    pub(super) fn take_in(&mut self, now: Moment, Event { ticket, outcome }: Event) {
+        if let Outcome::Listed(result) = outcome {
+            return self.listed(now, ticket, result);
+        }
+        // An answer to a call that is no longer waited for is not looked at.
+        let Some(id) = self.calling.remove(&ticket) else {
+            return;
+        };
+        if matches!(outcome, Outcome::Read(_)) {
+            let estimate = self.shards.get(&id).map_or(0, |shard| shard.estimate);
+            self.reserved = self.reserved.saturating_sub(estimate);
+        }
+        let done = match outcome {
+            Outcome::Iterator(Ok(iterator)) => self.has_iterator(now, id, iterator),
+            Outcome::Read(Ok(answer)) => self.has_answer(now, id, answer),
+            Outcome::Iterator(Err(error)) | Outcome::Read(Err(error)) => Err(error),
+            Outcome::Listed(_) => Ok(()),
+        };
+        if let Err(error) = done {
+            self.failed(now, id, error);
+        }
+    }
+
+    pub(super) fn has_iterator(
+        &mut self,
+        now: Moment,
+        id: ShardId,
+        iterator: Option<ByteString>,
+    ) -> Result<()> {
+        let Some(iterator) = iterator.filter(|iterator| !iterator.is_empty()) else {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "the server answered without an iterator",
+            ));
+        };
+        let Some(shard) = self.shards.get_mut(&id) else {
+            return Ok(());
+        };
+        shard.iterator = Some(iterator);
+        if shard.cursor == Cursor::Latest {
+            shard.nothing_until(self.settings.wall(shard.sent_at) - MARGIN);
+        }
+        match self.opening {
+            // Reading begins once every position is fixed.
+            true => shard.stage = Stage::Waiting,
+            false => self.set_due(id, now),
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_answer(
+        &mut self,
+        now: Moment,
+        id: ShardId,
+        answer: GetRecordsOutput,
+    ) -> Result<()> {
+        let GetRecordsOutput {
+            records,
+            next_shard_iterator,
+            millis_behind_latest,
+            child_shards,
+        } = answer;
+        let behind = u64::try_from(millis_behind_latest.unwrap_or(0)).unwrap_or(0);
+        let Some(shard) = self.shards.get_mut(&id) else {
+            return Ok(());
+        };
+        shard.recovered();
+        let (any, sent_at) = (!records.is_empty(), shard.sent_at);
+        let so_far = shard.read_so_far();
+        let decoded =
+            self.settings
+                .decoding
+                .decode(records, shard.info.range, so_far, &mut self.stats)?;
+        self.stats.reads += 1;
+        self.stats.empty_reads += u64::from(!any);
+        if let Some(limit) = &mut shard.limit {
+            limit.charge_answer(now, decoded.bytes as u64);
+        }
+        shard.estimate = (decoded.bytes * 2)
+            .max(shard.estimate / 2)
+            .clamp(16 << 10, 10 << 20);
+        // Null, absent and empty all mean that there is no next iterator.
+        shard.iterator = next_shard_iterator.filter(|iterator| !iterator.is_empty());
+        if let Some(last) = decoded.sources.last() {
+            let sequence_number = last.sequence_number;
+            shard.cursor = Cursor::At(Position::After {
+                sequence_number,
+                sub_sequence_number: None,
+            });
+        } else if behind == 0 && !any {
+            shard.nothing_until(self.settings.wall(sent_at) - MARGIN);
+        }
+        let last_arrival = decoded.sources.last().map(|source| source.arrived_at);
+        let ended = shard.iterator.is_none();
+        self.queue(id, decoded, behind);
+        if self.is_past_until(id, behind, sent_at, last_arrival) {
+            self.finish(now, id, false);
+            return Ok(());
+        }
+        if !ended {
+            let Some(shard) = self.shards.get_mut(&id) else {
+                return Ok(());
+            };
+            let at = shard.next_read(now, any, behind == 0);
+            self.set_due(id, at);
+            return Ok(());
+        }
+        match child_shards.filter(|children| !children.is_empty()) {
+            Some(children) => {
+                let children = children
+                    .iter()
+                    .map(child_info)
+                    .collect::<Result<Vec<_>>>()?;
+                self.has_children(now, children);
+                self.finish(now, id, true);
+            }
+            // Without children an end is believed only from an answer without records: ask once more behind them.
+            None if any => self.set_due(id, now),
+            None => self.set_unclear(now, id, false),
+        }
+        Ok(())
+    }
+
+    /// Whether an answer shows that the shard was read as far as `until` asks.
+    ///
+    /// `Now`: the answer's place in time lies behind the opening, both by the server's own distance from the tip and
+    /// by the arrival of its last record. Servers differ in what they measure that distance from, and clocks differ;
+    /// where both agree no record that was there at opening is missed. A shard that was closed at opening is read to
+    /// its end, so that its children begin.
+    pub(super) fn is_past_until(
+        &self,
+        id: ShardId,
+        behind: u64,
+        sent_at: Moment,
+        last_arrival: Option<Timestamp>,
+    ) -> bool {
+        let shard = self.shards.get(&id);
+        if self.children.contains_key(&id) || shard.is_none_or(|shard| !shard.info.is_open()) {
+            return false;
+        }
+        match self.settings.until {
+            Until::Forever => false,
+            Until::Now if behind == 0 => true,
+            Until::Now => {
+                let since_opening = sent_at - self.settings.opened;
+                Duration::from_millis(behind) <= since_opening
+                    && last_arrival.is_some_and(|arrival| arrival > self.settings.opened_wall)
+            }
+            Until::At(time) => match last_arrival {
+                Some(arrival) => arrival > time + MARGIN,
+                None => behind == 0 && self.settings.wall(sent_at) > time + AFTER_UNTIL,
+            },
+        }
+    }
+
+    pub(super) fn failed(&mut self, now: Moment, id: ShardId, error: Error) {
+        let Some(shard) = self.shards.get_mut(&id) else {
+            return;
+        };
+        let since = *shard.failing_since.get_or_insert(now);
+        shard.failures += 1;
+        let repeated = shard.failures > 1;
+        match error.kind() {
+            ErrorKind::ExpiredIterator => {
+                self.stats.expired_iterators += 1;
+                shard.iterator = None;
+                let pause = match repeated {
+                    true => self.policy.transient.pause(shard.failures, &self.rng),
+                    false => Duration::ZERO,
+                };
+                return self.set_due(id, now + pause);
+            }
+            ErrorKind::NotFound => {
+                shard.iterator = None;
+                return self.set_unclear(now, id, true);
+            }
+            _ => {}
+        }
+        let verdict = Verdict::of(&error);
+        let pause = self
+            .policy
+            .pause(verdict, shard.failures, &error, &self.rng);
+        if verdict == Verdict::Throttled {
+            self.stats.throttles += 1;
+            // From now on the shard is read at the service's pace.
+            let limit = shard.limit.get_or_insert_with(ShardLimit::reads);
+            limit.block(now + pause);
+        }
+        let given_up = now - since >= self.settings.give_up_after;
+        let attempts = shard.failures;
+        if verdict == Verdict::Final || given_up {
+            shard.failing_since = None;
+            self.set_due(id, now + PAUSE_AFTER_LASTING_FAILURE);
+            self.failure = Some(error.shard(id.to_string()).attempts(attempts, now - since));
+        } else {
+            self.stats.retries += 1;
+            self.set_due(id, now + pause);
+        }
+    }
+}

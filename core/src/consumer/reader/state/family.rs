@@ -1,0 +1,249 @@
+//! Parents and children: which shards are known, which may begin, and what a listing settles.
+
+use super::*;
+
+impl State {
+    pub(super) fn add(&mut self, mut shard: Shard) {
+        let id = shard.info.id;
+        for parent in shard.info.parents() {
+            self.children.entry(parent).or_default().push(id);
+        }
+        if let Stage::Due(at) = shard.stage {
+            self.due.insert((at, id));
+        }
+        if self.settings.paced {
+            shard.limit = Some(ShardLimit::reads());
+        }
+        self.shards.insert(id, shard);
+    }
+
+    /// Adds shards that were not known yet, to be read from their beginnings after their parents.
+    pub(super) fn has_children(&mut self, now: Moment, children: Vec<ShardInfo>) {
+        if self.settings.until == Until::Now {
+            // They were made after the reader was opened.
+            return;
+        }
+        for info in children {
+            if !self.shards.contains_key(&info.id) {
+                let unknown_parent = info
+                    .parents()
+                    .any(|parent| !self.shards.contains_key(&parent));
+                if unknown_parent {
+                    self.want_listing(now);
+                }
+                self.add(Shard::new(
+                    info,
+                    Cursor::At(Position::TrimHorizon),
+                    Stage::Waiting,
+                ));
+            }
+        }
+    }
+
+    /// Nothing more is read from a shard; if it ended by itself, its children may begin.
+    pub(super) fn finish(&mut self, now: Moment, id: ShardId, ended: bool) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            if let Stage::Due(at) = shard.stage {
+                self.due.remove(&(at, id));
+            }
+            shard.stage = Stage::Done { ended };
+        }
+        if ended {
+            self.ready.push_back(Ready::End(id));
+            self.release_all_of(now, id);
+        }
+    }
+
+    pub(super) fn release_all(&mut self, now: Moment) {
+        let ids: Vec<_> = self.shards.keys().copied().collect();
+        for id in ids {
+            self.release(now, id);
+        }
+    }
+
+    pub(super) fn release_all_of(&mut self, now: Moment, parent: ShardId) {
+        for child in self.children.get(&parent).cloned().unwrap_or_default() {
+            self.release(now, child);
+        }
+    }
+
+    /// Lets a shard begin whose parents have all ended or are not listed any more.
+    pub(super) fn release(&mut self, now: Moment, id: ShardId) {
+        let Some(shard) = self
+            .shards
+            .get(&id)
+            .filter(|shard| shard.stage == Stage::Waiting)
+        else {
+            return;
+        };
+        let ended = |parent| {
+            let parent: Option<&Shard> = self.shards.get(&parent);
+            parent.is_none_or(|parent| parent.stage == Stage::Done { ended: true })
+        };
+        let unknown = |parent: ShardId| !self.shards.contains_key(&parent);
+        let listing = !matches!(self.listing, Listing::Idle { .. });
+        if shard.info.parents().all(ended) && !(listing && shard.info.parents().any(unknown)) {
+            self.set_due(id, now);
+        }
+    }
+
+    pub(super) fn set_unclear(&mut self, now: Moment, id: ShardId, not_found: bool) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.stage = Stage::Unclear {
+                since: now,
+                not_found,
+            };
+        }
+        self.want_listing(now);
+    }
+
+    pub(super) fn want_listing(&mut self, now: Moment) {
+        if let Listing::Idle { failures } = self.listing {
+            let pause = match failures {
+                0 => Duration::ZERO,
+                _ => self.policy.throttled.pause(failures, &self.rng),
+            };
+            self.listing = Listing::Due {
+                at: now + pause,
+                failures,
+            };
+        }
+    }
+
+    pub(super) fn listed(&mut self, now: Moment, ticket: u64, result: Result<Vec<ShardInfo>>) {
+        let Listing::Asked {
+            ticket: asked,
+            at,
+            failures,
+        } = self.listing
+        else {
+            return;
+        };
+        if asked != ticket {
+            return;
+        }
+        let list = match result {
+            Ok(list) => list,
+            Err(error) => {
+                let pause = self
+                    .policy
+                    .throttled
+                    .pause(failures + 1, &self.rng)
+                    .max(Duration::from_millis(50));
+                self.listing = Listing::Due {
+                    at: now + pause,
+                    failures: failures + 1,
+                };
+                if error.retry() == Retry::Never || failures >= 3 {
+                    self.failure = Some(error);
+                }
+                return;
+            }
+        };
+        self.listing = Listing::Idle { failures: 0 };
+        if let Err(error) = self.compare(&list) {
+            self.failure = Some(error);
+            self.listing = Listing::Due {
+                at: now + PAUSE_AFTER_LASTING_FAILURE,
+                failures: 0,
+            };
+            return;
+        }
+        let newest = self.shards.keys().next_back().copied();
+        for info in &list {
+            let ours = Some(info.id) > newest
+                || info
+                    .parents()
+                    .any(|parent| self.shards.contains_key(&parent));
+            if ours && !self.shards.contains_key(&info.id) && self.settings.until != Until::Now {
+                self.add(Shard::new(
+                    *info,
+                    Cursor::At(Position::TrimHorizon),
+                    Stage::Waiting,
+                ));
+            }
+        }
+        self.settle(now, at, &list);
+        self.release_all(now);
+    }
+
+    /// Fails when a listed shard is of another stream than ours of the same id.
+    pub(super) fn compare(&self, list: &[ShardInfo]) -> Result<()> {
+        let made = |info: &ShardInfo| {
+            info.first
+                .and_then(|number| number.parts())
+                .map(|parts| parts.created)
+        };
+        for info in list {
+            let ours = self
+                .shards
+                .get(&info.id)
+                .and_then(|shard| made(&shard.info));
+            if let (Some(ours), Some(theirs)) = (ours, made(info))
+                && ours != theirs
+            {
+                return Err(recreated(info.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides about the shards that stopped answering, by a listing that was begun at `asked_at`.
+    pub(super) fn settle(&mut self, now: Moment, asked_at: Moment, list: &[ShardInfo]) {
+        let unclear = |(&id, shard): (&ShardId, &Shard)| match shard.stage {
+            Stage::Unclear { since, not_found } => Some((id, since, not_found)),
+            _ => None,
+        };
+        let unclear: Vec<_> = self.shards.iter().filter_map(unclear).collect();
+        for (id, since, not_found) in unclear {
+            if since > asked_at {
+                self.want_listing(now);
+                continue;
+            }
+            let Some(listed) = list.iter().find(|info| info.id == id) else {
+                self.stats.vanished_shards += u64::from(not_found);
+                self.finish(now, id, true);
+                continue;
+            };
+            let closed = !listed.is_open() || self.children.contains_key(&id);
+            match self.shards.get_mut(&id) {
+                _ if not_found || !closed => self.ask_again(now, id, not_found),
+                Some(shard) if shard.info.is_open() => {
+                    // It was open when we knew it: what came before it closed is asked for once more.
+                    shard.info.last = listed.last.or(listed.first);
+                    self.set_due(id, now);
+                }
+                _ => self.finish(now, id, true),
+            }
+        }
+    }
+
+    /// Reads on in a shard that has more, although the server said otherwise.
+    pub(super) fn ask_again(&mut self, now: Moment, id: ShardId, not_found: bool) {
+        let Some(shard) = self.shards.get_mut(&id) else {
+            return;
+        };
+        shard.iterator = None;
+        let since = *shard.failing_since.get_or_insert(now);
+        let pause = self
+            .policy
+            .throttled
+            .longest(shard.failures + 1)
+            .min(Duration::from_secs(1));
+        self.stats.early_ends += u64::from(!not_found);
+        if not_found && now - since >= self.settings.give_up_after {
+            shard.failing_since = None;
+            let text = "the service lists the shard and says that it does not exist";
+            self.failure = Some(Error::new(ErrorKind::NotFound, text).shard(id.to_string()));
+        }
+        self.set_due(id, now + pause);
+    }
+}
+
+fn recreated(id: ShardId) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "the stream was deleted and made again while it was read; open a new reader",
+    )
+    .shard(id.to_string())
+}

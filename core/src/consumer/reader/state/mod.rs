@@ -1,0 +1,327 @@
+//! The reader as a state machine: which call to make next, what to hand out, and when it is done. No I/O, no clock.
+
+mod answers;
+mod family;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use super::batch::{Batch, Entry, Source};
+use super::config::Until;
+use super::decode::{Decoded, Decoding};
+use super::position::{Position, Positions};
+use super::shard::{Cursor, Shard, Stage};
+use super::stats::ReaderStats;
+use crate::api::GetRecordsOutput;
+use crate::client::child_info;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::limit::ShardLimit;
+use crate::retry::{Policy, Verdict};
+use crate::rng::Rng;
+use crate::route::ShardInfo;
+use crate::time::{Moment, Timestamp};
+use crate::types::ShardId;
+
+/// What a reader is run with.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub until: Until,
+    pub decoding: Decoding,
+    pub max_records: usize,
+    pub buffer_bytes: usize,
+    pub concurrency: usize,
+    pub paced: bool,
+    pub give_up_after: Duration,
+    pub opened: Moment,
+    pub opened_wall: Timestamp,
+}
+
+impl Settings {
+    /// The wall time at a moment.
+    fn wall(&self, at: Moment) -> Timestamp {
+        self.opened_wall + (at - self.opened)
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(super) struct Event {
+    /// Of the call.
+    pub ticket: u64,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Iterator(Result<Option<ByteString>>),
+    Read(Result<GetRecordsOutput>),
+    Listed(Result<Vec<ShardInfo>>),
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Make a call and report with its ticket.
+    Call(u64, Ask),
+    /// Give the caller these records.
+    HandOut(Batch),
+    /// Tell the caller; reading may go on afterwards.
+    Fail(Error),
+    /// Wait for a call to end, or until this moment.
+    Wait(Option<Moment>),
+    /// Opening is over: every position is fixed.
+    Opened,
+    /// There is nothing more to read.
+    End,
+}
+
+/// A call to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Iterator { shard: ShardId, cursor: Cursor },
+    Read { iterator: ByteString },
+    List,
+}
+
+/// What waits to be handed out.
+enum Ready {
+    Batch(Batch),
+    End(ShardId),
+}
+
+pub(super) struct State {
+    settings: Settings,
+    policy: Policy,
+    rng: Rng,
+    pub shards: BTreeMap<ShardId, Shard>,
+    children: BTreeMap<ShardId, Vec<ShardId>>,
+    /// The shards in [`Stage::Due`], by time.
+    due: BTreeSet<(Moment, ShardId)>,
+    /// The shards whose calls are under way.
+    calling: BTreeMap<u64, ShardId>,
+    ready: VecDeque<Ready>,
+    /// Bytes in `ready`, and bytes that answers under way may bring.
+    held: usize,
+    reserved: usize,
+    /// A call was made since the last batch was handed out.
+    called_ahead: bool,
+    listing: Listing,
+    next_ticket: u64,
+    failure: Option<Error>,
+    opening: bool,
+    pub stats: ReaderStats,
+}
+
+/// The one listing that may be under way.
+#[derive(Clone, Copy, Debug)]
+enum Listing {
+    Idle {
+        failures: u32,
+    },
+    Due {
+        at: Moment,
+        failures: u32,
+    },
+    Asked {
+        ticket: u64,
+        at: Moment,
+        failures: u32,
+    },
+}
+
+/// How far this machine's clock and the service's may lie apart without a record being missed.
+const MARGIN: Duration = Duration::from_secs(5);
+/// How long after its last moment a reader waits for records that were on their way to the shard.
+const AFTER_UNTIL: Duration = Duration::from_secs(1);
+const PAUSE_AFTER_LASTING_FAILURE: Duration = Duration::from_secs(1);
+
+impl State {
+    /// A reader over these shards. It opens first: see [`Effect::Opened`].
+    pub fn new(settings: Settings, rng: Rng, shards: impl IntoIterator<Item = Shard>) -> Self {
+        let mut state = Self {
+            settings,
+            policy: Policy::default(),
+            rng,
+            shards: BTreeMap::new(),
+            children: BTreeMap::new(),
+            due: BTreeSet::new(),
+            calling: BTreeMap::new(),
+            ready: VecDeque::new(),
+            held: 0,
+            reserved: 0,
+            called_ahead: false,
+            listing: Listing::Idle { failures: 0 },
+            next_ticket: 0,
+            failure: None,
+            opening: true,
+            stats: ReaderStats::default(),
+        };
+        for shard in shards {
+            state.add(shard);
+        }
+        state
+    }
+
+    /// Takes in what happened, if anything did, and says the one thing to do next.
+    pub fn step(&mut self, now: Moment, event: Option<Event>) -> Effect {
+        if let Some(event) = event {
+            self.take_in(now, event);
+        }
+        if let Some(error) = self.failure.take() {
+            return Effect::Fail(error);
+        }
+        self.pass_over();
+        if self.opening
+            && self
+                .shards
+                .values()
+                .all(|shard| shard.cursor != Cursor::Latest)
+        {
+            self.opening = false;
+            self.release_all(now);
+            return Effect::Opened;
+        }
+        if (self.ready.is_empty() || !self.called_ahead)
+            && let Some((ticket, ask)) = self.next_call(now)
+        {
+            self.called_ahead = !self.ready.is_empty();
+            return Effect::Call(ticket, ask);
+        }
+        if !self.opening {
+            if let Some(batch) = self.hand_out() {
+                self.called_ahead = false;
+                return Effect::HandOut(batch);
+            }
+            if self.is_done() {
+                return Effect::End;
+            }
+        }
+        Effect::Wait(self.next_moment())
+    }
+
+    /// Where the caller stands in all shards that have begun and are not over with their children.
+    pub fn positions(&self, stream: &str) -> Positions {
+        let mut positions = Positions::of_stream(stream);
+        for (&id, shard) in &self.shards {
+            let passed = shard.is_handed_out()
+                && self
+                    .children
+                    .get(&id)
+                    .is_some_and(|children| children.iter().all(|&child| self.has_begun(child)));
+            if self.has_begun(id) && !passed {
+                positions.set(id, shard.position());
+            }
+        }
+        positions
+    }
+
+    /// Whether all records of a shard's parents were handed out. A parent that is not known yet may still have some;
+    /// the shard waits until a listing tells.
+    fn has_begun(&self, id: ShardId) -> bool {
+        let handed_out = |parent| self.shards.get(&parent).is_none_or(Shard::is_handed_out);
+        let begun =
+            |shard: &Shard| shard.stage != Stage::Waiting && shard.info.parents().all(handed_out);
+        self.shards.get(&id).is_none_or(begun)
+    }
+
+    fn is_done(&self) -> bool {
+        let done = |shard: &Shard| matches!(shard.stage, Stage::Done { .. } | Stage::Waiting);
+        self.ready.is_empty()
+            && self.calling.is_empty()
+            && self.due.is_empty()
+            && matches!(self.listing, Listing::Idle { .. })
+            && self.shards.values().all(done)
+    }
+
+    fn next_call(&mut self, now: Moment) -> Option<(u64, Ask)> {
+        if let Listing::Due { at, failures } = self.listing
+            && at <= now
+        {
+            let ticket = self.ticket();
+            self.listing = Listing::Asked {
+                ticket,
+                at: now,
+                failures,
+            };
+            return Some((ticket, Ask::List));
+        }
+        if !self.has_room() {
+            return None;
+        }
+        loop {
+            let &(at, id) = self.due.first().filter(|(at, _)| *at <= now)?;
+            self.due.remove(&(at, id));
+            let ticket = self.next_ticket + 1;
+            let shard = self.shards.get_mut(&id)?;
+            let ask = match &shard.iterator {
+                None => Ask::Iterator {
+                    shard: id,
+                    cursor: shard.cursor,
+                },
+                Some(iterator) => match shard
+                    .limit
+                    .as_mut()
+                    .map_or(Ok(()), |limit| limit.take(now, 1, 0))
+                {
+                    Ok(()) => Ask::Read {
+                        iterator: iterator.clone(),
+                    },
+                    Err(until) => {
+                        self.set_due(id, until);
+                        continue;
+                    }
+                },
+            };
+            shard.sent_at = now;
+            shard.stage = Stage::Calling(ticket);
+            if matches!(ask, Ask::Read { .. }) {
+                self.reserved += shard.estimate;
+            }
+            self.next_ticket = ticket;
+            self.calling.insert(ticket, id);
+            return Some((ticket, ask));
+        }
+    }
+
+    fn next_moment(&self) -> Option<Moment> {
+        let listing = match self.listing {
+            Listing::Due { at, .. } => Some(at),
+            _ => None,
+        };
+        // Full hands and full buffers wait for an answer or for the caller, not for time.
+        let due = self
+            .due
+            .first()
+            .map(|&(at, _)| at)
+            .filter(|_| self.has_room());
+        [due, listing].into_iter().flatten().min()
+    }
+
+    /// Whether one more call may be made: few enough are under way, and their answers find room.
+    fn has_room(&self) -> bool {
+        let idle = self.calling.is_empty() && self.ready.is_empty();
+        let fits = self.held + self.reserved < self.settings.buffer_bytes;
+        self.calling.len() < self.settings.concurrency && (idle || fits)
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    fn set_due(&mut self, id: ShardId, at: Moment) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            if let Stage::Due(before) = shard.stage {
+                self.due.remove(&(before, id));
+            }
+            shard.stage = Stage::Due(at);
+            self.due.insert((at, id));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What waits to be handed out.
+
+use super::*;
+
+impl State {
+    /// Cuts an answer into batches and queues them.
+    pub(super) fn queue(&mut self, id: ShardId, decoded: Decoded, behind: u64) {
+        let Decoded {
+            sources,
+            mut entries,
+            bytes,
+        } = decoded;
+        let Some(last) = sources.last() else { return };
+        let mut end = Position::After {
+            sequence_number: last.sequence_number,
+            sub_sequence_number: None,
+        };
+        if let Until::At(time) = self.settings.until {
+            match cut(&sources, &mut entries, time) {
+                Some(position) => end = position,
+                None => return,
+            }
+        }
+        let sources: Arc<[Source]> = sources.into();
+        let mut held = bytes + entries.len() * size_of::<Entry>();
+        self.held += held;
+        loop {
+            let rest = match entries.len() > self.settings.max_records {
+                true => entries.split_off(self.settings.max_records),
+                false => Vec::new(),
+            };
+            let position = match rest.first() {
+                None => end,
+                Some(next) => inside(&sources, &entries, next),
+            };
+            let last = rest.is_empty();
+            self.ready.push_back(Ready::Batch(Batch {
+                shard_id: id,
+                sources: Arc::clone(&sources),
+                entries,
+                millis_behind_latest: behind,
+                position,
+                held: if last { held } else { 0 },
+            }));
+            if last {
+                return;
+            }
+            (entries, held) = (rest, held);
+        }
+    }
+
+    /// Takes what is not for the caller from the front of the queue: ends of shards, and batches that a filter
+    /// emptied.
+    pub(super) fn pass_over(&mut self) {
+        while let Some(ready) = self.ready.front() {
+            match ready {
+                Ready::Batch(batch) if !batch.is_empty() => return,
+                Ready::Batch(batch) => {
+                    let (id, position) = (batch.shard_id, batch.position);
+                    self.held -= batch.held;
+                    self.stands_at(id, position);
+                }
+                &Ready::End(id) => self.stands_at(id, Position::End),
+            }
+            self.ready.pop_front();
+        }
+    }
+
+    pub(super) fn hand_out(&mut self) -> Option<Batch> {
+        let Ready::Batch(batch) = self.ready.pop_front()? else {
+            return None;
+        };
+        self.held -= batch.held;
+        self.stands_at(batch.shard_id, batch.position);
+        Some(batch)
+    }
+
+    pub(super) fn stands_at(&mut self, id: ShardId, position: Position) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.handed_out = Some(position);
+        }
+    }
+}
+
+/// The position behind the last of `entries` when `next` follows it.
+fn inside(sources: &[Source], entries: &[Entry], next: &Entry) -> Position {
+    let Some(last) = entries.last() else {
+        return Position::TrimHorizon;
+    };
+    let sub_sequence_number = match last.source == next.source {
+        true => last.sub_sequence_number(),
+        false => None,
+    };
+    Position::After {
+        sequence_number: sources[last.source as usize].sequence_number,
+        sub_sequence_number,
+    }
+}
+
+/// Drops what arrived after `time`; gives the position behind the last Kinesis record that did not.
+fn cut(sources: &[Source], entries: &mut Vec<Entry>, time: Timestamp) -> Option<Position> {
+    entries.retain(|entry| sources[entry.source as usize].arrived_at <= time);
+    let last = sources.iter().rfind(|source| source.arrived_at <= time)?;
+    Some(Position::After {
+        sequence_number: last.sequence_number,
+        sub_sequence_number: None,
+    })
+}
