@@ -100,6 +100,24 @@ typedef enum {
     KINETIK_RETRY_AFTER = 2,
 } kinetik_retry;
 
+// Whether a record that failed may lie in the stream.
+typedef enum {
+    // It is certainly not there.
+    KINETIK_PERSISTED_NO = 0,
+    // An attempt ended without a definite answer; putting it again may make a duplicate.
+    KINETIK_PERSISTED_MAYBE = 1,
+    // It is there: the record was delivered.
+    KINETIK_PERSISTED_YES = 2,
+} kinetik_persisted;
+
+// A set of settings, made by kinetik_config_new() and freed by kinetik_config_free(). The pointer is a handle that is
+// looked up, never followed.
+//
+// Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, …; for a reader
+// start (must be said), until, …; for all endpoint (memory://NAME, http(s)://…, empty = AWS) and region. Durations are
+// seconds, or milliseconds under a name that ends in _ms.
+typedef struct kinetik_config kinetik_config;
+
 // What is known about an error. Set struct_size to sizeof(kinetik_error_info) before the call; every string is
 // NUL-terminated, NULL where it is not known, and valid until this thread's next kinetik call.
 typedef struct {
@@ -141,12 +159,6 @@ typedef struct {
     void *owner;
 } kinetik_bytes;
 
-// An engine; {0} is none.
-typedef struct {
-    // For the library alone.
-    uint64_t handle;
-} kinetik_engine;
-
 // A point of the ring of hash keys, 0 to 2^128 - 1: high * 2^64 + low.
 typedef struct {
     // The upper 64 bits.
@@ -155,11 +167,181 @@ typedef struct {
     uint64_t low;
 } kinetik_hash_key;
 
+// One record of kinetik_producer_put_many().
+typedef struct {
+    // The partition key: UTF-8, 1 to 256 characters; need not end in NUL.
+    const char *key;
+    // Bytes of the key.
+    size_t key_len;
+    // The payload.
+    const void *data;
+    // Bytes of the payload.
+    size_t data_len;
+    // The point of the ring that picks the shard in place of the key's hash; NULL for the key's.
+    const kinetik_hash_key *explicit_hash_key;
+    // Comes back in the record's report; NULL = the record is only counted.
+    void *opaque;
+} kinetik_put;
+
+// One user record of an aggregate. Pointers are valid until kinetik_user_records_release().
+typedef struct {
+    // The partition key, not NUL-terminated; NULL in a record that was not aggregated, whose key stands outside it.
+    const char *key;
+    // Bytes of the key.
+    size_t key_len;
+    // The payload.
+    const uint8_t *data;
+    // Bytes of the payload.
+    size_t data_len;
+    // Whether explicit_hash_key was given with it.
+    bool has_explicit_hash_key;
+    // The explicit hash key; 0 without one.
+    kinetik_hash_key explicit_hash_key;
+} kinetik_user_record;
+
+// What a Kinesis record held.
+typedef struct {
+    // The records.
+    const kinetik_user_record *records;
+    // How many there are.
+    size_t len;
+    // Whether it was an aggregate; if not, there is one record, with the bytes as they were.
+    bool aggregated;
+    // For kinetik_user_records_release() alone.
+    void *owner;
+} kinetik_user_records;
+
 // A sequence number: 24 big-endian bytes, so that memcmp() compares two numbers of a shard.
 typedef struct {
     // The number's bytes, the highest first.
     uint8_t bytes[24];
 } kinetik_sequence;
+
+// A client; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_client;
+
+// An engine; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_engine;
+
+// A server; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_server;
+
+// A producer; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_producer;
+
+// What became of one record. Pointers are valid until kinetik_reports_release(), or within a close callback until it
+// returns.
+typedef struct {
+    // As given with the put.
+    void *opaque;
+    // KINETIK_OK = delivered.
+    kinetik_status status;
+    // Whether the stream holds it.
+    kinetik_persisted persisted;
+    // The shard's number; see kinetik_shard_id_format(). Of a delivered record.
+    uint32_t shard;
+    // How often it was sent.
+    uint32_t attempts;
+    // Its sequence number. Of a delivered record.
+    kinetik_sequence sequence;
+    // Its place within its aggregate, from 0; -1 if it was sent alone.
+    int64_t sub_sequence_number;
+    // An earlier attempt may have stored it too.
+    bool may_be_duplicate;
+    // Of a failed record: its partition key.
+    const char *key;
+    // Bytes of the key.
+    size_t key_len;
+    // Of a failed record: its payload.
+    const void *data;
+    // Bytes of the payload.
+    size_t data_len;
+    // Of a failed record: why, as NUL-terminated text.
+    const char *message;
+    // For kinetik_reports_release() alone.
+    void *owner;
+} kinetik_report;
+
+// Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
+// The report is valid until the callback returns.
+typedef void (*kinetik_leftover)(void *ctx, const kinetik_report *report);
+
+// A number of user records and of their bytes, keys and payloads together.
+typedef struct {
+    // User records.
+    uint64_t records;
+    // Bytes.
+    uint64_t bytes;
+} kinetik_tally;
+
+// What a producer took since it was opened, and what became of it: accepted = delivered + failed + pending, always.
+// Set struct_size to sizeof(kinetik_ledger) before the call.
+typedef struct {
+    // sizeof(kinetik_ledger) as the caller was compiled.
+    size_t struct_size;
+    // Taken by a put.
+    kinetik_tally accepted;
+    // Stored by the service.
+    kinetik_tally delivered;
+    // Ended without being delivered.
+    kinetik_tally failed;
+    // Neither yet.
+    kinetik_tally pending;
+} kinetik_ledger;
+
+// A reader; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_reader;
+
+// One user record. Pointers are valid until its batch is released.
+typedef struct {
+    // The partition key, UTF-8, not NUL-terminated.
+    const char *key;
+    // Bytes of the key.
+    size_t key_len;
+    // The payload; not NULL, even when data_len is 0.
+    const uint8_t *data;
+    // Bytes of the payload.
+    size_t data_len;
+    // The sequence number of the Kinesis record that held it.
+    kinetik_sequence sequence;
+    // Its place within its aggregate, from 0; -1 if it came alone.
+    int64_t sub_sequence_number;
+    // When the service took it, in milliseconds since 1970, by the service's clock.
+    uint64_t arrived_at_ms;
+    // The number of its shard; see kinetik_shard_id_format().
+    uint32_t shard;
+    // Whether its key's hash lies in the shard's range; false marks what a reshard left on the wrong shard.
+    bool in_range;
+} kinetik_record;
+
+// Consecutive records of one shard, in order. Give it back with kinetik_batch_release().
+typedef struct {
+    // The records.
+    const kinetik_record *records;
+    // How many there are.
+    size_t len;
+    // The number of their shard.
+    uint32_t shard;
+    // How far the last one was behind the shard's newest record, in milliseconds.
+    uint64_t millis_behind_latest;
+    // For kinetik_batch_release() alone.
+    void *owner;
+} kinetik_batch;
 
 #ifdef __cplusplus
 extern "C" {
@@ -178,21 +360,32 @@ uint32_t kinetik_version(void);
 // Gives bytes back to the library that made them. NULL and bytes released before are ignored. Never blocks.
 void kinetik_bytes_release(kinetik_bytes *bytes);
 
-// Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
-// Any number of handles may name the same engine; it lives until the process ends.
-kinetik_status kinetik_engine_open(const char *name,
-                                   kinetik_engine *engine);
+// Makes an empty set of settings. Never blocks; any thread may use it.
+kinetik_status kinetik_config_new(kinetik_config **config);
 
-// Makes a stream that is ACTIVE when the call returns.
-kinetik_status kinetik_engine_create_stream(kinetik_engine engine,
-                                            const char *stream,
-                                            uint32_t shards);
+// Changes a setting; both texts are copied. KINETIK_INVALID_ARGUMENT for a name that does not exist (the message
+// names the nearest that does) or a value of another form.
+kinetik_status kinetik_config_set(kinetik_config *config,
+                                  const char *name,
+                                  const char *value);
 
-// Forgets every stream, as if the engine had just been made.
-kinetik_status kinetik_engine_reset(kinetik_engine engine);
+// Frees a set of settings; what was opened with it keeps its copy. NULL is ignored.
+kinetik_status kinetik_config_free(kinetik_config *config);
 
-// Frees the handle; the engine itself stays reachable by its name.
-kinetik_status kinetik_engine_close(kinetik_engine engine);
+// Packs count user records into one aggregated record in KPL's format; opaque is ignored. Give it back with
+// kinetik_bytes_release(). KINETIK_RECORD_TOO_LARGE above 10 MiB.
+kinetik_status kinetik_aggregate(const kinetik_put *records,
+                                 size_t count,
+                                 kinetik_bytes *aggregate);
+
+// Unpacks a Kinesis record. Bytes that are no aggregate, or whose digest is wrong, come out as one record.
+// KINETIK_CORRUPT_AGGREGATE: the digest is right and the body is not. data is copied once.
+kinetik_status kinetik_deaggregate(const uint8_t *data,
+                                   size_t data_len,
+                                   kinetik_user_records *records);
+
+// Gives user records back. NULL and records released before are ignored.
+void kinetik_user_records_release(kinetik_user_records *records);
 
 // Finds the point of the ring that a partition key lies on: its MD5 as a number. The key is UTF-8, 1 to 256 characters.
 kinetik_status kinetik_hash_partition_key(const char *key,
@@ -213,6 +406,142 @@ kinetik_status kinetik_sequence_format(kinetik_sequence sequence, char *text, si
 kinetik_status kinetik_shard_id_format(uint32_t shard,
                                        char *text,
                                        size_t size);
+
+// Makes a client from the settings endpoint and region, which are copied. Sends nothing yet.
+kinetik_status kinetik_client_open(const kinetik_config *config, kinetik_client *client);
+
+// Calls an operation by its name, for example "DescribeStreamSummary".
+//
+// The input is the operation's JSON (a blob is base64), 0 bytes mean {}. The answer is JSON that the caller gives back
+// with kinetik_bytes_release(); it is {} where the service answers nothing. Blocks until the answer is there, with
+// retries for at most a minute. The service's refusals are statuses from 3001 on.
+kinetik_status kinetik_client_call(kinetik_client client,
+                                   const char *operation,
+                                   const uint8_t *input,
+                                   size_t input_len,
+                                   kinetik_bytes *answer);
+
+// Frees a client; calls that are under way in other threads end first.
+kinetik_status kinetik_client_close(kinetik_client client);
+
+// Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
+// Any number of handles may name the same engine; it lives until the process ends.
+kinetik_status kinetik_engine_open(const char *name,
+                                   kinetik_engine *engine);
+
+// Makes a stream that is ACTIVE when the call returns.
+kinetik_status kinetik_engine_create_stream(kinetik_engine engine,
+                                            const char *stream,
+                                            uint32_t shards);
+
+// Forgets every stream, as if the engine had just been made.
+kinetik_status kinetik_engine_reset(kinetik_engine engine);
+
+// Frees the handle; the engine itself stays reachable by its name.
+kinetik_status kinetik_engine_close(kinetik_engine engine);
+
+// Starts a server on 127.0.0.1 with an engine of its own.
+//
+// The options are words separated by blanks, or NULL: streams=NAME:SHARDS[,NAME:SHARDS…] makes streams, port=N asks
+// for a port (a free one by default), quotas=off lifts the service's quotas.
+kinetik_status kinetik_server_start(const char *options,
+                                    kinetik_server *server);
+
+// Writes the server's address, for example http://127.0.0.1:40123, into a place of the caller's.
+kinetik_status kinetik_server_endpoint(kinetik_server server, char *url, size_t size);
+
+// Stops a server and frees it; its records are gone. Calls under way in other threads end first.
+kinetik_status kinetik_server_stop(kinetik_server server);
+
+// Opens a producer. Needs the settings stream and aggregate; the settings are copied.
+//
+// Checks stream, credentials and permissions unless lazy is true, and blocks for that.
+kinetik_status kinetik_producer_open(const kinetik_config *config, kinetik_producer *producer);
+
+// Puts one record; key and data are copied. Never blocks. KINETIK_BUFFER_FULL: it was not taken.
+//
+// With an opaque pointer that is not NULL, a report comes back through kinetik_producer_poll(). Any thread may call it.
+kinetik_status kinetik_producer_put(kinetik_producer producer,
+                                    const char *key,
+                                    size_t key_len,
+                                    const void *data,
+                                    size_t data_len,
+                                    void *opaque);
+
+// Puts one record, waiting up to timeout_ms for room. KINETIK_BUFFER_FULL: no room came, it was not taken.
+kinetik_status kinetik_producer_put_wait(kinetik_producer producer,
+                                         const char *key,
+                                         size_t key_len,
+                                         const void *data,
+                                         size_t data_len,
+                                         void *opaque,
+                                         uint32_t timeout_ms);
+
+// Puts count records in order, as far as there is room. Never blocks. taken tells how many were taken; when that is
+// fewer than count, the status is the reason why records[taken] was not.
+kinetik_status kinetik_producer_put_many(kinetik_producer producer,
+                                         const kinetik_put *records,
+                                         size_t count,
+                                         size_t *taken);
+
+// A descriptor that is readable while reports wait, for epoll, libuv or Qt; -1 when there is none (see
+// kinetik_last_error()). It belongs to the producer: never read, write or close it.
+int kinetik_producer_event_fd(kinetik_producer producer);
+
+// Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
+// was none. Give them back with kinetik_reports_release().
+kinetik_status kinetik_producer_poll(kinetik_producer producer,
+                                     kinetik_report *reports,
+                                     size_t count,
+                                     uint32_t timeout_ms,
+                                     size_t *got);
+
+// Gives reports back. The producer is named for symmetry and may be closed already.
+void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports, size_t count);
+
+// Sends everything that is buffered and waits up to timeout_ms until every record was delivered.
+//
+// KINETIK_FLUSH_TIMEOUT: some are still pending. KINETIK_DELIVERY_FAILED: some failed since the last flush; their
+// reports tell which. left, unless NULL, tells how many records are neither delivered nor failed.
+kinetik_status kinetik_producer_flush(kinetik_producer producer,
+                                      uint32_t timeout_ms,
+                                      uint64_t *left);
+
+// Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
+// per record that was not delivered and not yet reported as failed.
+//
+// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK only
+// when every record was delivered. A callback may put into other producers, but must not free its report.
+kinetik_status kinetik_producer_close(kinetik_producer producer,
+                                      uint32_t timeout_ms,
+                                      kinetik_leftover on_leftover,
+                                      void *ctx);
+
+// Reads a producer's ledger. Never blocks.
+kinetik_status kinetik_producer_ledger(kinetik_producer producer, kinetik_ledger *ledger);
+
+// Opens a reader over all shards of a stream. Needs the settings stream and start (TRIM_HORIZON, LATEST, a time, or the
+// JSON of kinetik_reader_positions()); until is now, a time, or none. The settings are copied. Blocks until the stream's
+// shards are known.
+kinetik_status kinetik_reader_open(const kinetik_config *config,
+                                   kinetik_reader *reader);
+
+// Waits up to timeout_ms for the next batch. KINETIK_TIMED_OUT: none came, try again. KINETIK_END: everything up to
+// the end that until names was delivered. One thread at a time reads; others wait.
+kinetik_status kinetik_reader_poll(kinetik_reader reader,
+                                   uint32_t timeout_ms,
+                                   kinetik_batch *batch);
+
+// Gives a batch back. NULL and batches released before are ignored. The reader may be closed already.
+void kinetik_batch_release(kinetik_batch *batch);
+
+// Tells where the reader stands, as JSON for the setting start in any language: behind the last batch that was polled.
+// Give it back with kinetik_bytes_release().
+kinetik_status kinetik_reader_positions(kinetik_reader reader,
+                                        kinetik_bytes *json);
+
+// Frees a reader; a poll under way in another thread ends first. Batches stay valid until they are released.
+kinetik_status kinetik_reader_close(kinetik_reader reader);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -82,7 +82,8 @@ fn repeats(case: &mut Case<'_>) -> usize {
     }
 }
 
-fn cpu_seconds(run: impl FnOnce()) -> f64 {
+/// The CPU time of this thread that `run` takes.
+pub fn cpu_seconds(run: impl FnOnce()) -> f64 {
     let now = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9

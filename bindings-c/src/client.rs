@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use kinetik_core::api::{Operation, Wire};
+use kinetik_core::api::{Form, Operation};
 use kinetik_core::client::{Client, ClientConfig};
 use kinetik_core::runtime::Runtime;
 use kinetik_core::transport::{Connect, Endpoint};
@@ -34,7 +34,10 @@ pub unsafe extern "C" fn kinetik_client_open(
         let place = unsafe { out("client", client) }?;
         let settings = copied(config)?;
         let endpoint: Endpoint = settings.get("endpoint").unwrap_or_default().parse()?;
-        let options = Connect { region: settings.get("region").map(str::to_owned), ..Connect::default() };
+        let options = Connect {
+            region: settings.get("region").map(str::to_owned),
+            ..Connect::default()
+        };
         let opened = Client::new(endpoint.connect(&options)?, ClientConfig::default());
         place.handle = CLIENTS.insert(opened)?;
         Ok(())
@@ -57,7 +60,11 @@ pub unsafe extern "C" fn kinetik_client_call(
     guard(|| {
         // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
         let (place, name, input) = unsafe {
-            (out("answer", answer)?, text("operation", operation)?, slice("input", input, input_len)?)
+            (
+                out("answer", answer)?,
+                text("operation", operation)?,
+                slice("input", input, input_len)?,
+            )
         };
         let client = CLIENTS.get(client.handle)?;
         *place = give(call(&client, name, input)?);
@@ -73,11 +80,20 @@ pub extern "C" fn kinetik_client_close(client: kinetik_client) -> kinetik_status
 
 fn call(client: &Client, name: &str, input: &[u8]) -> Result<bytes::Bytes> {
     let operation = Operation::from_name(name).ok_or_else(|| {
-        Error::invalid("operation", "expected the name of an operation, for example PutRecord")
+        Error::invalid(
+            "operation",
+            "expected the name of an operation, for example PutRecord",
+        )
     })?;
     let body = bytes::Bytes::copy_from_slice(if input.is_empty() { b"{}" } else { input });
-    let call = Wire::Json.decode_call(operation, &body).map_err(Error::from)?;
+    let call = Form::Json
+        .decode_call(operation, &body)
+        .map_err(Error::from)?;
     let answer = Runtime::shared()?.block_on(client.call(call))?;
-    let body = Wire::Json.encode_answer(&answer);
-    Ok(if body.is_empty() { bytes::Bytes::from_static(b"{}") } else { body })
+    let body = Form::Json.encode_answer(&answer);
+    Ok(if body.is_empty() {
+        bytes::Bytes::from_static(b"{}")
+    } else {
+        body
+    })
 }

@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use bytes::Bytes;
+use kinetik_core::Result;
 use kinetik_core::codec::{AggregateBuilder, Deaggregated, Mode, UserRecord, deaggregate};
 use kinetik_core::types::{HashKey, PartitionKey};
-use kinetik_core::Result;
 
 use crate::bytes::{give, kinetik_bytes, out, slice};
 use crate::producer::{kinetik_put, records_of};
@@ -60,7 +60,8 @@ pub unsafe extern "C" fn kinetik_aggregate(
 ) -> kinetik_status {
     guard(|| {
         // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
-        let (place, records) = unsafe { (out("aggregate", aggregate)?, records_of(records, count)?) };
+        let (place, records) =
+            unsafe { (out("aggregate", aggregate)?, records_of(records, count)?) };
         let mut builder: AggregateBuilder<&[u8], &[u8]> = AggregateBuilder::new();
         for (index, record) in records.iter().enumerate() {
             // SAFETY: as the caller promised for each record.
@@ -92,9 +93,14 @@ pub unsafe extern "C" fn kinetik_deaggregate(
 fn unpacked(data: Bytes) -> Result<kinetik_user_records> {
     let (records, aggregated) = match deaggregate(&data, Mode::Strict)? {
         Deaggregated::Raw(_) => (vec![plain(&data)], false),
-        Deaggregated::Aggregated(record) => (record.iter().map(|record| child(&record)).collect(), true),
+        Deaggregated::Aggregated(record) => {
+            (record.iter().map(|record| child(&record)).collect(), true)
+        }
     };
-    let kept = Box::new(Kept { records, _data: data });
+    let kept = Box::new(Kept {
+        records,
+        _data: data,
+    });
     Ok(kinetik_user_records {
         records: kept.records.as_ptr(),
         len: kept.records.len(),
@@ -131,7 +137,9 @@ fn child(record: &UserRecord<'_>) -> kinetik_user_record {
 pub unsafe extern "C" fn kinetik_user_records_release(records: *mut kinetik_user_records) {
     crate::status::quietly(|| {
         // SAFETY: the caller passes NULL or records that kinetik_deaggregate() wrote.
-        let Some(records) = (unsafe { records.as_mut() }) else { return };
+        let Some(records) = (unsafe { records.as_mut() }) else {
+            return;
+        };
         let owner = std::mem::replace(&mut records.owner, ptr::null_mut());
         (records.records, records.len) = (ptr::null(), 0);
         if !owner.is_null() {

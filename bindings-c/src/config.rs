@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use kinetik_core::consumer::ReaderConfig;
+use kinetik_core::consumer::{ReaderConfig, Start};
 use kinetik_core::producer::{Aggregate, ProducerConfig};
 use kinetik_core::{Error, Result};
 use parking_lot::Mutex;
@@ -86,10 +86,8 @@ impl Settings {
         if name == "stream" {
             return value.parse::<kinetik_core::types::StreamRef>().map(|_| ());
         }
-        let base = name.strip_suffix("_ms").unwrap_or(name);
-        let known = |names: &[&str]| names.contains(&name) || names.contains(&base);
-        if known(ReaderConfig::NAMES) && !known(ProducerConfig::NAMES) {
-            ReaderConfig::default().set(name, value)
+        if knows(ReaderConfig::NAMES, name) && !knows(ProducerConfig::NAMES, name) {
+            ReaderConfig::new(Start::TrimHorizon).set(name, value)
         } else {
             ProducerConfig::new(Aggregate::No).set(name, value)
         }
@@ -101,20 +99,35 @@ impl Settings {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a setting that has no default.
     pub(crate) fn needed(&self, name: &str, forms: &str) -> Result<&str> {
-        self.get(name)
-            .ok_or_else(|| Error::invalid(name, format!("is not set and has no default; expected {forms}")))
+        self.get(name).ok_or_else(|| {
+            Error::invalid(
+                name,
+                format!("is not set and has no default; expected {forms}"),
+            )
+        })
     }
 
-    /// Everything but the stream, for what is opened to take over.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The settings that `known` names, for what is opened to take over.
+    pub(crate) fn of(&self, known: &'static [&'static str]) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| *name != "stream")
+            .filter(|(name, _)| knows(known, name))
     }
+}
+
+/// Whether a name, with or without the ending of a unit, is among the known ones.
+fn knows(known: &[&str], name: &str) -> bool {
+    known.contains(&name)
+        || name
+            .strip_suffix("_ms")
+            .is_some_and(|base| known.contains(&base))
 }

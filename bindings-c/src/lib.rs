@@ -4,6 +4,7 @@
 //! Handles are numbers that are looked up, never pointers that are followed, so a stale or foreign one is
 //! answered with `KINETIK_INVALID_HANDLE`.
 #![expect(non_camel_case_types, reason = "the names are C's")]
+#![expect(unnameable_types, reason = "C sees no modules")]
 #![expect(
     clippy::missing_safety_doc,
     reason = "doc comments go to the C header; pointers are explained there"
@@ -13,5 +14,11 @@ mod own;
 mod status;
 mod bytes;
 mod fork;
-mod engine;
+mod config;
+mod codec;
 mod route;
+mod client;
+mod engine;
+mod server;
+mod producer;
+mod reader;

@@ -89,7 +89,8 @@ pub struct kinetik_report {
 
 /// Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
 /// The report is valid until the callback returns.
-pub type kinetik_leftover = Option<unsafe extern "C" fn(ctx: *mut c_void, report: *const kinetik_report)>;
+pub type kinetik_leftover =
+    Option<unsafe extern "C" fn(ctx: *mut c_void, report: *const kinetik_report)>;
 
 static PRODUCERS: Slab<Producer> = Slab::new(4, "producer");
 
@@ -106,15 +107,19 @@ pub unsafe extern "C" fn kinetik_producer_open(
         let place = unsafe { out("producer", producer) }?;
         let settings = copied(config)?;
         let stream = settings.needed("stream", "a stream's name or ARN")?;
-        place.handle = PRODUCERS.insert(Producer::open_blocking(stream, configured(&settings)?)?)?;
+        place.handle =
+            PRODUCERS.insert(Producer::open_blocking(stream, configured(&settings)?)?)?;
         Ok(())
     })
 }
 
 fn configured(settings: &Settings) -> Result<ProducerConfig> {
-    settings.needed("aggregate", "true (KPL format, every reader must unpack it) or false")?;
+    settings.needed(
+        "aggregate",
+        "true (KPL format, every reader must unpack it) or false",
+    )?;
     let mut config = ProducerConfig::new(Aggregate::No);
-    for (name, value) in settings.rest() {
+    for (name, value) in settings.of(ProducerConfig::NAMES) {
         config.set(name, value)?;
     }
     Ok(config)
@@ -154,7 +159,7 @@ pub unsafe extern "C" fn kinetik_producer_put_wait(
         // SAFETY: the caller passes NULL or pointers to what their lengths say.
         let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
         let timeout = Duration::from_millis(u64::from(timeout_ms));
-        PRODUCERS.get(producer.handle)?.put_record_wait(record, timeout)
+        PRODUCERS.get(producer.handle)?.put_wait(record, timeout)
     })
 }
 
@@ -202,9 +207,16 @@ pub unsafe extern "C" fn kinetik_producer_put_many(
 /// How many records of a caller's array are looked at before they are put.
 const CHUNK: usize = 512;
 
-pub(crate) unsafe fn records_of<'a>(records: *const kinetik_put, count: usize) -> Result<&'a [kinetik_put]> {
+pub(crate) unsafe fn records_of<'a>(
+    records: *const kinetik_put,
+    count: usize,
+) -> Result<&'a [kinetik_put]> {
     if records.is_null() || !records.is_aligned() {
-        return if count == 0 { Ok(&[]) } else { Err(crate::bytes::null("records")) };
+        return if count == 0 {
+            Ok(&[])
+        } else {
+            Err(crate::bytes::null("records"))
+        };
     }
     if count > isize::MAX as usize / size_of::<kinetik_put>() {
         return Err(Error::invalid("count", "is larger than memory"));
@@ -220,10 +232,22 @@ impl kinetik_put {
     /// The pointers are NULL or name what their lengths say, during `'a`.
     pub(crate) unsafe fn borrowed<'a>(&self) -> Result<PutRef<'a>> {
         // SAFETY: as the caller promised.
-        let record = unsafe { put_ref(self.key, self.key_len, self.data, self.data_len, self.opaque) }?;
+        let record = unsafe {
+            put_ref(
+                self.key,
+                self.key_len,
+                self.data,
+                self.data_len,
+                self.opaque,
+            )
+        }?;
         // SAFETY: the caller passes NULL or a hash key.
-        let explicit_hash_key = unsafe { self.explicit_hash_key.as_ref() }.map(|hash| (*hash).into());
-        Ok(PutRef { explicit_hash_key, ..record })
+        let explicit_hash_key =
+            unsafe { self.explicit_hash_key.as_ref() }.map(|hash| (*hash).into());
+        Ok(PutRef {
+            explicit_hash_key,
+            ..record
+        })
     }
 }
 
@@ -235,9 +259,21 @@ unsafe fn put_ref<'a>(
     opaque: *mut c_void,
 ) -> Result<PutRef<'a>> {
     // SAFETY: as the caller promised.
-    let (key, data) = unsafe { (slice("key", key.cast(), key_len)?, slice("data", data.cast(), data_len)?) };
-    let track = if opaque.is_null() { Track::Counted } else { Track::Opaque(opaque as usize as u64) };
-    Ok(PutRef { track, ..PutRef::new(key, data) })
+    let (key, data) = unsafe {
+        (
+            slice("key", key.cast(), key_len)?,
+            slice("data", data.cast(), data_len)?,
+        )
+    };
+    let track = if opaque.is_null() {
+        Track::Counted
+    } else {
+        Track::Opaque(opaque as usize as u64)
+    };
+    Ok(PutRef {
+        track,
+        ..PutRef::new(key, data)
+    })
 }
 
 /// A descriptor that is readable while reports wait, for epoll, libuv or Qt; -1 when there is none (see
@@ -289,13 +325,19 @@ pub unsafe extern "C" fn kinetik_producer_poll(
 
 /// Waits until a descriptor is readable; coming back early is fine.
 fn wait_readable(fd: c_int, timeout_ms: u32) -> Result<()> {
-    let mut waited = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut waited = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     let timeout = c_int::try_from(timeout_ms).unwrap_or(c_int::MAX);
     // SAFETY: one pollfd is passed, and it lives through the call.
     let ready = unsafe { libc::poll(&raw mut waited, 1, timeout) };
     let failed = std::io::Error::last_os_error();
     if ready < 0 && failed.kind() != std::io::ErrorKind::Interrupted {
-        return Err(Error::new(ErrorKind::Internal, "the operating system refused to wait").source(failed));
+        return Err(
+            Error::new(ErrorKind::Internal, "the operating system refused to wait").source(failed),
+        );
     }
     Ok(())
 }
@@ -315,7 +357,7 @@ pub unsafe extern "C" fn kinetik_reports_release(
         for index in 0..count {
             // SAFETY: the caller passes reports that kinetik_producer_poll() wrote.
             let report = unsafe { &mut *reports.add(index) };
-            let owner = std::mem::replace(&mut report.owner, std::ptr::null_mut());
+            let owner = std::mem::replace(&mut report.owner, ptr::null_mut());
             if !owner.is_null() {
                 // SAFETY: `owner` came from `Box::into_raw` in `told` and is nulled here.
                 drop(unsafe { Box::from_raw(owner.cast::<Kept>()) });
@@ -335,9 +377,15 @@ fn told(report: Report) -> kinetik_report {
     match report.outcome {
         Ok(receipt) => delivered(opaque, &receipt),
         Err(failure) => {
-            let kept = Box::new(Kept { message: message(&failure.error), failure });
+            let kept = Box::new(Kept {
+                message: message(&failure.error),
+                failure,
+            });
             let told = failed(opaque, &kept);
-            kinetik_report { owner: Box::into_raw(kept).cast(), ..told }
+            kinetik_report {
+                owner: Box::into_raw(kept).cast(),
+                ..told
+            }
         }
     }
 }
@@ -421,11 +469,17 @@ pub unsafe extern "C" fn kinetik_producer_close(
         let producer = PRODUCERS.remove(producer.handle)?;
         let closed = producer.close_blocking(Duration::from_millis(u64::from(timeout_ms)));
         if let Some(on_leftover) = on_leftover {
-            let untaken = producer.take_failures().into_iter().map(|record| (0, record));
-            let leftovers = producer.take_leftovers().into_iter();
+            let untaken = producer
+                .take_failures()
+                .into_iter()
+                .map(|record| (0, record));
+            let leftovers = producer.take_pending().into_iter();
             let leftovers = leftovers.map(|left| (left.opaque.unwrap_or(0), left.record));
             for (opaque, failure) in untaken.chain(leftovers) {
-                let kept = Kept { message: message(&failure.error), failure };
+                let kept = Kept {
+                    message: message(&failure.error),
+                    failure,
+                };
                 let report = failed(opaque as usize as *mut c_void, &kept);
                 // SAFETY: the caller passes a function that takes its own `ctx` and a report.
                 unsafe { on_leftover(ctx, &raw const report) };
@@ -473,7 +527,10 @@ pub unsafe extern "C" fn kinetik_producer_ledger(
         let given = unsafe { out("ledger", ledger) }?.struct_size;
         let size = check_struct_size("kinetik_ledger", given, size_of::<kinetik_ledger>())?;
         let now = PRODUCERS.get(producer.handle)?.ledger();
-        let tally = |tally: Tally| kinetik_tally { records: tally.records, bytes: tally.bytes };
+        let tally = |tally: Tally| kinetik_tally {
+            records: tally.records,
+            bytes: tally.bytes,
+        };
         let answer = kinetik_ledger {
             struct_size: given,
             accepted: tally(now.accepted),
@@ -482,7 +539,9 @@ pub unsafe extern "C" fn kinetik_producer_ledger(
             pending: tally(now.pending),
         };
         // SAFETY: `size` bytes are both within what the caller has room for and within `answer`.
-        unsafe { ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), ledger.cast::<u8>(), size) };
+        unsafe {
+            ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), ledger.cast::<u8>(), size)
+        };
         Ok(())
     })
 }

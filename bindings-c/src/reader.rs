@@ -5,9 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinetik_core::consumer::{Batch, Positions, Reader, ReaderConfig, RecordRef, Start};
-use kinetik_core::runtime::Runtime;
-use kinetik_core::time::Clock;
+use kinetik_core::consumer::{Batch, Next, Positions, Reader, ReaderConfig, RecordRef, Start};
 use kinetik_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
@@ -93,7 +91,7 @@ pub unsafe extern "C" fn kinetik_reader_open(
 fn configured(settings: &Settings) -> Result<ReaderConfig> {
     settings.needed("start", "TRIM_HORIZON, LATEST, a time or saved positions")?;
     let mut config = ReaderConfig::new(Start::TrimHorizon);
-    for (name, value) in settings.rest() {
+    for (name, value) in settings.of(ReaderConfig::NAMES) {
         config.set(name, value)?;
     }
     Ok(config)
@@ -112,14 +110,12 @@ pub unsafe extern "C" fn kinetik_reader_poll(
         let place = unsafe { out("batch", batch) }?;
         let reader = READERS.get(reader.handle)?;
         let mut reader = reader.lock();
-        let clock = Clock::system();
-        let deadline = clock.now() + Duration::from_millis(u64::from(timeout_ms));
-        let runtime = Runtime::shared()?;
-        match runtime.block_on(clock.before(deadline, reader.next_batch())) {
-            Some(Ok(Some(batch))) => *place = handed_out(batch),
-            Some(Ok(None)) => return Ok(kinetik_status::KINETIK_END),
-            Some(Err(error)) => return Err(error),
-            None => return Err(Error::new(ErrorKind::TimedOut, "no records came in time")),
+        match reader.next_within_blocking(Duration::from_millis(u64::from(timeout_ms)))? {
+            Next::Batch(batch) => *place = handed_out(batch),
+            Next::End => return Ok(kinetik_status::KINETIK_END),
+            Next::TimedOut => {
+                return Err(Error::new(ErrorKind::TimedOut, "no records came in time"));
+            }
         }
         Ok(kinetik_status::KINETIK_OK)
     })
@@ -129,7 +125,10 @@ fn handed_out(batch: Batch) -> kinetik_batch {
     // The views point into buffers that the batch shares, which do not move with it.
     let records = batch.iter().map(record).collect();
     let (shard, millis_behind_latest) = (batch.shard_id().get(), batch.millis_behind_latest());
-    let kept = Box::new(Kept { records, _batch: batch });
+    let kept = Box::new(Kept {
+        records,
+        _batch: batch,
+    });
     kinetik_batch {
         records: kept.records.as_ptr(),
         len: kept.records.len(),
@@ -158,7 +157,9 @@ fn record(view: RecordRef<'_>) -> kinetik_record {
 pub unsafe extern "C" fn kinetik_batch_release(batch: *mut kinetik_batch) {
     crate::status::quietly(|| {
         // SAFETY: the caller passes NULL or a batch that kinetik_reader_poll() wrote.
-        let Some(batch) = (unsafe { batch.as_mut() }) else { return };
+        let Some(batch) = (unsafe { batch.as_mut() }) else {
+            return;
+        };
         let owner = std::mem::replace(&mut batch.owner, ptr::null_mut());
         (batch.records, batch.len) = (ptr::null(), 0);
         if !owner.is_null() {

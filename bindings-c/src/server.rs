@@ -2,9 +2,9 @@
 
 use std::ffi::c_char;
 
+use ::kinetik_server::{Server, ServerConfig};
 use kinetik_core::engine::{Engine, EngineConfig};
 use kinetik_core::{Error, Result};
-use kinetik_server::{Server, ServerConfig};
 
 use crate::bytes::{out, text};
 use crate::own::Slab;
@@ -34,7 +34,14 @@ pub unsafe extern "C" fn kinetik_server_start(
         crate::fork::watch();
         // SAFETY: the caller passes NULL, a NUL-terminated string, or a pointer that it may write.
         let (place, options) = unsafe {
-            (out("server", server)?, if options.is_null() { "" } else { text("options", options)? })
+            (
+                out("server", server)?,
+                if options.is_null() {
+                    ""
+                } else {
+                    text("options", options)?
+                },
+            )
         };
         place.handle = SERVERS.insert(start(&Options::parse(options)?)?)?;
         Ok(())
@@ -53,7 +60,10 @@ impl Options {
         let mut options = Self::default();
         for word in text.split_whitespace() {
             let refused = || {
-                Error::invalid("options", "expected streams=NAME:SHARDS,… port=N or quotas=on|off")
+                Error::invalid(
+                    "options",
+                    "expected streams=NAME:SHARDS,… port=N or quotas=on|off",
+                )
             };
             let (name, value) = word.split_once('=').ok_or_else(refused)?;
             match (name, value) {
@@ -75,11 +85,18 @@ impl Options {
 }
 
 fn start(options: &Options) -> Result<Server> {
-    let engine = Engine::new(EngineConfig { quotas: !options.quotas_off, ..EngineConfig::default() });
+    let engine = Engine::new(EngineConfig {
+        quotas: !options.quotas_off,
+        ..EngineConfig::default()
+    });
     for (name, shards) in &options.streams {
         engine.create_stream(name, *shards)?;
     }
-    Server::start(ServerConfig { engine, port: options.port, ..ServerConfig::default() })
+    Server::start(ServerConfig {
+        engine,
+        port: options.port,
+        ..ServerConfig::default()
+    })
 }
 
 /// Writes the server's address, for example http://127.0.0.1:40123, into a place of the caller's.
@@ -96,11 +113,8 @@ pub unsafe extern "C" fn kinetik_server_endpoint(
     })
 }
 
-/// Stops a server and frees it; its records are gone.
+/// Stops a server and frees it; its records are gone. Calls under way in other threads end first.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_server_stop(server: kinetik_server) -> kinetik_status {
-    guard(|| {
-        SERVERS.remove(server.handle)?.stop();
-        Ok(())
-    })
+    guard(|| SERVERS.remove(server.handle).map(|_| ()))
 }

@@ -109,7 +109,7 @@ static void reports_tell_where_tracked_records_lie(void)
         OK(kinetik_producer_poll(producer, reports, 64, 10000, &got));
         for (size_t i = 0; i < got; i++) {
             CHECK(reports[i].status == KINETIK_OK && reports[i].persisted == KINETIK_PERSISTED_YES);
-            CHECK(reports[i].attempts == 1 && reports[i].sub_sequence_number >= 0);
+            CHECK(reports[i].attempts == 1 && reports[i].sub_sequence_number >= -1);
             *(char *)reports[i].opaque += 1;
             char text[60];
             OK(kinetik_sequence_format(reports[i].sequence, text, sizeof text));

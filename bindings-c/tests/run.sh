@@ -19,7 +19,7 @@ static="$prefix/lib/libkinetik.a $(pkg-config --libs --static kinetik | sed 's/-
 
 memcheck=
 if command -v valgrind > /dev/null; then
-  memcheck="valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 --suppressions=$tests/valgrind.supp"
+  memcheck="valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9 --suppressions=$tests/valgrind.supp"
 elif [ "${CI:-}" = true ]; then
   echo "valgrind is missing" && exit 1
 else
@@ -28,9 +28,9 @@ fi
 
 passed=0
 run() { # NAME COMMAND…
-  name=$1; shift
-  "$@" || { echo "FAILED: $name"; exit 1; }
-  echo "ok  $name"
+  label=$1; shift
+  "$@" || { echo "FAILED: $label"; exit 1; }
+  echo "ok  $label"
   passed=$((passed + 1))
 }
 
@@ -40,8 +40,10 @@ for source in "$tests"/*.c; do
   ${CC:-cc} -std=c11 $warnings $cflags "$source" $shared -lpthread -o "$out/$name"
   # shellcheck disable=SC2086
   ${CC:-cc} -std=c11 $warnings $cflags "$source" $static -o "$out/$name-static"
+  # A forked child leaks what its parent's threads held, on purpose.
+  [ "$name" = fork ] && check=$(echo "$memcheck" | sed 's/--leak-check=full/--leak-check=no/') || check=$memcheck
   # shellcheck disable=SC2086
-  run "$name (shared, valgrind)" $memcheck "$out/$name"
+  run "$name (shared, valgrind)" $check "$out/$name"
   run "$name (static)" "$out/$name-static"
 done
 for source in "$tests"/*.cpp; do

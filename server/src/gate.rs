@@ -26,6 +26,10 @@ enum ContentType {
 const TARGET: &str = "Kinesis_20131202.";
 
 /// Reads a POST's head and body.
+#[expect(
+    clippy::result_large_err,
+    reason = "made once for a request that is refused; a box would only move it"
+)]
 pub(crate) fn admit(head: &Parts, body: &Bytes) -> Result<Admitted, Response<Body>> {
     let content_type = content_type(head);
     let target = Target::of(head);

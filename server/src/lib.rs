@@ -86,8 +86,7 @@ impl Server {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) if the address cannot be listened on (the text says why);
     /// [`Internal`](ErrorKind::Internal) if the operating system refuses a thread.
     pub fn start(config: ServerConfig) -> Result<Self> {
-        let engine = config.engine.clone();
-        let service: Arc<dyn Transport> = Arc::new(Memory::new(engine.clone()));
+        let service: Arc<dyn Transport> = Arc::new(Memory::new(config.engine.clone()));
         Self::start_over(service, config)
     }
 

@@ -11,6 +11,8 @@ mod settings;
 mod streams;
 mod writing;
 
+use service::Service;
+
 /// Declares behaviours: each is a test over the in-process way, and a member of the module's `ALL` for others.
 ///
 /// The text before a name says where the behaviour is known from: an evidence tag and section of
@@ -42,17 +44,16 @@ pub(crate) struct Behaviour {
     pub(crate) name: &'static str,
     pub(crate) evidence: &'static str,
     pub(crate) setup: service::Setup,
-    pub(crate) run: fn(&service::Service<'_>),
+    pub(crate) run: fn(&Service<'_>),
 }
 
 impl Behaviour {
     fn in_process(&self) {
-        service::Service::in_process(self.setup, self.run);
+        Service::in_process(self.setup, self.run);
     }
 }
 
-#[test]
-fn behaviours_have_names_of_their_own_and_name_their_evidence() {
+fn all() -> impl Iterator<Item = &'static Behaviour> {
     let rooms = [
         listing::ALL,
         quotas::ALL,
@@ -62,7 +63,22 @@ fn behaviours_have_names_of_their_own_and_name_their_evidence() {
         streams::ALL,
         writing::ALL,
     ];
-    let mut names: Vec<_> = rooms.iter().flat_map(|all| all.iter()).collect();
+    rooms.into_iter().flatten()
+}
+
+/// The same results over HTTP in JSON 1.1, through the HTTP client and the server.
+#[test]
+fn every_behaviour_is_the_same_over_http() {
+    let broken: Vec<_> = all()
+        .filter(|one| std::panic::catch_unwind(|| Service::over_http(one.setup, one.run)).is_err())
+        .map(|one| one.name)
+        .collect();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+#[test]
+fn behaviours_have_names_of_their_own_and_name_their_evidence() {
+    let mut names: Vec<_> = all().collect();
     assert!(names.iter().all(|one| !one.evidence.is_empty()));
     let count = names.len();
     names.sort_by_key(|one| one.name);

@@ -8,7 +8,10 @@ use kinetik::api::{
 };
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::rng::Rng;
+use kinetik::runtime::Runtime;
 use kinetik::time::{Clock, Timestamp};
+use kinetik::transport::{Connect, Endpoint, Environment, Fault};
+use kinetik_server::{Server, ServerConfig};
 
 /// What a behaviour wants of its service; everything else is as AWS has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +39,41 @@ impl Service<'_> {
         let engine = engine(setup);
         let service = Service {
             call: &|call| engine.call(&call),
+            clock: engine.clock(),
+        };
+        behaviour(&service);
+    }
+
+    /// Runs a behaviour against a fresh engine behind a server, through the HTTP client.
+    pub(crate) fn over_http(setup: Setup, behaviour: fn(&Service<'_>)) {
+        let engine = engine(setup);
+        let config = ServerConfig {
+            engine: engine.clone(),
+            ..ServerConfig::default()
+        };
+        let server = Server::start(config).expect("a server");
+        let options = Connect {
+            environment: Environment::fixed([("AWS_REGION", "us-east-1")]),
+            ..Connect::default()
+        };
+        let http = Endpoint::from(&server).connect(&options).expect("a way");
+        let runtime = Runtime::shared().expect("a runtime");
+        let call = |call: Call| {
+            let operation = call.operation();
+            let deadline = options.clock.now() + Duration::from_secs(60);
+            runtime
+                .block_on(http.call(call, deadline))
+                .map_err(|fault| match fault {
+                    // The id is the way's, not the behaviour's.
+                    Fault::Refused(refusal) => {
+                        Refusal::new(refusal.code(), refusal.message().map(Into::into))
+                            .with_status(refusal.status())
+                    }
+                    lost => panic!("{}", lost.into_error(operation)),
+                })
+        };
+        let service = Service {
+            call: &call,
             clock: engine.clock(),
         };
         behaviour(&service);

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 
+use super::segment::Entry;
+
 /// The smallest block; a shard's first record costs this much.
 pub(super) const MIN_BLOCK: usize = 4 << 10;
 /// The largest block, unless one record alone needs more. Only blocks of this size are kept for reuse.
@@ -18,7 +20,35 @@ pub(super) struct Memory {
     cap: usize,
     used: AtomicUsize,
     evicted: AtomicU64,
-    spares: Mutex<Vec<BytesMut>>,
+    spares: Mutex<Vec<Block>>,
+}
+
+/// Memory for the records of one segment: their bytes, and the index of where each ends.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    pub bytes: BytesMut,
+    pub entries: Vec<Entry>,
+    /// Bytes that it was made for.
+    pub size: usize,
+    /// Bytes of the index that the budget knows of.
+    noted: usize,
+}
+
+impl Block {
+    /// Tells the budget how much the index grew since it was last told.
+    #[inline]
+    pub fn note_index(&mut self, memory: &Memory) {
+        let bytes = self.entries.capacity() * size_of::<Entry>();
+        if bytes > self.noted {
+            memory.used.fetch_add(bytes - self.noted, Ordering::Relaxed);
+            self.noted = bytes;
+        }
+    }
+
+    /// All bytes that the budget counts for it.
+    fn charged(&self) -> usize {
+        self.size + self.noted
+    }
 }
 
 /// The budget is used up.
@@ -48,7 +78,7 @@ impl Memory {
 
     /// An empty block of `size` bytes, a used one if there is one. A fresh block's pages are first touched by what
     /// is written to them.
-    pub fn block(&self, size: usize) -> Result<BytesMut, Full> {
+    pub fn block(&self, size: usize) -> Result<Block, Full> {
         if size == MAX_BLOCK
             && let Some(block) = self.spares.lock().pop()
         {
@@ -56,32 +86,27 @@ impl Memory {
         }
         while !self.charge(size) {
             let spare = self.spares.lock().pop().ok_or(Full)?;
-            self.uncharge(spare.capacity());
+            self.uncharge(&spare);
         }
-        Ok(BytesMut::with_capacity(size))
+        Ok(Block {
+            bytes: BytesMut::with_capacity(size),
+            size,
+            ..Block::default()
+        })
     }
 
-    /// Takes a block back. `block` must hold the whole block's capacity, or what is left of it after all its
-    /// records were split off and dropped; if readers still hold some of them, their memory goes when they do.
-    pub fn give_back(&self, mut block: BytesMut, size: usize) {
-        block.clear();
-        if size == MAX_BLOCK && block.try_reclaim(size) {
+    /// Takes a block back, whose records were dropped. If readers still hold some of them, their memory goes when
+    /// they do, and is not used again.
+    pub fn give_back(&self, mut block: Block) {
+        block.bytes.clear();
+        block.entries.clear();
+        if block.size == MAX_BLOCK && block.bytes.try_reclaim(block.size) {
             let mut spares = self.spares.lock();
             if spares.len() < SPARES {
                 return spares.push(block);
             }
         }
-        self.uncharge(size);
-    }
-
-    /// Counts bytes that are in use anyway, such as an index that grew.
-    pub fn note(&self, grown: usize) {
-        self.used.fetch_add(grown, Ordering::Relaxed);
-    }
-
-    /// Counts bytes that are free again.
-    pub fn uncharge(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.uncharge(&block);
     }
 
     /// Counts records that were dropped to make room.
@@ -92,6 +117,10 @@ impl Memory {
     /// Records that were dropped to make room, since the start.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn uncharge(&self, block: &Block) {
+        self.used.fetch_sub(block.charged(), Ordering::Relaxed);
     }
 
     fn charge(&self, bytes: usize) -> bool {
@@ -112,9 +141,9 @@ mod tests {
         let first = memory.block(MAX_BLOCK).unwrap();
         let second = memory.block(MAX_BLOCK).unwrap();
         assert_eq!(memory.block(1).unwrap_err(), Full);
-        let place = first.as_ptr();
-        memory.give_back(first, MAX_BLOCK);
-        assert_eq!(memory.block(MAX_BLOCK).unwrap().as_ptr(), place);
+        let place = first.bytes.as_ptr();
+        memory.give_back(first);
+        assert_eq!(memory.block(MAX_BLOCK).unwrap().bytes.as_ptr(), place);
         drop(second);
     }
 
@@ -122,7 +151,7 @@ mod tests {
     fn a_spare_block_makes_way_for_a_small_one() {
         let memory = Memory::new(MAX_BLOCK);
         let block = memory.block(MAX_BLOCK).unwrap();
-        memory.give_back(block, MAX_BLOCK);
+        memory.give_back(block);
         assert!(memory.block(MIN_BLOCK).is_ok());
         assert_eq!(memory.used(), MIN_BLOCK);
     }
@@ -131,9 +160,9 @@ mod tests {
     fn a_block_that_a_reader_holds_is_not_used_again() {
         let memory = Memory::new(2 * MAX_BLOCK);
         let mut block = memory.block(MAX_BLOCK).unwrap();
-        block.extend_from_slice(b"held");
-        let held = block.split().freeze();
-        memory.give_back(block, MAX_BLOCK);
+        block.bytes.extend_from_slice(b"held");
+        let held = block.bytes.split().freeze();
+        memory.give_back(block);
         assert_eq!(memory.used(), 0);
         assert_eq!(&held[..], b"held");
     }

@@ -39,7 +39,7 @@ impl Inner {
         let records = input.records.as_deref().unwrap_or_default();
         let mut entries = Vec::with_capacity(records.len());
         let mut hashes = vec![HashKey::MIN; records.len()];
-        let (mut keyed, mut total) = (Vec::new(), 0);
+        let (mut keyed, mut total) = (Vec::with_capacity(records.len()), 0);
         for (at, record) in records.iter().enumerate() {
             let path = |member: &str| format!("records.{}.member.{member}", at + 1);
             let (key, data) = (record.partition_key.as_ref(), record.data.as_ref());
@@ -57,11 +57,16 @@ impl Inner {
         if input.dry_run == Some(true) {
             return Err(refuse::dry_run());
         }
-        digest::hash_key_each(
-            keyed.len(),
-            |n| entries[keyed[n]].key,
-            |n, hash| hashes[keyed[n]] = hash,
-        );
+        if keyed.len() == entries.len() {
+            digest::hash_key_each(
+                entries.len(),
+                |n| entries[n].key,
+                |n, hash| hashes[n] = hash,
+            );
+        } else {
+            let key = |n: usize| entries[keyed[n]].key;
+            digest::hash_key_each(keyed.len(), key, |n, hash| hashes[keyed[n]] = hash);
+        }
         let outcomes = self.store(now, &stream, &state, &entries, &hashes);
         drop(state);
         Ok(outcomes.answer())
@@ -112,7 +117,7 @@ impl Inner {
                 stream,
                 shard,
                 horizon,
-                shard_at: outcomes.shard(shard.id),
+                answered_as: outcomes.shard(shard.id),
                 opened: Vec::new(),
                 paid: false,
             };
@@ -160,7 +165,8 @@ struct Batch<'a> {
     stream: &'a Stream,
     shard: &'a Arc<Shard>,
     horizon: u64,
-    shard_at: u32,
+    /// The shard's number among those of the answer.
+    answered_as: u32,
     /// Segments that were opened, for the order in which they make room.
     opened: Vec<u64>,
     /// Whether the quota of the next record was taken already.
@@ -228,7 +234,7 @@ impl Batch<'_> {
                 newest = log.newest_segment();
                 self.opened.extend(newest);
             }
-            outcomes.each[place] = outcomes.stored(self.shard_at, &numerals);
+            outcomes.each[place] = outcomes.stored(self.answered_as, &numerals);
             numerals.advance();
         }
         log.settle();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::BytesMut;
 use bytestring::ByteString;
 
 use super::log::Page;
@@ -338,9 +337,11 @@ fn records(shard: &Shard, runs: &[Run]) -> Vec<api::Record> {
 
 /// The sequence numbers of all records, one behind the other.
 fn numbers(shard: &Shard, runs: &[Run], count: usize) -> ByteString {
-    let mut text = BytesMut::with_capacity(count * DIGITS);
+    let mut text = vec![0; count * DIGITS];
+    let (places, _) = text.as_chunks_mut();
     let mut numerals: Option<(u64, Numerals)> = None;
-    for (index, millis) in runs.iter().flat_map(Run::arrivals) {
+    let arrivals = runs.iter().flat_map(Run::arrivals);
+    for ((index, millis), place) in arrivals.zip(places) {
         let second = millis / 1_000;
         match &mut numerals {
             Some((of, numerals)) if *of == second => numerals.advance(),
@@ -350,8 +351,8 @@ fn numbers(shard: &Shard, runs: &[Run], count: usize) -> ByteString {
             }
         }
         if let Some((_, numerals)) = &numerals {
-            text.extend_from_slice(numerals.text());
+            numerals.write(place);
         }
     }
-    ascii(text.freeze())
+    ascii(text.into())
 }

@@ -47,7 +47,7 @@ fn boundaries(open: &[(ShardId, HashRange)], target: u32) -> Vec<HashKey> {
     wanted
         .iter()
         .skip(1)
-        .map(|range| near(range.start()).unwrap_or(range.start()))
+        .map(|range| near(range.start()).unwrap_or_else(|| range.start()))
         .collect()
 }
 

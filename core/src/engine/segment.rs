@@ -1,12 +1,12 @@
 //! One block of a shard's log: records back to back, and a small index of where each ends.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::memory::{Full, MAX_BLOCK, Memory};
+use super::memory::{Block, Full, MAX_BLOCK, Memory};
 
 /// Records of a shard that were appended one after the other, in one block of memory.
 ///
-/// Bytes are appended to `tail`. A reader of the tail splits off what is in it as one immutable piece; pieces and
+/// Bytes are appended to the block's tail. A reader of the tail splits off what is in it as one immutable piece; pieces and
 /// tail share the block, so nothing is copied or moved. While nobody reads, appending makes no pieces.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -14,14 +14,11 @@ pub(super) struct Segment {
     first: u64,
     /// Arrival of its first record, in milliseconds since the epoch.
     base_millis: u64,
-    entries: Vec<Entry>,
     /// Frozen pieces, with the offset at which each begins.
     pieces: Vec<(u32, Bytes)>,
-    tail: BytesMut,
+    /// The index of all records, and the bytes of those behind the last piece.
+    block: Block,
     tail_start: u32,
-    size: usize,
-    /// Bytes of the index that the budget knows of.
-    noted: usize,
 }
 
 /// What the index keeps of a record; it begins where the one before it ends, key first.
@@ -61,27 +58,22 @@ pub(super) struct Stored {
 
 /// A segment of many tiny records ends when its index is full, so that the index stays a fraction of the block.
 const MIN_BYTES_PER_RECORD: usize = 32;
-const ENTRY: usize = size_of::<Entry>();
 
 impl Segment {
-    /// An empty segment whose block has room for at least `need` bytes: twice as large as `previous`, up to
-    /// [`MAX_BLOCK`].
+    /// An empty segment in a block of `size` bytes.
     pub fn open(memory: &Memory, first: u64, millis: u64, size: usize) -> Result<Self, Full> {
         Ok(Self {
             first,
             base_millis: millis,
-            entries: Vec::new(),
             pieces: Vec::new(),
-            tail: memory.block(size)?,
+            block: memory.block(size)?,
             tail_start: 0,
-            size,
-            noted: 0,
         })
     }
 
     /// Its block's size.
     pub fn size(&self) -> usize {
-        self.size
+        self.block.size
     }
 
     /// The number of its first record.
@@ -91,13 +83,14 @@ impl Segment {
 
     /// The number that the record after its last one has.
     pub fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
+        self.first + self.block.entries.len() as u64
     }
 
     /// Arrival of its last record; of its opening while it is empty.
     pub fn last_millis(&self) -> u64 {
         self.base_millis
             + self
+                .block
                 .entries
                 .last()
                 .map_or(0, |entry| u64::from(entry.after))
@@ -106,18 +99,18 @@ impl Segment {
     /// Whether a record of so many bytes (key and data) that arrives at `millis` fits.
     #[inline]
     pub fn fits(&self, bytes: usize, millis: u64) -> bool {
-        self.tail.capacity() - self.tail.len() >= bytes
-            && self.entries.len() < self.size / MIN_BYTES_PER_RECORD
+        self.block.bytes.capacity() - self.block.bytes.len() >= bytes
+            && self.block.entries.len() < self.block.size / MIN_BYTES_PER_RECORD
             && millis - self.base_millis <= u64::from(u32::MAX)
     }
 
     /// Appends a record that [`Segment::fits`]: the one copy that a record sees in the engine.
     #[inline]
     pub fn append(&mut self, millis: u64, key: &[u8], data: &[u8]) {
-        self.tail.extend_from_slice(key);
-        self.tail.extend_from_slice(data);
-        self.entries.push(Entry {
-            end: self.tail_start + self.tail.len() as u32,
+        self.block.bytes.extend_from_slice(key);
+        self.block.bytes.extend_from_slice(data);
+        self.block.entries.push(Entry {
+            end: self.tail_start + self.block.bytes.len() as u32,
             after: (millis - self.base_millis) as u32,
             key_len: key.len() as u16,
         });
@@ -126,11 +119,7 @@ impl Segment {
     /// Tells the budget how much the index grew since it was last told.
     #[inline]
     pub fn note_index(&mut self, memory: &Memory) {
-        let bytes = self.entries.capacity() * ENTRY;
-        if bytes > self.noted {
-            memory.note(bytes - self.noted);
-            self.noted = bytes;
-        }
+        self.block.note_index(memory);
     }
 
     /// The number of the first record that arrived at `millis` or later; [`Segment::next`] if there is none.
@@ -138,13 +127,14 @@ impl Segment {
         let after = millis.saturating_sub(self.base_millis);
         self.first
             + self
+                .block
                 .entries
                 .partition_point(|entry| u64::from(entry.after) < after) as u64
     }
 
     /// When record number `index` arrived.
     pub fn millis_of(&self, index: u64) -> u64 {
-        self.base_millis + u64::from(self.entries[self.position(index)].after)
+        self.base_millis + u64::from(self.block.entries[self.position(index)].after)
     }
 
     /// Adds the runs of the records from number `from` on to `runs`, at most `records` of them and `bytes` bytes
@@ -161,9 +151,10 @@ impl Segment {
         let begin = self.position(from);
         let start = self.start_of(begin);
         let limit = start as usize + bytes;
-        let fitting = self.entries[begin..].partition_point(|entry| entry.end as usize <= limit);
+        let fitting =
+            self.block.entries[begin..].partition_point(|entry| entry.end as usize <= limit);
         let count = fitting.max(usize::from(at_least_one)).min(records);
-        let count = count.min(self.entries.len() - begin);
+        let count = count.min(self.block.entries.len() - begin);
         let mut at = begin;
         while at < begin + count {
             let run = self.run(at, begin + count);
@@ -174,10 +165,9 @@ impl Segment {
     }
 
     /// Gives its block back to the budget.
-    pub fn close(mut self, memory: &Memory) {
-        memory.uncharge(self.noted);
-        self.pieces.clear();
-        memory.give_back(std::mem::take(&mut self.tail), self.size);
+    pub fn close(self, memory: &Memory) {
+        drop(self.pieces);
+        memory.give_back(self.block);
     }
 
     /// The run of the records from position `begin` that lie in one piece, up to position `end`.
@@ -186,7 +176,7 @@ impl Segment {
         let piece = self.pieces.partition_point(|(at, _)| *at <= start) - 1;
         let (piece_start, piece) = &self.pieces[piece];
         let piece_end = piece_start + piece.len() as u32;
-        let entries = &self.entries[begin..end];
+        let entries = &self.block.entries[begin..end];
         let count = entries.partition_point(|entry| entry.end <= piece_end);
         let entries = entries[..count].to_vec();
         let stop = entries.last().map_or(start, |entry| entry.end);
@@ -200,11 +190,11 @@ impl Segment {
     }
 
     fn freeze(&mut self) {
-        if self.tail.is_empty() {
+        if self.block.bytes.is_empty() {
             // A record without a byte cannot be: partition keys have at least one.
             return;
         }
-        let piece = self.tail.split().freeze();
+        let piece = self.block.bytes.split().freeze();
         let start = self.tail_start;
         self.tail_start += piece.len() as u32;
         self.pieces.push((start, piece));
@@ -218,7 +208,7 @@ impl Segment {
     fn start_of(&self, position: usize) -> u32 {
         position
             .checked_sub(1)
-            .map_or(0, |before| self.entries[before].end)
+            .map_or(0, |before| self.block.entries[before].end)
     }
 }
 

@@ -148,7 +148,7 @@ impl Stream {
     /// Whether its deletion is complete.
     pub fn is_gone(&self, now: Moment) -> bool {
         self.due.load(Ordering::Acquire) <= now.as_nanos()
-            && matches!(self.state.read().phase, Phase::Deleting(at) if at <= now)
+            && matches!(self.state.read_recursive().phase, Phase::Deleting(at) if at <= now)
     }
 
     /// Changes its state under the write lock.

@@ -1,12 +1,9 @@
 //! Every setting by its name, for C, files and command lines.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
-
 use super::config::{Aggregate, Linger, ProducerConfig, Reports};
 use crate::error::{Error, Result};
 use crate::types::limits::{PUT_RECORDS_MAX_BYTES, RECORD_DEFAULT_MAX_BYTES};
+use crate::types::setting::{duration, flag, number, refused, unknown};
 
 /// The names that [`ProducerConfig::set`] knows. Durations are also known with `_ms` behind their names.
 const NAMES: &[&str] = &[
@@ -100,7 +97,7 @@ impl ProducerConfig {
                 }
             }
             "lazy" => self.lazy = flag(name, value)?,
-            _ => return Err(unknown(name)),
+            _ => return Err(unknown(name, NAMES)),
         }
         Ok(())
     }
@@ -157,78 +154,10 @@ impl ProducerConfig {
     }
 }
 
-fn refused(name: &str, expected: impl fmt::Display) -> Error {
-    Error::invalid(name, format!("expected {expected}"))
-}
-
-fn flag(name: &str, value: &str) -> Result<bool> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(refused(name, "true or false")),
-    }
-}
-
-fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
-    value
-        .parse()
-        .map_err(|_| refused(name, "a whole number of a sensible size"))
-}
-
-fn duration(name: &str, value: &str, unit: f64) -> Result<Duration> {
-    let number = value.parse::<f64>().ok();
-    number
-        .and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
-        .ok_or_else(|| {
-            let unit = if unit < 1.0 {
-                "milliseconds"
-            } else {
-                "seconds"
-            };
-            refused(name, format!("a number of {unit}, 0 or more"))
-        })
-}
-
-/// The error of a name that does not exist, with the nearest one that does.
-pub(crate) fn unknown(name: &str) -> Error {
-    let nearest = NAMES.iter().min_by_key(|known| distance(name, known));
-    let shown: String = name
-        .chars()
-        .take(64)
-        .filter(|c| c.is_ascii_graphic())
-        .collect();
-    match nearest {
-        Some(known) if distance(name, known) <= known.len() / 2 => Error::invalid(
-            "setting",
-            format!("there is none named {shown}; did you mean {known}?"),
-        ),
-        _ => Error::invalid(
-            "setting",
-            format!(
-                "there is none named {shown}; there are {}",
-                NAMES.join(", ")
-            ),
-        ),
-    }
-}
-
-/// How many letters must be changed, added or taken away to make one name of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b = b.as_bytes();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::error::ErrorKind;
 

@@ -13,11 +13,13 @@ use crate::time::Moment;
 
 mod connect;
 mod endpoint;
+mod faulty;
 mod http;
 mod memory;
 
 pub use connect::{Connect, Credentials, Environment};
 pub use endpoint::{Endpoint, HttpUrl};
+pub use faulty::{Effect, FaultPlan, Faulty, Injected};
 pub use memory::Memory;
 
 /// A boxed future: one box for a request, none for a record.

@@ -6,6 +6,7 @@ pub mod limits;
 mod name;
 mod record;
 mod sequence;
+pub(crate) mod setting;
 
 pub use hash::{HashKey, HashRange};
 pub use ids::ShardId;

@@ -10,6 +10,7 @@ mod decode;
 mod driver;
 mod lineage;
 mod position;
+mod settings;
 mod shard;
 mod state;
 mod stats;

@@ -1,0 +1,80 @@
+//! The simulation: real producer, engine, clock and reader in one paused runtime, over a transport that breaks. One seed
+//! is one history; a checker judges it.
+//!
+//! `cargo test -p kinetik-tests --test sim` runs a hundred seeds; `SIM_SEED=n` (or `make sim SEED=n`) replays one and prints its
+//! trace; `SIM_SEEDS=n` runs so many.
+
+mod checker;
+mod faults;
+mod history;
+mod world;
+
+use std::collections::BTreeMap;
+use std::env;
+
+use world::Run;
+
+/// Runs a seed and judges it; panics with the broken rules and how to see more.
+fn judged(seed: u64) -> Run {
+    let run = world::run(seed);
+    let broken = checker::check(&run.history);
+    assert!(
+        broken.is_empty(),
+        "seed {seed} breaks {broken:#?}\nreplay it with: make sim SEED={seed}"
+    );
+    let faults: u64 = run.faults.values().sum();
+    let puts = run.history.puts.len();
+    // A seed that is worth counting (design, section 5).
+    assert!(puts >= 1_000, "seed {seed} puts {puts} records");
+    assert!(run.reshards >= 1, "seed {seed} reshards nothing");
+    assert!(faults >= 5, "seed {seed} injects {faults} faults");
+    run
+}
+
+#[test]
+fn a_hundred_seeds_break_no_rule() {
+    if let Some(seed) = number("SIM_SEED") {
+        return replay(seed);
+    }
+    let seeds = number("SIM_SEEDS").unwrap_or(100);
+    let mut faults = BTreeMap::new();
+    let (mut records, mut duplicates, mut given_back, mut reshards) = (0, 0, 0, 0);
+    for seed in 0..seeds {
+        let run = judged(seed);
+        records += run.history.puts.len();
+        duplicates += run.duplicates;
+        given_back += run.given_back;
+        reshards += run.reshards;
+        for (kind, count) in run.faults {
+            *faults.entry(kind).or_insert(0) += count;
+        }
+    }
+    println!(
+        "{seeds} seeds: {records} records, {reshards} reshards, {duplicates} duplicates that were told of, \
+         {given_back} records given back, faults {faults:?}"
+    );
+    assert!(faults.len() == 9, "every kind of fault was met: {faults:?}");
+    assert!(duplicates > 0 && given_back > 0, "the hard cases were met");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in [3, 14, 159, 2_653] {
+        let [first, again] = [world::run(seed), world::run(seed)];
+        let difference = first.history.trace.difference(&again.history.trace);
+        assert_eq!(difference, None, "seed {seed}");
+        assert!(first.history.trace.lines().len() > 1_000);
+    }
+}
+
+fn replay(seed: u64) {
+    let run = world::run(seed);
+    for line in run.history.trace.lines() {
+        println!("{line}");
+    }
+    judged(seed);
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.trim().parse().ok()
+}
