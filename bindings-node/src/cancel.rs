@@ -22,7 +22,7 @@ impl Cancel {
     }
 
     /// Ends the call that it was given to.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fire(&self) {
         self.0.notify_one();
     }

@@ -17,7 +17,7 @@ use crate::js::Raw;
 use crate::values;
 
 /// The service's names of its operations that answer with a value.
-#[napi]
+#[napi(catch_unwind)]
 pub fn operations() -> Vec<&'static str> {
     callable().map(Operation::name).collect()
 }

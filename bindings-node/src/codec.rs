@@ -139,7 +139,7 @@ impl NativeShardMap {
     }
 
     /// The number of open shards.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn length(&self) -> u32 {
         self.0.open().len() as u32
     }

@@ -28,7 +28,7 @@ pub fn parse_endpoint(env: Env, text: String) -> napi::Result<NativeEndpoint> {
 pub struct NativeEngine(pub(crate) Engine);
 
 /// An engine of its own, without a stream.
-#[napi]
+#[napi(catch_unwind)]
 pub fn new_engine(quotas: bool, region: Option<String>) -> NativeEngine {
     NativeEngine(Engine::new(config(quotas, region)))
 }
@@ -46,7 +46,7 @@ pub fn config(quotas: bool, region: Option<String>) -> EngineConfig {
 #[napi]
 impl NativeEngine {
     /// The endpoint that reaches it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn endpoint(&self) -> NativeEndpoint {
         NativeEndpoint(self.0.clone().into())
     }

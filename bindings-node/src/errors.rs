@@ -26,7 +26,7 @@ pub struct Kind {
 }
 
 /// Every kind there is.
-#[napi]
+#[napi(catch_unwind)]
 pub fn error_kinds() -> Vec<Kind> {
     let kind = |kind: &ErrorKind| Kind {
         code: kind.name(),
@@ -43,7 +43,7 @@ thread_local! {
 }
 
 /// Takes the function `(number, message, fields) => Error`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn set_error_factory(env: Env, factory: Function<'_>) {
     // The reference is never deleted: it ends with the environment.
     FACTORY.set(Some(Reference::new(env.raw(), factory.raw())));

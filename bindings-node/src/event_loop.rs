@@ -181,7 +181,9 @@ where
     Runtime::shared()?.spawn(async move {
         let outcome = future.await;
         settle.with(move |env, deferred| {
-            let value = outcome.and_then(|value| to_js(env, finish(env, value)));
+            let finished =
+                AssertUnwindSafe(|| outcome.and_then(|value| to_js(env, finish(env, value))));
+            let value = catch_unwind(finished).unwrap_or_else(|_| Err(errors::panicked()));
             deferred.settle(env, value);
         });
     });

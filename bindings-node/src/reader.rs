@@ -144,7 +144,7 @@ impl NativeReader {
     }
 
     /// Lets go of everything.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close(&self) {
         let reader = self.0.lock().take();
         drop(reader);

@@ -63,25 +63,25 @@ fn port_number(port: f64) -> Result<u16> {
 #[napi]
 impl NativeServer {
     /// Its URL.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
     /// The endpoint that reaches it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn endpoint(&self) -> NativeEndpoint {
         NativeEndpoint(Endpoint::from(self.url.as_str()))
     }
 
     /// The engine behind it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn engine(&self) -> NativeEngine {
         NativeEngine(self.engine.clone())
     }
 
     /// The region that its ARNs name.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn region(&self) -> String {
         self.engine.config().region.clone()
     }
