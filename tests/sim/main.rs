@@ -4,6 +4,11 @@
 //! `cargo test -p kinetik-tests --test sim` runs a hundred seeds; `SIM_SEED=n` (or `make sim SEED=n`) replays one and prints its
 //! trace; `SIM_SEEDS=n` runs so many.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the sums of a campaign and the trace of a replay are to be seen"
+)]
+
 mod checker;
 mod faults;
 mod history;
@@ -55,6 +60,14 @@ fn a_hundred_seeds_break_no_rule() {
     );
     assert!(faults.len() == 9, "every kind of fault was met: {faults:?}");
     assert!(duplicates > 0 && given_back > 0, "the hard cases were met");
+}
+
+/// Seeds that once found a bug.
+const CAUGHT: [u64; 1] = [2_354];
+
+#[test]
+fn seeds_that_once_broke_a_rule_break_none() {
+    CAUGHT.into_iter().for_each(|seed| drop(judged(seed)));
 }
 
 #[test]

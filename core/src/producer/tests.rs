@@ -193,7 +193,7 @@ fn bad_records_are_refused_before_buffering_and_come_back() {
 fn ledger_5_a_full_buffer_hands_the_record_back_and_takes_it_when_room_comes() {
     let engine = engine(2);
     let config = ProducerConfig::new(Aggregate::Yes)
-        .endpoint(engine.clone())
+        .endpoint(engine)
         .buffer_bytes(256 << 10);
     let producer = Producer::open_blocking("orders", config).unwrap();
     let data = [7; 1_000];
@@ -206,7 +206,7 @@ fn ledger_5_a_full_buffer_hands_the_record_back_and_takes_it_when_room_comes() {
     assert_eq!(producer.ledger().delivered.records, 20_000);
 
     let producer = Producer::open_blocking("orders", stuck(None).buffer_bytes(256 << 10)).unwrap();
-    let refused = std::iter::repeat_with(|| producer.put("key", data))
+    let refused = std::iter::repeat_with(|| producer.put("key", &data))
         .find_map(Result::err)
         .unwrap();
     assert_eq!(refused.error().kind(), ErrorKind::BufferFull);

@@ -123,7 +123,6 @@ impl State {
                 self.split(batch);
             }
             Landing::Unknown => {
-                batch.history.maybe_stored = true;
                 self.unjudged.push((batch, shard, sequence));
                 self.judge(effects);
             }

@@ -138,6 +138,12 @@ impl Batch {
         }
     }
 
+    /// The batch, known to be stored or perhaps stored.
+    pub fn stored(mut self) -> Self {
+        self.history.maybe_stored = true;
+        self
+    }
+
     /// Bytes that count against a shard's and a request's limit.
     pub fn size(&self) -> usize {
         self.data.len() + self.key.len()

@@ -7,7 +7,7 @@ use super::lane::Open;
 use super::pack::Unpacked;
 use super::{Effects, State, UNROUTED};
 use crate::codec::{self, digest};
-use crate::producer::arena::{Arena, Stored};
+use crate::producer::arena::{Arena, Stored, Tag};
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
 use crate::route;
@@ -265,9 +265,6 @@ fn single_of(open: &mut Open, history: History) -> Batch {
         data: collected.data.clone(),
         explicit_hash_key: collected.explicit_hash_key,
     };
-    let tag = open
-        .tags
-        .first()
-        .map_or(Default::default(), |(_, tag)| *tag);
+    let tag = open.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
     Batch::single(record, open.first, tag, history, true)
 }

@@ -326,16 +326,12 @@ impl State {
         self.seal_pending();
         let mut batches = Vec::new();
         for (_, flight) in std::mem::take(&mut self.flights) {
-            let lost = flight.batches.into_iter().map(|mut batch| {
-                batch.history.maybe_stored = true;
-                batch
-            });
-            batches.extend(lost);
+            batches.extend(flight.batches.into_iter().map(Batch::stored));
         }
         for lane in &mut self.lanes {
             batches.extend(lane.ready.drain(..));
         }
-        batches.extend(self.unjudged.drain(..).map(|(batch, _, _)| batch));
+        batches.extend(self.unjudged.drain(..).map(|(batch, ..)| batch.stored()));
         batches.sort_by_key(|batch| batch.history.arrived);
         let error = Error::new(
             ErrorKind::FlushTimeout,
@@ -405,7 +401,7 @@ impl State {
             next = ready.chain(open).fold(next, Moment::min);
         }
         let unjudged = self.unjudged.extract_if(.., |(batch, ..)| is_late(batch));
-        late.extend(unjudged.map(|(batch, ..)| batch));
+        late.extend(unjudged.map(|(batch, ..)| batch.stored()));
         let unjudged = self
             .unjudged
             .iter()

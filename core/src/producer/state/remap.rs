@@ -167,15 +167,14 @@ impl State {
     /// Judges what was stored on shards that the map did not know, as far as it can be judged by now.
     pub(super) fn judge(&mut self, effects: &mut Effects) {
         let is_final = !self.refresh.is_refreshing();
-        for (batch, shard, sequence) in std::mem::take(&mut self.unjudged) {
+        for (mut batch, shard, sequence) in std::mem::take(&mut self.unjudged) {
             match self.map.landing(batch.hashes, shard, Some(sequence)) {
-                Landing::Covered => {
-                    let mut batch = batch;
-                    batch.history.maybe_stored = batch.history.is_frozen;
-                    self.deliver(batch, shard, sequence, effects);
-                }
+                Landing::Covered => self.deliver(batch, shard, sequence, effects),
                 Landing::Unknown if !is_final => self.unjudged.push((batch, shard, sequence)),
-                Landing::Misrouted | Landing::Unknown => self.split(batch),
+                Landing::Misrouted | Landing::Unknown => {
+                    batch.history.maybe_stored = true;
+                    self.split(batch);
+                }
             }
         }
     }

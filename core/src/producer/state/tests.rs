@@ -1031,7 +1031,7 @@ proptest! {
                 Happening::Put(key, size) => drop(world.try_put(&format!("key-{key}"), size.into())),
                 Happening::Answer(mask) => if let Some(request) = world.requests.pop_front() {
                     let refusal = |bit: usize| match mask >> (bit % 8) & 3 {
-                        0b11 if bit % 3 == 0 => Some(Refusal::internal_failure()),
+                        0b11 if bit.is_multiple_of(3) => Some(Refusal::internal_failure()),
                         0b11 => Some(throttled()),
                         _ => None,
                     };
