@@ -14,6 +14,7 @@ pub mod completions;
 pub mod wait;
 pub mod endpoint;
 pub mod codec;
+pub mod command;
 pub mod route;
 pub mod client;
 pub mod engine;
@@ -34,6 +35,8 @@ mod _kinetik {
     use super::client::{Client, exceptions, operations};
     #[pymodule_export]
     use super::codec::{UserRecord, aggregate, deaggregate, hash_key};
+    #[pymodule_export]
+    use super::command::run_command;
     #[pymodule_export]
     use super::completions::Completions;
     #[pymodule_export]
