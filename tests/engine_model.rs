@@ -326,7 +326,7 @@ impl World {
         for (place, shard) in seen {
             if place < model.shards.len() {
                 let known = &mut model.shards[place];
-                known.closed = known.closed.or(shard.closed.map(|_| now));
+                known.closed = known.closed.or_else(|| shard.closed.map(|_| now));
             } else {
                 assert_eq!(place, model.shards.len(), "ids go on without a gap");
                 model.shards.push(Shard {

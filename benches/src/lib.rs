@@ -76,7 +76,7 @@ fn repeats(case: &mut Case<'_>) -> usize {
     loop {
         let seconds = cpu_seconds(|| (0..repeats).for_each(|_| (case.run)()));
         if seconds >= SECONDS_A_ROUND / 4.0 {
-            return ((SECONDS_A_ROUND / seconds * repeats as f64) as usize).max(1);
+            return ((SECONDS_A_ROUND / seconds * f64::from(repeats)) as usize).max(1);
         }
         repeats *= 4;
     }

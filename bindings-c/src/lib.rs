@@ -5,10 +5,6 @@
 //! answered with `KINETIK_INVALID_HANDLE`.
 #![expect(non_camel_case_types, reason = "the names are C's")]
 #![expect(unnameable_types, reason = "C sees no modules")]
-#![expect(
-    clippy::missing_safety_doc,
-    reason = "doc comments go to the C header; pointers are explained there"
-)]
 
 mod own;
 mod status;

@@ -540,7 +540,7 @@ pub unsafe extern "C" fn kinetik_producer_ledger(
         };
         // SAFETY: `size` bytes are both within what the caller has room for and within `answer`.
         unsafe {
-            ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), ledger.cast::<u8>(), size)
+            ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), ledger.cast::<u8>(), size);
         };
         Ok(())
     })

@@ -291,7 +291,7 @@ pub extern "C" fn kinetik_status_name(status: u32) -> *const c_char {
     match u16::try_from(status) {
         Ok(0) => named(c"Ok"),
         Ok(1) => named(c"End"),
-        Ok(code) => ErrorKind::from_code(code).map_or(named(c"Unknown"), c_name),
+        Ok(code) => ErrorKind::from_code(code).map_or_else(|| named(c"Unknown"), c_name),
         Err(_) => named(c"Unknown"),
     }
 }

@@ -190,7 +190,7 @@ behaviours! {
         let details = StreamModeDetails { stream_mode: Some("ON_DEMAND".into()) };
         service.ok(CreateStreamInput {
             stream_name: Some("demand".into()),
-            stream_mode_details: Some(details.clone()),
+            stream_mode_details: Some(details),
             ..Default::default()
         });
         for (name, mode) in [("plain", "PROVISIONED"), ("demand", "ON_DEMAND")] {

@@ -103,7 +103,7 @@ behaviours! {
         let output = service.ok(batch("three", records));
         assert_eq!(output.failed_record_count, Some(0));
         let shards: Vec<_> = output.records.iter().map(|one| one.shard_id.clone().unwrap()).collect();
-        let expected = [0, 1, 2, 1, 0, 2, 1].map(|number| shard(number));
+        let expected = [0, 1, 2, 1, 0, 2, 1].map(shard);
         assert!(shards.iter().map(|one| &**one).eq(expected.iter().map(String::as_str)));
     };
     "K 1.12" records_of_a_shard_get_consecutive_indexes_in_the_order_of_the_request PLAIN => |service| {

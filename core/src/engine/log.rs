@@ -344,7 +344,7 @@ mod tests {
                     7 => {
                         let at = log.at_time(now.saturating_sub(number * 10));
                         let expected = model.iter().find(|r| r.millis >= trimmed.max(now.saturating_sub(number * 10)));
-                        prop_assert_eq!(at, expected.map_or(log.next(), |r| r.index));
+                        prop_assert_eq!(at, expected.map_or_else(|| log.next(), |r| r.index));
                     }
                     _ => {
                         let page = log.read(number, 1 + size % 50, size * 4);
