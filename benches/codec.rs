@@ -1,5 +1,4 @@
 //! Aggregating and de-aggregating, beside the limits (memory and one-stream MD5) and the peers of PyPI and npm.
-#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::hint::black_box;
 use std::path::PathBuf;

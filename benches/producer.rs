@@ -59,7 +59,7 @@ fn run(keys: &[String], data: &[u8], together: bool) -> (f64, f64) {
     });
     engine.create_stream("bench", 4).expect("a stream");
     let config = ProducerConfig::new(Aggregate::Yes)
-        .endpoint(engine.clone())
+        .endpoint(engine)
         .buffer_bytes(256 << 20);
     let producer = Producer::open_blocking("bench", config).expect("a producer");
     let record = |n: usize| PutRef::new(keys[n % keys.len()].as_bytes(), data);
@@ -95,7 +95,7 @@ fn least(keys: &[String], data: &[u8]) {
     };
     digest::hash_key_each(RECORDS, |n| keys[n % keys.len()].as_bytes(), hashed);
     let mut arena = Vec::with_capacity(1 << 20);
-    let mut sealed: Vec<Vec<u8>> = vec![Vec::with_capacity(51_200); 16];
+    let mut sealed: Vec<Vec<u8>> = (0..16).map(|_| Vec::with_capacity(51_200)).collect();
     let (mut open, mut digests) = (0, [[0; 16]; 16]);
     for _ in 0..RECORDS {
         if arena.len() + PAYLOAD > arena.capacity() {
