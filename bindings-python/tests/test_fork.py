@@ -11,6 +11,10 @@ import pytest
 import kinetik
 from kinetik import Producer
 
+# Python 3.12 and later warn of any fork beside threads; what happens then is what these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+QUIET = [sys.executable, "-W", "ignore::DeprecationWarning", "-c"]
+
 
 def in_child(work):
     """Runs work in a forked child; fails with the child's report."""
@@ -150,5 +154,22 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
 producer.close()
 print(len(engine.records("orders")))
 """
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
     assert (shown.stdout, shown.stderr) == ("1\n", "")
+
+
+def test_what_a_child_put_over_http_is_delivered_when_it_exits(server):
+    server.create_stream("orders")
+    program = f"""
+import os, sys, kinetik
+producer = kinetik.Producer("orders", aggregate=True, endpoint={server.endpoint!r}, linger=60.0)
+producer.put("k", b"parent")
+unused = kinetik.Producer("orders", aggregate=True, endpoint={server.endpoint!r})
+if os.fork() == 0:
+    producer.put("k", b"child")
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+"""
+    shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
+    assert (shown.stdout, shown.stderr) == ("", "")
+    assert sorted(record.data for record in server.records("orders")) == [b"child", b"parent"]

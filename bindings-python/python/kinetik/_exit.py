@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import time
 
 from . import _outcomes
 from ._kinetik import Producer
-from .errors import KinetikError
+from .errors import Forked, KinetikError
 
 #: How long all producers together may take, in seconds.
 exit_timeout = 5.0
@@ -32,6 +31,9 @@ def _close_all() -> None:
     for producer in list(_open.values()):
         try:
             producer.close_with(max(0.0, deadline - time.monotonic()))
+        except Forked:
+            # It is the parent's, in whose memory its engine lives.
+            continue
         except KinetikError as error:
             ledger = producer.ledger
             print(
@@ -44,5 +46,3 @@ def _close_all() -> None:
 
 
 atexit.register(_close_all)
-# What the parent opened is for the parent to close.
-os.register_at_fork(after_in_child=_open.clear)
