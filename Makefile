@@ -28,8 +28,7 @@ demo: ## Build, then send 336,776 real flights through Python, Node and C and re
 
 test: lint test-rust test-python test-node test-c ## Every test of a newcomer: Rust, Python, Node, C, docs, lints
 
-ci: test interop ## Everything: test, the real peers, the simulation, bounded fuzzing
-	@KINETIK_PEERS=required $(MAKE) --no-print-directory fuzz
+ci: test interop fuzz ## Everything: test, the real peers, bounded fuzzing
 
 lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and bans
 	$(call STEP,format)
@@ -43,28 +42,33 @@ test-rust: ## Rust tests and doc tests, the 100-seed simulation included
 	$(call STEP,Rust)
 	cargo test --workspace --profile $(PROFILE)
 
-test-python: $(VENV)/.done ## The Python package: tests, stubs
+test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's quick start
 	$(call STEP,Python)
 	$(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
 	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
+	cd $(BUILD) && $(PYTHON) ../tools/readme.py python venv/bin/python {}
 
-test-node: ## The Node package: tests, types
+test-node: ## The Node package: tests, types, the README's quick start
 	$(call STEP,Node)
-	cd bindings-node && KINETIK_PROFILE=$(PROFILE) npm ci --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build && npm test
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
+	cd bindings-node && npm test
+	cd bindings-node && $(PYTHON) ../tools/readme.py js node {}
 
-test-c: ## The C library: header, C and C++ programs, valgrind
+test-c: ## The C library: C and C++ programs under valgrind, the README's quick start
 	$(call STEP,C)
 	cargo build --package kinetik-c --profile $(PROFILE)
 	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
+	cd $(BUILD) && $(PYTHON) ../tools/readme.py c 'cc -o quickstart {} $$(PKG_CONFIG_PATH=c-prefix/lib/pkgconfig pkg-config --cflags --libs kinetik) -Wl,-rpath,c-prefix/lib && ./quickstart'
 
 peers: $(PEERS)/.done tests/peers/node_modules/.done ## Install the peers that interop tests compare with
 
 interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
-	KINETIK_PEERS=required cargo test --package kinetik-tests --profile $(PROFILE) -- peer sdk
+	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
+	  --test codec_peers --test generated_model --test boto3
 
 sim: ## The simulation; SEED=n replays one history with its trace
-	SIM_SEED=$(SEED) cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
+	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
 
 bench: peers ## Measure; ratios to the peers and limits in the same run
 	cargo bench --package kinetik-benches

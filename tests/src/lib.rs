@@ -2,6 +2,11 @@
 
 pub mod peers;
 
+/// The README's Rust quick start, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
