@@ -103,6 +103,7 @@ static struct tally send_all(const struct options *options, char *text, size_t l
     kinetik_config *config = configure(options);
     kinetik_producer producer = {0};
     check(kinetik_config_set(config, "aggregate", "true"), "aggregate");
+    check(kinetik_config_set(config, "shard_limit", "false"), "shard_limit");
     check(kinetik_producer_open(config, &producer), "producer");
     for (char *line = text, *end = text + len; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));

@@ -42,7 +42,7 @@ def main() -> int:
         ]
     with Service("--quotas", "on") as service:
         headline("The same with the service's quotas: 1 MiB/s a shard, so this takes about half a minute")
-        runs.append(python_run("Python, HTTP, quotas", records, service.endpoint))
+        runs.append(python_run("Python, HTTP, quotas", records, service.endpoint, quotas=True))
 
     table(runs)
     shares(runs[0])
@@ -96,12 +96,12 @@ def tutorial(service: Service) -> list[str]:
     return [] if ascending else [f"tutorial: sequence numbers {numbers} do not ascend"]
 
 
-def python_run(name: str, records: list[tuple[str, bytes]], endpoint: str) -> dict:
+def python_run(name: str, records: list[tuple[str, bytes]], endpoint: str, *, quotas: bool = False) -> dict:
     client = kinetik.client("kinesis", endpoint_url=endpoint, region_name="us-east-1")
     client.create_stream(StreamName=STREAM, ShardCount=SHARDS)
     failures: list = []
     started, cpu = time.perf_counter(), time.process_time()
-    with kinetik.Producer(STREAM, aggregate=True, endpoint=endpoint, on_failure=failures.extend) as producer:
+    with kinetik.Producer(STREAM, aggregate=True, endpoint=endpoint, shard_limit=quotas, on_failure=failures.extend) as producer:
         for first in range(0, len(records), CHUNK):
             producer.put_many(records[first : first + CHUNK])
         producer.flush(timeout=300.0)

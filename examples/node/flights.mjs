@@ -53,7 +53,7 @@ function load(path) {
 }
 
 async function send(records) {
-  const producer = await Producer.open(stream, { aggregate: true, endpoint })
+  const producer = await Producer.open(stream, { aggregate: true, endpoint, shardLimit: false })
   for (const { key, data } of records) {
     if (!producer.put(key, data)) await producer.ready()
   }
