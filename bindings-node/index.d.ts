@@ -124,7 +124,7 @@ export interface ReaderOptions {
   until?: 'now' | Date
   endpoint?: Endpoint
   region?: string
-  /** The most records of one GetRecords call. */
+  /** The most records of one batch. Default: as many as one answer of the service holds. */
   maxRecords?: number
   /** Ends the opening, and later the reading. */
   signal?: AbortSignal

@@ -22,7 +22,7 @@
 //
 // Numbers are stable and never given twice: 1 and 2 quiet outcomes, 1000 the caller's argument, 2000 the state
 // of a kinetik object, 3000 the service's answer, 4000 the way to the service, 5000 data that was read, 9000
-// kinetik itself. The same numbers are `code` in Python and Node.
+// kinetik itself. The same numbers are `code` in Python, `number` in Node.
 typedef enum {
     // Done.
     KINETIK_OK = 0,

@@ -112,7 +112,7 @@ class Producer {
   }
 }
 
-/** A callback that may throw: its exception becomes a warning, and nothing is lost. */
+/** A callback that may throw: its exception becomes a warning, and what it was given counts as taken. */
 function guarded(callback) {
   return (failures) => {
     try {

@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 
 /// Records whose keys are hashed together.
 const BLOCK: usize = 256;
-/// Aggregates that are sealed together: all lanes of the digest are used from sixteen on.
+/// Aggregates that are sealed together: two of the three banks of the digest's lanes.
 const SEAL_TOGETHER: usize = 16;
 /// Emptied builders that are kept for the next aggregates.
 const SPARE_BUILDERS: usize = 16;
