@@ -469,13 +469,18 @@ pub unsafe extern "C" fn kinetik_producer_close(
         let producer = PRODUCERS.remove(producer.handle)?;
         let closed = producer.close_blocking(Duration::from_millis(u64::from(timeout_ms)));
         if let Some(on_leftover) = on_leftover {
+            let mut reports = Vec::new();
+            producer.poll_reports(usize::MAX, &mut reports);
+            let unread = reports
+                .into_iter()
+                .filter_map(|report| Some((report.opaque, report.outcome.err()?)));
             let untaken = producer
                 .take_failures()
                 .into_iter()
                 .map(|record| (0, record));
             let leftovers = producer.take_pending().into_iter();
             let leftovers = leftovers.map(|left| (left.opaque.unwrap_or(0), left.record));
-            for (opaque, failure) in untaken.chain(leftovers) {
+            for (opaque, failure) in unread.chain(untaken).chain(leftovers) {
                 let kept = Kept {
                     message: message(&failure.error),
                     failure,

@@ -38,7 +38,7 @@ pub(crate) struct Options {
     #[arg(long, env = "KINETIK_STATE_DELAY", default_value = "0ms", value_parser = units::duration)]
     state_delay: Duration,
     /// The service's quotas per shard: on or off.
-    #[arg(long, env = "KINETIK_QUOTAS", default_value = "on", value_parser = units::switch)]
+    #[arg(long, env = "KINETIK_QUOTAS", default_value = "on", action = clap::ArgAction::Set, value_parser = units::switch)]
     quotas: bool,
     /// Open shards that the account may have.
     #[arg(long, env = "KINETIK_SHARD_LIMIT", value_name = "N")]

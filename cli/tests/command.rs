@@ -120,6 +120,15 @@ fn explain_needs_no_service_for_the_hash_alone() {
 }
 
 #[test]
+fn quotas_are_switched_by_the_option_and_nothing_else() {
+    for quotas in ["on", "off"] {
+        let mut served = Served::start(&["--quotas", quotas]);
+        assert_eq!(served.signal("-TERM"), Some(0));
+    }
+    assert_eq!(run(&["serve", "--quotas", "maybe"]).status.code(), Some(2));
+}
+
+#[test]
 fn settings_come_from_variables_too() {
     let mut child = kinetik(&["serve"])
         .envs([

@@ -34,12 +34,12 @@ impl Runtime {
     pub fn shared() -> Result<Self> {
         let started = match SHARED.get(fork::generation() as usize) {
             Some(slot) => slot.get_or_init(start).clone(),
-            None => start(),
+            None => None,
         };
         started.map(Self).ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
-                "the operating system refused a thread or an event queue; check the process's limits",
+                "the operating system refused a thread or an event queue, or this is the 64th fork of a fork",
             )
         })
     }

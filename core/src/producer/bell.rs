@@ -1,7 +1,7 @@
 //! Waiting for a condition that others bring about.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
@@ -26,6 +26,7 @@ impl Bell {
             }
             self.has_waiters.store(true, Ordering::SeqCst);
             drop(waiters);
+            fence(Ordering::SeqCst);
             // It may have come true before the waker was there.
             match condition() {
                 true => Poll::Ready(()),
@@ -37,11 +38,14 @@ impl Bell {
 
     /// Something changed.
     pub fn ring(&self) {
+        // Orders what changed before this against the waiter's second look at its condition.
+        fence(Ordering::SeqCst);
         if self.has_waiters.load(Ordering::SeqCst) {
             let mut waiters = self.waiters.lock();
             self.has_waiters.store(false, Ordering::SeqCst);
-            let waiters = std::mem::take(&mut *waiters);
-            waiters.into_iter().for_each(Waker::wake);
+            let woken = std::mem::take(&mut *waiters);
+            drop(waiters);
+            woken.into_iter().for_each(Waker::wake);
         }
     }
 }

@@ -141,13 +141,22 @@ impl Core {
     pub async fn close(&self, timeout: Duration) -> Result<()> {
         self.intake.shut(Shut::Closed);
         self.room.ring();
+        let was_over = self.intake.is_deserted();
+        let told = self.told_failed.load(Ordering::Acquire);
         let (ended, receiver) = oneshot::channel();
         let outcome = self.flush(timeout).await;
         self.intake.leave(Note::Close(ended));
         // It ends within one step; if it is gone already there is nothing to wait for.
         let _ = receiver.await;
         match outcome {
-            Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Closed && was_over => Ok(()),
+            // Another close ended the sender before this one's flush was done.
+            Err(error) if error.kind() == ErrorKind::Closed => {
+                match self.ledger().pending.records {
+                    0 => self.truth(told),
+                    _ => Err(self.timed_out(timeout)),
+                }
+            }
             outcome => outcome,
         }
     }

@@ -114,13 +114,13 @@ impl Desk {
 
     /// Takes in what ended. Says whether failures wait to be taken.
     pub fn settle(&self, stream: &str, outcomes: Outcomes) -> bool {
-        let mut wakers = Vec::new();
+        let (mut wakers, mut news) = (Vec::new(), Vec::new());
         let mut inner = self.inner.lock();
         inner.delivered += outcomes.delivered;
         inner.failed += outcomes.failed;
         for outcome in outcomes.told {
             if let Err(failure) = &outcome.result {
-                inner.log(stream, failure);
+                news.extend(inner.first_of_its_kind(failure));
             }
             wakers.extend(self.hand_out(&mut inner, outcome));
         }
@@ -130,6 +130,10 @@ impl Desk {
         }
         let has_failures = !inner.failures.is_empty();
         drop(inner);
+        // A subscriber may call the producer, so it is told without the lock.
+        for error in news {
+            tracing::warn!(stream, %error, "records fail; further failures of this kind are only counted");
+        }
         wakers.into_iter().for_each(Waker::wake);
         if waiting && let Some(Hook(call)) = self.hook.get() {
             call();
@@ -331,13 +335,14 @@ impl Desk {
 }
 
 impl Inner {
-    /// One line for each kind of failure; the rest are counted.
-    fn log(&mut self, stream: &str, failure: &Failure) {
+    /// The error of a failure that is the first of its kind and so worth a line.
+    fn first_of_its_kind(&mut self, failure: &Failure) -> Option<Error> {
         let kind = failure.error.kind();
-        if !self.logged.contains(&kind) {
-            self.logged.push(kind);
-            tracing::warn!(stream, error = %failure.error, "records fail; further failures of this kind are only counted");
+        if self.logged.contains(&kind) {
+            return None;
         }
+        self.logged.push(kind);
+        Some(failure.error.clone())
     }
 }
 

@@ -271,6 +271,11 @@ impl<N> Intake<N> {
         door.shut = door.shut.or(Some(why));
     }
 
+    /// Whether the sender has ended.
+    pub fn is_deserted(&self) -> bool {
+        self.door.lock().is_deserted
+    }
+
     /// The sender has ended: takes nothing from now on, and drops all notes.
     pub fn desert(&self, why: Shut) {
         let mut door = self.door.lock();

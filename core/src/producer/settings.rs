@@ -1,6 +1,7 @@
 //! Every setting by its name, for C, files and command lines.
 
 use super::config::{Aggregate, Linger, ProducerConfig, Reports};
+use crate::codec::OUTER_KEY;
 use crate::error::{Error, Result};
 use crate::types::limits::{PUT_RECORDS_MAX_BYTES, RECORD_DEFAULT_MAX_BYTES};
 use crate::types::setting::{duration, flag, number, refused, unknown};
@@ -116,7 +117,8 @@ impl ProducerConfig {
                 "aggregate_bytes",
                 self.aggregate_bytes,
                 64,
-                RECORD_DEFAULT_MAX_BYTES,
+                // The outer partition key counts too.
+                RECORD_DEFAULT_MAX_BYTES - OUTER_KEY.len(),
             ),
             (
                 "request_bytes",

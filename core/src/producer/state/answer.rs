@@ -182,6 +182,8 @@ impl State {
             self.paused_until = self.paused_until.max(now + pause);
         }
         for mut batch in flight.batches.into_iter().rev() {
+            // Each batch has a grace of its own.
+            let mut verdict = verdict;
             let history = &mut batch.history;
             history.maybe_stored |= !is_definite;
             history.is_frozen |= !is_definite;

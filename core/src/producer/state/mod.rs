@@ -271,6 +271,11 @@ impl State {
             self.refresh_wake = None;
             self.refresh(now, route::Event::Wake, effects);
         }
+        // Records in a gap of the map never bring an answer that could cast doubt on it.
+        let has_stranded = !self.is_blind && !self.lanes[UNROUTED as usize].ready.is_empty();
+        if has_stranded && self.map.version() > 0 && !self.refresh.is_refreshing() {
+            self.refresh(now, route::Event::Doubt { asked_at: now }, effects);
+        }
         self.expire(now, effects);
         self.seal_due(now);
         self.seal_pending();
