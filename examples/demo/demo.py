@@ -41,7 +41,7 @@ def main() -> int:
             other_run("C, HTTP", [ROOT / "build/flights-c"], part, service.endpoint),
         ]
     with Service("--quotas", "on") as service:
-        headline("The same with the service's quotas: 1 MiB/s a shard, so this takes about half a minute")
+        headline("The same with the service's quotas: 1 MiB/s in and 2 MiB/s out a shard, so this takes most of a minute")
         runs.append(python_run("Python, HTTP, quotas", records, service.endpoint, quotas=True))
 
     table(runs)

@@ -66,11 +66,12 @@ def node_package() -> None:
 
 
 def c_example() -> None:
-    release = ROOT / "target" / "release"
+    prefix = BUILD / "demo-prefix"
+    run("sh", ROOT / "bindings-c" / "install.sh", "", prefix)
     run(
         os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-std=c11",
-        "-I", ROOT / "include", ROOT / "examples" / "c" / "flights.c",
-        "-L", release, f"-Wl,-rpath,{release}", "-lkinetik", "-o", BUILD / "flights-c",
+        "-I", prefix / "include", ROOT / "examples" / "c" / "flights.c",
+        "-L", prefix / "lib", f"-Wl,-rpath,{prefix / 'lib'}", "-lkinetik", "-o", BUILD / "flights-c",
     )  # fmt: skip
 
 
