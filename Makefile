@@ -77,7 +77,7 @@ fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each
 	$(call STEP,fuzz)
 	@for target in $$(ls fuzz/fuzz_targets | sed 's/\.rs$$//'); do \
 	  RUSTC_BOOTSTRAP=1 $(BUILD)/tools/bin/cargo-fuzz run $$target --target-dir target/fuzz -- \
-	    -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=1024 -timeout=5 -print_final_stats=1 || exit 1; \
+	    -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=1024 -timeout=5 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 
 install: ## Install libkinetik, header and kinetik.pc below DESTDIR and PREFIX
