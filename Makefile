@@ -44,7 +44,7 @@ test-rust: ## Rust tests and doc tests, the 100-seed simulation included
 
 test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's quick start
 	$(call STEP,Python)
-	$(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
 	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py python venv/bin/python {}
 
