@@ -8,6 +8,7 @@ use std::time::Duration;
 use kinetik::producer::{
     Aggregate, Failure, Ledger, Producer, ProducerConfig, Receipt, Reports, Tally,
 };
+use kinetik::time::Clock;
 use kinetik::{Error, Result};
 use napi::bindgen_prelude::Function;
 use napi::sys::{napi_env, napi_value};
@@ -105,16 +106,19 @@ fn config(settings: Vec<(String, String)>) -> Result<ProducerConfig> {
     Ok(config.reports(Reports::All))
 }
 
-/// Flushes the producers of this environment for at most so many milliseconds; how many records are left.
+/// Flushes the producers of this environment for at most so many milliseconds together; how many records are left.
 #[napi]
 pub fn flush_at_exit(env: Env, timeout: f64) -> napi::Result<f64> {
     guard(env.raw(), || {
-        let open = OPEN.take();
-        let left = open.iter().filter_map(Weak::upgrade).map(|shared| {
+        // They stay registered: the end of a Worker's environment lets go of them.
+        let open: Vec<_> = OPEN.with_borrow(|open| open.iter().filter_map(Weak::upgrade).collect());
+        let clock = Clock::system();
+        let deadline = clock.now() + millis(timeout);
+        let left = open.iter().map(|shared| {
             let producer = &shared.producer;
             if producer.ledger().pending.records > 0 {
                 // What is left is told below; nobody can take failures any more.
-                let _ = producer.flush_blocking(millis(timeout));
+                let _ = producer.flush_blocking(deadline.since(clock.now()));
             }
             producer.ledger().pending.records
         });
@@ -179,8 +183,22 @@ impl NativeProducer {
     #[napi]
     pub fn close(&self, env: Env, timeout: Option<f64>) -> napi::Result<Raw> {
         let shared = self.0.clone();
-        let closed = async move { shared.producer.close(timeout.map(millis)).await };
         guard(env.raw(), || {
+            let remote = EventLoop::of(env.raw())?.remote();
+            let closed = async move {
+                let outcome = shared.producer.close(timeout.map(millis)).await;
+                // What is left never reports, so its promises are told here.
+                let left = shared.producer.take_pending();
+                let waiting = shared.clone();
+                remote.post(move |env| {
+                    for left in left {
+                        let Some(id) = left.opaque else { continue };
+                        let outcome = Err(left.record.error);
+                        js::scoped(env, || waiting.waiting.settle(env, id, outcome));
+                    }
+                });
+                outcome
+            };
             promise(env.raw(), closed, |_, ()| ()).map(Raw)
         })
     }

@@ -131,3 +131,17 @@ test('a worker that ends by itself delivers what it put', async (t) => {
   assert.equal(code, 0)
   assert.equal(server.records('orders').length, 50)
 })
+
+test('a promise that is pending when close runs out of time is told, and the program ends', async () => {
+  const { code, out, err } = await run(`
+    import { Producer } from './index.mjs'
+    const producer = await Producer.open('orders', {
+      aggregate: true, endpoint: 'http://127.0.0.1:1', region: 'us-east-1', lazy: true,
+    })
+    const outcome = producer.putAndWait('key', Buffer.from('data')).then(() => 'delivered', (error) => error.name)
+    const closed = await producer.close({ timeoutMs: 300 }).then(() => 'closed', (error) => error.name)
+    console.log(closed, typeof await outcome)
+  `)
+  assert.equal(code, 0, err)
+  assert.match(out, /^FlushTimeoutError string$/m)
+})

@@ -54,12 +54,15 @@ impl Completions {
             if future.call_method0(intern!(py, "done"))?.is_truthy()? {
                 continue;
             }
-            match finish(py) {
-                Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+            let told = match finish(py) {
+                Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
                 Err(error) => {
-                    future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?
+                    future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))
                 }
             };
+            if let Err(error) = told {
+                error.write_unraisable(py, None);
+            }
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::wait::{self, clock, seconds, wait};
 pub struct Producer {
     pub(crate) inner: Arc<producer::Producer>,
     put_timeout: Duration,
-    futures: Futures,
+    futures: Arc<Futures>,
     unhandled: Unhandled,
 }
 
@@ -167,8 +167,11 @@ impl Producer {
         let mut reports = Vec::new();
         let count = self.inner.poll_reports(1024, &mut reports);
         for report in reports {
-            if let Some(failure) = self.futures.complete(py, report)? {
-                self.unhandled.lock().push(failure);
+            match self.futures.complete(py, report) {
+                Ok(Some(failure)) => self.unhandled.lock().push(failure),
+                Ok(None) => {}
+                // One callback that raises must not take the other outcomes with it.
+                Err(error) => error.write_unraisable(py, None),
             }
         }
         Ok(count)
@@ -202,10 +205,11 @@ impl Producer {
             .transpose()
             .or_raise(py)?;
         let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let futures = self.futures.clone();
         let owner = inner.clone();
         let flush = async move { Ok(owner.flush(timeout).await) };
         wait::run(py, completions, flush, move |py, outcome| {
-            told(py, &inner, &unhandled, outcome)
+            told(py, &inner, &unhandled, &futures, outcome)
         })
     }
 
@@ -222,10 +226,11 @@ impl Producer {
             .transpose()
             .or_raise(py)?;
         let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let futures = self.futures.clone();
         let owner = inner.clone();
         let close = async move { Ok(owner.close(timeout).await) };
         wait::run(py, completions, close, move |py, outcome| {
-            told(py, &inner, &unhandled, outcome)
+            told(py, &inner, &unhandled, &futures, outcome)
         })
     }
 
@@ -340,7 +345,7 @@ impl Plan {
         Producer {
             inner: Arc::new(opened),
             put_timeout: self.put_timeout,
-            futures: Futures::default(),
+            futures: Arc::default(),
             unhandled: self.unhandled,
         }
     }
@@ -365,6 +370,7 @@ fn told(
     py: Python<'_>,
     inner: &producer::Producer,
     unhandled: &Unhandled,
+    futures: &Futures,
     outcome: Result<()>,
 ) -> PyResult<Py<PyAny>> {
     let Err(error) = outcome else {
@@ -380,6 +386,13 @@ fn told(
             ErrorKind::FlushTimeout => {
                 fields.set_item("pending", Tally::from(ledger.pending).into_pyobject(py)?)?;
                 let left = inner.take_pending();
+                for left in &left {
+                    let Some(opaque) = left.opaque else { continue };
+                    let outcome = Err(left.record.clone());
+                    if let Err(error) = futures.complete(py, producer::Report { opaque, outcome }) {
+                        error.write_unraisable(py, None);
+                    }
+                }
                 let left = left.iter().map(|left| Failure::new(py, &left.record));
                 fields.set_item("leftover", left.collect::<PyResult<Vec<_>>>()?)
             }

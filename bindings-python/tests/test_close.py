@@ -1,0 +1,40 @@
+"""What close() owes to those who wait for an outcome."""
+
+import concurrent.futures
+
+import pytest
+
+import kinetik
+
+
+def unreachable(**settings):
+    """A producer whose records go nowhere: nothing listens on port 1."""
+    return kinetik.Producer(
+        "orders", aggregate=True, endpoint="http://127.0.0.1:1", region="us-east-1", lazy=True, **settings
+    )
+
+
+def test_a_future_that_is_pending_when_close_runs_out_of_time_is_told():
+    producer = unreachable()
+    future = producer.submit("key", b"data")
+    with pytest.raises(kinetik.FlushTimeout) as error:
+        producer.close(timeout=0.3)
+    assert [(left.key, left.data) for left in error.value.leftover] == [("key", b"data")]
+    with pytest.raises(kinetik.KinetikError):
+        future.result(timeout=10)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_callback_that_raises_does_not_take_other_outcomes_with_it():
+    endpoint = "memory://a-callback-that-raises"
+    kinetik.client("kinesis", endpoint_url=endpoint).create_stream(StreamName="orders", ShardCount=1)
+
+    def leave(_):
+        raise SystemExit
+
+    with kinetik.Producer("orders", aggregate=True, endpoint=endpoint) as producer:
+        futures = [producer.submit("key", b"data") for _ in range(50)]
+        futures[0].add_done_callback(leave)
+        producer.flush()
+        done, waiting = concurrent.futures.wait(futures, timeout=10)
+    assert (len(done), len(waiting)) == (50, 0)
