@@ -34,7 +34,7 @@ export interface ProducerOptions {
   lazy?: boolean
   /** Default of `flush` and `close`. Default 30,000. */
   flushTimeoutMs?: number
-  /** Records that failed for good, in batches, on the event loop. What it was given counts as taken. */
+  /** Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws. */
   onFailure?: (failures: Failure[]) => void
   /** Ends the opening. */
   signal?: AbortSignal
@@ -404,6 +404,8 @@ export class FlushTimeoutError extends KinetikError implements Undelivered {
   readonly ledger: Ledger
   readonly pending: number
   readonly failures: Failure[]
+  /** After `close`: the records that are pending for good, given back. Empty after `flush`, which may still deliver them. */
+  readonly leftover: Failure[]
 }
 export class DeliveryError extends KinetikError implements Undelivered {
   readonly ledger: Ledger

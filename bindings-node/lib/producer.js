@@ -22,11 +22,14 @@ process.once('exit', () => {
 class Producer {
   #native
   #putAndWait
+  /** Failures whose callback threw. */
+  #kept
 
   /** Use `Producer.open`. */
-  constructor(opened) {
+  constructor(opened, kept) {
     if (!(opened instanceof native.NativeProducer)) throw check.wrongType('Producer', 'a call of Producer.open', opened)
     this.#native = opened
+    this.#kept = kept
     const { put, putMany, putAndWait } = opened.functions()
     this.#putAndWait = putAndWait
     Object.defineProperties(this, { put: { value: put, enumerable: true }, putMany: { value: putMany, enumerable: true } })
@@ -36,8 +39,9 @@ class Producer {
     const { endpoint: where, onFailure, signal, ...rest } = check.options(options)
     check.string('stream', stream)
     const failed = check.callback('onFailure', onFailure)
+    const kept = []
     return cancellable(signal, async (cancel) =>
-      new Producer(await native.openProducer(stream, settings(rest), endpoint(where), failed && guarded(failed), cancel)))
+      new Producer(await native.openProducer(stream, settings(rest), endpoint(where), failed && guarded(failed, kept), cancel), kept))
   }
 
   async putAndWait(key, data, options) {
@@ -97,7 +101,8 @@ class Producer {
       if (error instanceof DeliveryError || error instanceof FlushTimeoutError) {
         error.ledger = this.ledger
         error.pending = error.ledger.pending.records
-        error.failures = this.#native.takeFailures()
+        error.failures = [...this.#kept.splice(0), ...this.#native.takeFailures()]
+        if (error instanceof FlushTimeoutError) error.leftover = this.#native.takeLeftover()
       }
       throw error
     }
@@ -112,12 +117,13 @@ class Producer {
   }
 }
 
-/** A callback that may throw: its exception becomes a warning, and what it was given counts as taken. */
-function guarded(callback) {
+/** A callback that may throw: its exception becomes a warning, and what it was given is kept. */
+function guarded(callback, kept) {
   return (failures) => {
     try {
       callback(failures)
     } catch (error) {
+      kept.push(...failures)
       process.emitWarning(`kinetik: onFailure threw: ${error?.stack ?? error}`, 'KinetikWarning')
     }
   }

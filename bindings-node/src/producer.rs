@@ -30,6 +30,8 @@ const REPORTS: usize = 1024;
 pub struct Shared {
     pub producer: Producer,
     pub waiting: Waiting,
+    /// What `close` left undelivered, until JavaScript takes it.
+    left: Mutex<Vec<Failure>>,
 }
 
 impl Shared {
@@ -38,6 +40,7 @@ impl Shared {
         let shared = Arc::new(Self {
             producer,
             waiting: Waiting::default(),
+            left: Mutex::default(),
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -189,14 +192,20 @@ impl NativeProducer {
                 let outcome = shared.producer.close(timeout.map(millis)).await;
                 // What is left never reports, so its promises are told here.
                 let left = shared.producer.take_pending();
+                let told = left
+                    .iter()
+                    .filter_map(|left| Some((left.opaque?, left.record.error.clone())));
+                let told: Vec<_> = told.collect();
                 let waiting = shared.clone();
                 remote.post(move |env| {
-                    for left in left {
-                        let Some(id) = left.opaque else { continue };
-                        let outcome = Err(left.record.error);
-                        js::scoped(env, || waiting.waiting.settle(env, id, outcome));
+                    for (id, error) in told {
+                        js::scoped(env, || waiting.waiting.settle(env, id, Err(error)));
                     }
                 });
+                shared
+                    .left
+                    .lock()
+                    .extend(left.into_iter().map(|left| left.record));
                 outcome
             };
             promise(env.raw(), closed, |_, ()| ()).map(Raw)
@@ -208,6 +217,15 @@ impl NativeProducer {
     pub fn ledger(&self, env: Env) -> napi::Result<Raw> {
         guard(env.raw(), || {
             Ok(Raw(ledger(env.raw(), self.0.producer.ledger())))
+        })
+    }
+
+    /// The records that `close` left undelivered; each is given once.
+    #[napi]
+    pub fn take_leftover(&self, env: Env) -> napi::Result<Raw> {
+        guard(env.raw(), || {
+            let left = std::mem::take(&mut *self.0.left.lock());
+            Ok(Raw(failures(env.raw(), &left)))
         })
     }
 

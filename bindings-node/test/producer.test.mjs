@@ -272,12 +272,15 @@ test('an aborted signal ends a wait, with its reason as the cause', async (t) =>
 test('records that cannot be delivered come to onFailure in batches, with their payloads', async () => {
   const engine = engineWith()
   const failed = []
-  const producer = await open(engine, { deadlineMs: 300, lingerMs: 1, onFailure: (failures) => failed.push(...failures) })
+  let all
+  const told = new Promise((resolve) => { all = resolve })
+  const onFailure = (failures) => { if (failed.push(...failures) === 100) all() }
+  const producer = await open(engine, { deadlineMs: 300, lingerMs: 1, onFailure })
   engine.reset()
   for (let index = 0; index < 100; index += 1) producer.put(`k${index}`, Buffer.from(String(index)))
   await producer.flush().catch(() => {})
   await producer.close().catch(() => {})
-  while (failed.length < 100) await new Promise((resolve) => setTimeout(resolve, 5))
+  await told
   assert.deepEqual(failed.map(({ key }) => key).sort(), Array.from({ length: 100 }, (_, index) => `k${index}`).sort())
   for (const { key, data, error, persisted } of failed) {
     assert.equal(`k${data}`, key)

@@ -36,6 +36,9 @@ impl Futures {
     }
 
     /// Completes the future of a report. A failure comes back if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// What a callback of the future raised; the future is completed all the same.
     pub fn complete(&self, py: Python<'_>, report: Report) -> PyResult<Option<Failure>> {
         let Some(future) = self.take(report.opaque) else {
             return Ok(report.outcome.err());
@@ -44,13 +47,22 @@ impl Futures {
         if future.call_method0(intern!(py, "done"))?.is_truthy()? {
             return Ok(report.outcome.err());
         }
-        match report.outcome {
-            Ok(receipt) => future.call_method1(intern!(py, "set_result"), (Receipt(receipt),))?,
+        let (told, failure) = match report.outcome {
+            Ok(receipt) => {
+                let told = future.call_method1(intern!(py, "set_result"), (Receipt(receipt),));
+                (told, None)
+            }
             Err(failure) => {
                 let error = to_py(py, &failure.error).into_value(py);
-                future.call_method1(intern!(py, "set_exception"), (error,))?
+                let told = future.call_method1(intern!(py, "set_exception"), (error,));
+                (told, Some(failure))
             }
         };
-        Ok(None)
+        match told {
+            Ok(_) => Ok(None),
+            // Another thread cancelled it since it was looked at.
+            Err(error) if error.get_type(py).name()? == "InvalidStateError" => Ok(failure),
+            Err(error) => Err(error),
+        }
     }
 }

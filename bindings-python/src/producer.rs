@@ -200,17 +200,9 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let timeout = timeout
-            .map(|timeout| seconds("timeout", timeout))
-            .transpose()
-            .or_raise(py)?;
-        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
-        let futures = self.futures.clone();
-        let owner = inner.clone();
-        let flush = async move { Ok(owner.flush(timeout).await) };
-        wait::run(py, completions, flush, move |py, outcome| {
-            told(py, &inner, &unhandled, &futures, outcome)
-        })
+        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let flush = async move { Ok(producer.flush(timeout).await) };
+        wait::run(py, completions, flush, self.teller())
     }
 
     /// Takes no more records, flushes and stops.
@@ -221,17 +213,9 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let timeout = timeout
-            .map(|timeout| seconds("timeout", timeout))
-            .transpose()
-            .or_raise(py)?;
-        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
-        let futures = self.futures.clone();
-        let owner = inner.clone();
-        let close = async move { Ok(owner.close(timeout).await) };
-        wait::run(py, completions, close, move |py, outcome| {
-            told(py, &inner, &unhandled, &futures, outcome)
-        })
+        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let close = async move { Ok(producer.close(timeout).await) };
+        wait::run(py, completions, close, self.teller())
     }
 
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
@@ -264,6 +248,13 @@ impl Producer {
 }
 
 impl Producer {
+    /// What makes of the end of a flush or close what Python is told.
+    fn teller(&self) -> impl FnOnce(Python<'_>, Result<()>) -> PyResult<Py<PyAny>> + Send + use<> {
+        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let futures = self.futures.clone();
+        move |py, outcome| told(py, &inner, &unhandled, &futures, outcome)
+    }
+
     /// Repeats a put that found the buffer full until there is room, the time runs out or a signal handler raises.
     #[cold]
     pub fn when_room<T>(
@@ -282,6 +273,14 @@ impl Producer {
         }
         Err(to_py(py, &error))
     }
+}
+
+/// How long a flush or close may take; `None` leaves it to the setting.
+fn patience(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
+    timeout
+        .map(|timeout| seconds("timeout", timeout))
+        .transpose()
+        .or_raise(py)
 }
 
 /// The record of a put's arguments, borrowed.

@@ -38,3 +38,23 @@ def test_a_callback_that_raises_does_not_take_other_outcomes_with_it():
         producer.flush()
         done, waiting = concurrent.futures.wait(futures, timeout=10)
     assert (len(done), len(waiting)) == (50, 0)
+
+
+class CancelledMeanwhile:
+    """A future that is cancelled between the look at it and its completion."""
+
+    def done(self):
+        return False
+
+    def set_exception(self, _):
+        raise concurrent.futures.InvalidStateError
+
+
+def test_a_failure_whose_future_is_cancelled_meanwhile_is_not_lost():
+    producer = unreachable(deadline=0.2, linger=0.0)
+    producer.submit_to(CancelledMeanwhile(), "key", b"data")
+    with pytest.raises(kinetik.DeliveryError):
+        producer.flush(timeout=10)
+    assert producer.deliver() == 1
+    assert [(failure.key, failure.data) for failure in producer.take_failures()] == [("key", b"data")]
+    producer.close()
