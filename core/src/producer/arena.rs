@@ -284,6 +284,11 @@ impl Pool {
         self.budget.release(buffer.capacity());
     }
 
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.spare.lock().is_empty()
+    }
+
     /// Frees what is kept, as when there is nothing to do.
     pub fn trim(&self) {
         for buffer in std::mem::take(&mut *self.spare.lock()) {

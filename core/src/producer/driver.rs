@@ -26,6 +26,9 @@ use crate::transport::Fault;
 
 /// How long the sender of a busy producer leaves records to gather before it looks again. Timers are not finer.
 const GATHER: Duration = Duration::from_millis(1);
+/// How long a sender with nothing to do keeps emptied buffers for the next burst: fresh memory costs a put more than
+/// its copy does.
+const REST: Duration = Duration::from_secs(1);
 /// Turns after which other tasks of the thread get theirs.
 const TURNS: u32 = 32;
 
@@ -62,6 +65,9 @@ pub(crate) struct Driver {
     closing: Vec<oneshot::Sender<()>>,
     is_draining: bool,
     had_records: bool,
+    /// Puts find no room.
+    is_pressed: bool,
+    idle_since: Option<Moment>,
 }
 
 impl Driver {
@@ -80,6 +86,8 @@ impl Driver {
             closing: Vec::new(),
             is_draining: false,
             had_records: false,
+            is_pressed: false,
+            idle_since: None,
         }
     }
 
@@ -158,10 +166,12 @@ impl Driver {
         let has_answers = !self.answered.is_empty();
         let is_idle = self.state.is_idle();
         let gathers = self.had_records && !is_idle && !self.is_eager;
-        if is_idle {
-            self.core.intake.pool().trim();
-        }
         let mut at = self.state.wake_at(now);
+        if !is_idle {
+            self.idle_since = None;
+        } else if let Some(trim) = self.rest(now) {
+            at = Some(at.map_or(trim, |at| at.min(trim)));
+        }
         let mut park = Park::Idle;
         if gathers {
             park = Park::Gathering;
@@ -185,6 +195,20 @@ impl Driver {
         .await
     }
 
+    /// Frees the buffers that are kept when there was nothing to do for long enough, or says when that will be.
+    fn rest(&mut self, now: Moment) -> Option<Moment> {
+        let pool = self.core.intake.pool();
+        let trim = *self.idle_since.get_or_insert(now) + REST;
+        if pool.is_empty() {
+            return None;
+        }
+        if now < trim {
+            return Some(trim);
+        }
+        pool.trim();
+        None
+    }
+
     /// Steps the state through all that came, and carries out what it says.
     fn turn(&mut self, haul: Haul<Note>) {
         let now = self.core.clock.now();
@@ -199,6 +223,10 @@ impl Driver {
         }
         for note in haul.notes {
             self.read(now, note, &mut effects);
+        }
+        self.is_pressed = (self.is_pressed || haul.was_full) && !self.core.intake.is_ready();
+        if self.is_pressed {
+            self.state.press(now);
         }
         self.state.settle(now, &mut effects);
         self.carry_out(effects);

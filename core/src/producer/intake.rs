@@ -17,7 +17,7 @@ use crate::types::limits::RECORD_DEFAULT_MAX_BYTES;
 /// Smallest and largest arena. A busy intake doubles the size with each arena that fills.
 const ARENA_SIZES: (usize, usize) = (64 << 10, 1 << 20);
 /// Emptied buffers that are kept for the next arenas.
-const SPARE_ARENAS: usize = 4;
+const SPARE_ARENAS: usize = 8;
 
 /// What puts and the sender share. `N` is what others leave for the sender: answers and wishes.
 pub(crate) struct Intake<N> {
@@ -36,6 +36,8 @@ struct Door<N> {
     notes: Vec<N>,
     accepted: Tally,
     next_size: usize,
+    /// A put found no room since the sender was last here.
+    was_full: bool,
     shut: Option<Shut>,
     /// The sender has ended: nobody reads notes.
     is_deserted: bool,
@@ -69,6 +71,8 @@ pub(crate) struct Haul<N> {
     pub arenas: Vec<Arena>,
     /// To be read after the arenas: whoever left a note had his records taken before.
     pub notes: Vec<N>,
+    /// A put found no room: what is open should not wait for company.
+    pub was_full: bool,
 }
 
 impl<N> Intake<N> {
@@ -82,6 +86,7 @@ impl<N> Intake<N> {
                 notes: Vec::new(),
                 accepted: Tally::default(),
                 next_size: sizes.0,
+                was_full: false,
                 shut: None,
                 is_deserted: false,
                 park: Park::Awake,
@@ -160,7 +165,7 @@ impl<N> Intake<N> {
             return Err(shut.error());
         }
         if !self.budget.has_record(door.accepted.records) {
-            return Err(self.budget.full(door.accepted.records));
+            return Err(self.refuse(door));
         }
         let pushed = match &mut door.open {
             Some(arena) => arena.push(entry, self.overhead),
@@ -187,9 +192,9 @@ impl<N> Intake<N> {
     /// Opens another arena for a record; says whether there was one that is full now.
     #[cold]
     fn take_into_new(&self, door: &mut Door<N>, entry: &Entry<'_>) -> Result<bool> {
-        let mut arena = self
-            .arena(door.next_size, entry)
-            .ok_or_else(|| self.budget.full(door.accepted.records))?;
+        let Some(mut arena) = self.arena(door.next_size, entry) else {
+            return Err(self.refuse(door));
+        };
         arena.push(entry, self.overhead);
         match door.open.replace(arena) {
             Some(full) => {
@@ -199,6 +204,17 @@ impl<N> Intake<N> {
             }
             None => Ok(false),
         }
+    }
+
+    /// Tells the sender that there is no room, and the caller.
+    #[cold]
+    fn refuse(&self, door: &mut Door<N>) -> Error {
+        door.was_full = true;
+        door.park = Park::Awake;
+        if let Some(waker) = door.waker.take() {
+            waker.wake();
+        }
+        self.budget.full(door.accepted.records)
     }
 
     /// A charged arena with room for the record; of the wanted size if the budget has it.
@@ -245,6 +261,7 @@ impl<N> Intake<N> {
         let wanted = due
             || !door.full.is_empty()
             || !door.notes.is_empty()
+            || door.was_full
             || (park == Park::Idle && door.open.is_some());
         if !wanted {
             door.park = park;
@@ -262,7 +279,12 @@ impl<N> Intake<N> {
             arenas.push(open);
         }
         let notes = std::mem::take(&mut door.notes);
-        Poll::Ready(Haul { arenas, notes })
+        let was_full = std::mem::take(&mut door.was_full);
+        Poll::Ready(Haul {
+            arenas,
+            notes,
+            was_full,
+        })
     }
 
     /// Takes nothing from now on.
@@ -425,6 +447,12 @@ mod tests {
         assert_eq!(intake.accepted().records, taken);
         assert!(!intake.is_ready());
         let haul = fetch(&intake, &bell, Park::Idle).unwrap();
+        assert!(haul.was_full);
+        assert!(fetch(&intake, &bell, Park::Gathering).is_none());
+        let rung = bell.0.load(Ordering::Relaxed);
+        assert!(intake.put(&entry(&[1; 500])).is_err());
+        assert_eq!(bell.0.load(Ordering::Relaxed), rung + 1);
+        assert!(fetch(&intake, &bell, Park::Gathering).unwrap().was_full);
         for arena in haul.arenas {
             let bytes = arena.seal(intake.pool());
             let mut at = 0;

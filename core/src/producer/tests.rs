@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::api;
 use crate::codec::{Deaggregated, Mode, deaggregate};
 use crate::engine::{Engine, EngineConfig};
+use crate::time::{Clock, Moment, Timestamp};
 use crate::transport::{BoxFuture, Fault, Memory, Transport};
-use crate::{api, time::Moment};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -92,6 +93,28 @@ fn what_is_put_and_flushed_lies_in_the_stream() {
         assert_eq!(stored.len(), 20_000);
         assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), expected);
         producer.close_blocking(None).unwrap();
+    }
+}
+
+#[test]
+fn buffers_wait_for_the_next_burst_and_are_freed_after_a_rest() {
+    let clock = Clock::manual(Timestamp::EPOCH);
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .endpoint(engine(1))
+        .clock(clock.clone());
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    producer.put("key", "data").unwrap();
+    producer.flush_blocking(WAIT).unwrap();
+    let pool = producer.core().unwrap().intake.pool();
+    while pool.is_empty() {
+        std::thread::yield_now();
+    }
+    clock.advance(Duration::from_millis(999));
+    producer.put("key", "data").unwrap();
+    producer.flush_blocking(WAIT).unwrap();
+    while !pool.is_empty() {
+        clock.advance(Duration::from_secs(1));
+        std::thread::yield_now();
     }
 }
 

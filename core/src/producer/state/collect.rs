@@ -171,6 +171,15 @@ impl State {
         self.seal_pending();
     }
 
+    /// Takes the aggregates of the lanes from which nothing waits or is on its way.
+    pub(super) fn seal_answered(&mut self, now: Moment) {
+        for index in 0..self.lanes.len() as u32 {
+            if self.lanes[index as usize].is_answered() {
+                self.take_open(now, index);
+            }
+        }
+    }
+
     fn take_open(&mut self, now: Moment, index: u32) {
         let lane = &mut self.lanes[index as usize];
         if let Some(open) = lane.open.take() {

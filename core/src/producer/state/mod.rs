@@ -292,6 +292,13 @@ impl State {
         self.epochs.advance()
     }
 
+    /// Lets nothing wait for company whose shard has nothing else to send: callers wait for its room. What a busy
+    /// shard has open goes on filling, because its answers bring room too.
+    pub fn press(&mut self, now: Moment) {
+        self.seal_answered(now);
+        self.waiting.is_urgent |= self.flights.is_empty();
+    }
+
     /// All records of epochs before this one have ended.
     pub fn flushed_before(&self) -> u64 {
         self.epochs.resolved_before()
