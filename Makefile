@@ -17,7 +17,7 @@ PEERS := $(BUILD)/peers-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench fuzz install clean peers
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench bench-put fuzz install clean peers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ sim: ## The simulation; SEED=n replays one history with its trace
 
 bench: peers ## Measure; ratios to the peers and limits in the same run
 	cargo bench --package kinetik-benches
+
+bench-put: ## What one put costs its caller in C, Python and Node (needs what `make demo` built)
+	cc -O2 benches/c_put.c -I$(BUILD)/demo-prefix/include -L$(BUILD)/demo-prefix/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/demo-prefix/lib -lkinetik -o $(BUILD)/c_put
+	$(BUILD)/c_put
+	$(BUILD)/demo-venv/bin/python bindings-python/benches/boundary.py
+	node benches/node_put.mjs
 
 fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each, default 60)
 	$(call STEP,fuzz)
