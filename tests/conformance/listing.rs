@@ -9,13 +9,8 @@ use kinetik::api::{
 use kinetik::time::Timestamp;
 
 use crate::behaviours;
-use crate::service::{START, Service, Setup, shard};
+use crate::service::{PLAIN, START, Service, shard};
 
-const PLAIN: Setup = Setup {
-    quotas: false,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
 const HALF: &str = "170141183460469231731687303715884105728";
 const ARGUMENT: &str = "InvalidArgumentException";
 

@@ -1,6 +1,6 @@
 //! The behaviours of Amazon Kinesis that kinetik keeps, each by name. Expected values come from the reference, never
 //! from the engine's own output. A behaviour is a function over a [`service::Service`], so that one list serves every
-//! way to a service.
+//! way to a service; those of the wire itself are functions over a [`wire::Wire`].
 
 mod listing;
 mod quotas;
@@ -9,14 +9,15 @@ mod resharding;
 mod service;
 mod settings;
 mod streams;
+mod wire;
 mod writing;
 
-use service::Service;
+use service::{Service, Way};
 
-/// Declares behaviours: each is a test over the in-process way, and a member of the module's `ALL` for others.
+/// Declares behaviours: each is a test over every way to a service, and a member of the module's `ALL`.
 ///
 /// The text before a name says where the behaviour is known from: an evidence tag and section of
-/// reference/kinesis-api.md, or a row of the regression ledger.
+/// reference/kinesis-api.md, a row of the regression ledger, or kinetik's choice.
 macro_rules! behaviours {
     ($($evidence:literal $name:ident $setup_value:expr => $body:expr;)+) => {
         /// Every behaviour of this module: name, evidence, what it wants, and how it is shown.
@@ -27,12 +28,24 @@ macro_rules! behaviours {
             run: $body,
         },)+];
 
-        #[cfg(test)]
         mod in_process {
             $(#[test]
             fn $name() {
-                let wanted = super::ALL.iter().find(|one| one.name == stringify!($name));
-                wanted.expect("declared together").in_process();
+                $crate::run(super::ALL, stringify!($name), $crate::service::Way::InProcess);
+            })+
+        }
+
+        mod over_json {
+            $(#[test]
+            fn $name() {
+                $crate::run(super::ALL, stringify!($name), $crate::service::Way::Json);
+            })+
+        }
+
+        mod over_cbor {
+            $(#[test]
+            fn $name() {
+                $crate::run(super::ALL, stringify!($name), $crate::service::Way::Cbor);
             })+
         }
     };
@@ -47,41 +60,55 @@ pub(crate) struct Behaviour {
     pub(crate) run: fn(&Service<'_>),
 }
 
-impl Behaviour {
-    fn in_process(&self) {
-        Service::in_process(self.setup, self.run);
-    }
+/// Shows one of a module's behaviours.
+pub(crate) fn run(module: &[Behaviour], name: &str, way: Way) {
+    let wanted = module.iter().find(|one| one.name == name);
+    let wanted = wanted.expect("declared together");
+    Service::run(way, wanted.setup, wanted.run);
 }
 
-fn all() -> impl Iterator<Item = &'static Behaviour> {
-    let rooms = [
-        listing::ALL,
-        quotas::ALL,
-        reading::ALL,
-        resharding::ALL,
-        settings::ALL,
-        streams::ALL,
-        writing::ALL,
-    ];
-    rooms.into_iter().flatten()
-}
+/// The behaviours of each module that is shown over every way to a service.
+const SERVICE: &[&[Behaviour]] = &[
+    listing::ALL,
+    quotas::ALL,
+    reading::ALL,
+    resharding::ALL,
+    settings::ALL,
+    streams::ALL,
+    writing::ALL,
+];
 
-/// The same results over HTTP in JSON 1.1, through the HTTP client and the server.
-#[test]
-fn every_behaviour_is_the_same_over_http() {
-    let broken: Vec<_> = all()
-        .filter(|one| std::panic::catch_unwind(|| Service::over_http(one.setup, one.run)).is_err())
-        .map(|one| one.name)
-        .collect();
-    assert!(broken.is_empty(), "{broken:?}");
+/// Name and evidence of every behaviour.
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let service = SERVICE.iter().copied().flatten();
+    let wire = wire::ALL.iter().copied().flatten();
+    service
+        .map(|one| (one.name, one.evidence))
+        .chain(wire.map(|one| (one.name, one.evidence)))
 }
 
 #[test]
-fn behaviours_have_names_of_their_own_and_name_their_evidence() {
-    let mut names: Vec<_> = all().collect();
-    assert!(names.iter().all(|one| !one.evidence.is_empty()));
+fn behaviours_have_names_of_their_own() {
+    let mut names: Vec<_> = all().map(|(name, _)| name).collect();
     let count = names.len();
-    names.sort_by_key(|one| one.name);
-    names.dedup_by_key(|one| one.name);
+    names.sort();
+    names.dedup();
     assert_eq!(names.len(), count, "two behaviours share a name");
+}
+
+/// M, D, K, L, I, S, W, F: a source and the section that tells of it. What the reference leaves open (`?`) is marked as
+/// kinetik's own.
+#[test]
+fn behaviours_name_their_evidence_or_say_that_they_are_kinetiks_choice() {
+    let sourced = |evidence: &str| {
+        let tag = evidence.split([' ', ',', ';']).next().unwrap_or_default();
+        matches!(
+            tag,
+            "M" | "D" | "K" | "L" | "I" | "S" | "W" | "F" | "ledger" | "issue"
+        )
+    };
+    for (name, evidence) in all() {
+        let choice = evidence.contains("kinetik");
+        assert!(sourced(evidence) || choice, "{name}: {evidence:?}");
+    }
 }

@@ -5,13 +5,8 @@ use std::time::Duration;
 use kinetik::api::{GetRecordsInput, PutRecordsInput, PutRecordsRequestEntry};
 
 use crate::behaviours;
-use crate::service::{Service, Setup, put, shard};
+use crate::service::{QUOTAS, Service, put, shard};
 
-const ON: Setup = Setup {
-    quotas: true,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
 fn batch(records: usize, bytes: usize) -> PutRecordsInput {
@@ -35,14 +30,14 @@ fn failed(service: &Service<'_>, records: usize, bytes: usize) -> i32 {
 }
 
 behaviours! {
-    "W 6.1, M 2" two_thousand_records_in_a_second_are_half_refused ON => |service| {
+    "W 6.1, M 2" two_thousand_records_in_a_second_are_half_refused QUOTAS => |service| {
         service.create("one", 1);
         let refused: i32 = (0..4).map(|_| failed(service, 500, 100)).sum();
         assert_eq!(refused, 1_000);
         service.advance(Duration::from_millis(100));
         assert_eq!(failed(service, 500, 100), 400);
     };
-    "M 5.4" a_throttled_entry_names_account_stream_and_shard ON => |service| {
+    "M 5.4" a_throttled_entry_names_account_stream_and_shard QUOTAS => |service| {
         service.create("one", 1);
         for _ in 0..2 {
             failed(service, 500, 100);
@@ -55,7 +50,7 @@ behaviours! {
         );
         assert_eq!((&output.records[0].shard_id, &output.records[0].sequence_number), (&None, &None));
     };
-    "I 5.4" a_throttled_record_is_refused_with_the_same_text ON => |service| {
+    "I 5.4" a_throttled_record_is_refused_with_the_same_text QUOTAS => |service| {
         service.create("one", 1);
         for _ in 0..2 {
             failed(service, 500, 100);
@@ -66,14 +61,14 @@ behaviours! {
             "Rate exceeded for shard shardId-000000000000 in stream one under account 000000000000.",
         );
     };
-    "M 2" a_second_gives_one_mebibyte_once_the_reserve_is_used ON => |service| {
+    "M 2" a_second_gives_one_mebibyte_once_the_reserve_is_used QUOTAS => |service| {
         service.create("one", 1);
         assert_eq!(failed(service, 10, 1 << 20), 0);
         assert_eq!(failed(service, 1, 1 << 20), 1);
         service.advance(Duration::from_secs(1));
         assert_eq!(failed(service, 2, 1 << 20), 1);
     };
-    "M 2" shards_have_quotas_of_their_own ON => |service| {
+    "M 2" shards_have_quotas_of_their_own QUOTAS => |service| {
         service.create("one", 2);
         for _ in 0..2 {
             failed(service, 500, 100);
@@ -84,7 +79,7 @@ behaviours! {
         let crowded = service.iterator("one", &other, "TRIM_HORIZON");
         assert_eq!(service.payloads(&crowded), ["x"]);
     };
-    "M 2" a_shard_answers_five_reads_a_second ON => |service| {
+    "M 2" a_shard_answers_five_reads_a_second QUOTAS => |service| {
         service.create("one", 1);
         let from = service.iterator("one", &shard(0), "LATEST");
         for _ in 0..5 {
@@ -95,7 +90,7 @@ behaviours! {
         service.advance(Duration::from_millis(200));
         service.get(&from);
     };
-    "M 2" a_full_read_shuts_the_shard_for_five_seconds ON => |service| {
+    "M 2" a_full_read_shuts_the_shard_for_five_seconds QUOTAS => |service| {
         service.create("one", 1);
         for _ in 0..2 {
             assert_eq!(failed(service, 10, (1 << 20) - 10), 0);
@@ -109,7 +104,7 @@ behaviours! {
         service.advance(Duration::from_millis(1));
         service.ok(again());
     };
-    "D 2" a_shard_gives_five_iterators_a_second ON => |service| {
+    "D 2" a_shard_gives_five_iterators_a_second QUOTAS => |service| {
         service.create("one", 1);
         for _ in 0..5 {
             service.iterator("one", &shard(0), "LATEST");

@@ -7,13 +7,8 @@ use kinetik::time::Timestamp;
 use kinetik::types::{SequenceNumber, SequenceParts, ShardId};
 
 use crate::behaviours;
-use crate::service::{START, Service, Setup, iterator, put, shard};
+use crate::service::{PLAIN, START, Service, iterator, put, shard};
 
-const PLAIN: Setup = Setup {
-    quotas: false,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
 const ARGUMENT: &str = "InvalidArgumentException";
 
 fn at_number(kind: &str, number: &str) -> GetShardIteratorInput {

@@ -9,17 +9,8 @@ use kinetik::api::{
 use kinetik::types::{HashRange, SequenceNumber, SequenceParts};
 
 use crate::behaviours;
-use crate::service::{Service, Setup, iterator, put, shard};
+use crate::service::{PLAIN, SLOW, Service, Setup, iterator, put, shard};
 
-const PLAIN: Setup = Setup {
-    quotas: false,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
-const SLOW: Setup = Setup {
-    state_delay: Duration::from_secs(5),
-    ..PLAIN
-};
 const FEW: Setup = Setup {
     shard_limit: Some(2),
     ..PLAIN

@@ -1,5 +1,6 @@
 //! A service under test, whatever the way to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinetik::api::{
@@ -10,8 +11,10 @@ use kinetik::engine::{Engine, EngineConfig};
 use kinetik::rng::Rng;
 use kinetik::runtime::Runtime;
 use kinetik::time::{Clock, Timestamp};
-use kinetik::transport::{Connect, Endpoint, Environment, Fault};
+use kinetik::transport::{Connect, Endpoint, Environment, Fault, Transport};
 use kinetik_server::{Server, ServerConfig};
+
+use crate::wire;
 
 /// What a behaviour wants of its service; everything else is as AWS has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,50 +36,55 @@ pub(crate) struct Service<'a> {
 /// When the clock of a service under test begins: in the middle of a second.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_500);
 
-impl Service<'_> {
-    /// Runs a behaviour against a fresh engine, in process.
-    pub(crate) fn in_process(setup: Setup, behaviour: fn(&Service<'_>)) {
-        let engine = engine(setup);
-        let service = Service {
-            call: &|call| engine.call(&call),
-            clock: engine.clock(),
-        };
-        behaviour(&service);
-    }
+/// How a behaviour reaches its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The engine is called as a library.
+    InProcess,
+    /// Through the HTTP client and the server, in JSON 1.1.
+    Json,
+    /// Through the server, in AWS CBOR 1.1.
+    Cbor,
+}
 
-    /// Runs a behaviour against a fresh engine behind a server, through the HTTP client.
-    pub(crate) fn over_http(setup: Setup, behaviour: fn(&Service<'_>)) {
+/// What most behaviours want: no quotas, and no delays.
+pub(crate) const PLAIN: Setup = Setup {
+    quotas: false,
+    state_delay: Duration::ZERO,
+    shard_limit: None,
+};
+
+/// With the quotas of AWS.
+pub(crate) const QUOTAS: Setup = Setup {
+    quotas: true,
+    ..PLAIN
+};
+
+/// Streams stay five seconds in a state that passes.
+pub(crate) const SLOW: Setup = Setup {
+    state_delay: Duration::from_secs(5),
+    ..PLAIN
+};
+
+impl Service<'_> {
+    /// Runs a behaviour against a fresh engine.
+    pub(crate) fn run(way: Way, setup: Setup, behaviour: fn(&Service<'_>)) {
         let engine = engine(setup);
-        let config = ServerConfig {
-            engine: engine.clone(),
-            ..ServerConfig::default()
-        };
-        let server = Server::start(config).expect("a server");
-        let options = Connect {
-            environment: Environment::fixed([("AWS_REGION", "us-east-1")]),
-            ..Connect::default()
-        };
-        let http = Endpoint::from(&server).connect(&options).expect("a way");
-        let runtime = Runtime::shared().expect("a runtime");
-        let call = |call: Call| {
-            let operation = call.operation();
-            let deadline = options.clock.now() + Duration::from_secs(60);
-            runtime
-                .block_on(http.call(call, deadline))
-                .map_err(|fault| match fault {
-                    // The id is the way's, not the behaviour's.
-                    Fault::Refused(refusal) => {
-                        Refusal::new(refusal.code(), refusal.message().map(Into::into))
-                            .with_status(refusal.status())
-                    }
-                    lost => panic!("{}", lost.into_error(operation)),
-                })
-        };
-        let service = Service {
-            call: &call,
-            clock: engine.clock(),
-        };
-        behaviour(&service);
+        let clock = engine.clock();
+        let show =
+            |call: &dyn Fn(Call) -> Result<Answer, Refusal>| behaviour(&Service { call, clock });
+        match way {
+            Way::InProcess => show(&|call| engine.call(&call)),
+            Way::Json => {
+                let server = server(&engine);
+                let http = json_client(&server);
+                show(&|call| ask_json(&*http, call));
+            }
+            Way::Cbor => {
+                let server = server(&engine);
+                show(&|call| wire::ask_cbor(&server, &call));
+            }
+        }
     }
 
     /// Asks, and gives the output or the exception.
@@ -187,7 +195,38 @@ pub(crate) fn iterator(stream: &str, shard: &str, kind: &str) -> GetShardIterato
     }
 }
 
-fn engine(setup: Setup) -> Engine {
+fn json_client(server: &Server) -> Arc<dyn Transport> {
+    let options = Connect {
+        environment: Environment::fixed([("AWS_REGION", "us-east-1")]),
+        ..Connect::default()
+    };
+    Endpoint::from(server).connect(&options).expect("a way")
+}
+
+fn ask_json(http: &dyn Transport, call: Call) -> Result<Answer, Refusal> {
+    let operation = call.operation();
+    let runtime = Runtime::shared().expect("a runtime");
+    let deadline = Clock::default().now() + Duration::from_secs(60);
+    let answer = runtime.block_on(http.call(call, deadline));
+    answer.map_err(|fault| match fault {
+        // The id is the way's, not the behaviour's.
+        Fault::Refused(refusal) => Refusal::new(refusal.code(), refusal.message().map(Into::into))
+            .with_status(refusal.status()),
+        lost => panic!("{}", lost.into_error(operation)),
+    })
+}
+
+/// A server in front of an engine, on a port of its own.
+pub(crate) fn server(engine: &Engine) -> Server {
+    let config = ServerConfig {
+        engine: engine.clone(),
+        ..ServerConfig::default()
+    };
+    Server::start(config).expect("a server")
+}
+
+/// An engine as a behaviour wants it.
+pub(crate) fn engine(setup: Setup) -> Engine {
     let defaults = EngineConfig::default();
     Engine::new(EngineConfig {
         clock: Clock::manual(START),

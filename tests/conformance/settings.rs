@@ -8,13 +8,8 @@ use kinetik::api::{
 };
 
 use crate::behaviours;
-use crate::service::{Service, Setup, shard};
+use crate::service::{PLAIN, Service, shard};
 
-const PLAIN: Setup = Setup {
-    quotas: false,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
 const ARGUMENT: &str = "InvalidArgumentException";
 
 fn increase(hours: i32) -> IncreaseStreamRetentionPeriodInput {

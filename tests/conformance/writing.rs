@@ -1,18 +1,10 @@
 //! PutRecord and PutRecords.
 
-use std::time::Duration;
-
 use kinetik::api::{CreateStreamInput, PutRecordInput, PutRecordsInput, PutRecordsRequestEntry};
 use kinetik::types::SequenceNumber;
 
 use crate::behaviours;
-use crate::service::{Service, Setup, put, shard};
-
-const PLAIN: Setup = Setup {
-    quotas: false,
-    state_delay: Duration::ZERO,
-    shard_limit: None,
-};
+use crate::service::{PLAIN, Service, put, shard};
 
 fn entry(key: &str, data: impl Into<bytes::Bytes>) -> PutRecordsRequestEntry {
     PutRecordsRequestEntry {
