@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use kinetik::engine::{Engine, EngineConfig};
+use kinetik::time::Clock;
 use kinetik_benches::Gates;
 use kinetik_server::{Server, ServerConfig};
 
@@ -19,73 +20,118 @@ fn main() {
         return serve();
     }
     let mut gates = Gates::default();
-    let server = Served::start();
-    let mut client = Client::connect(&server.address);
-    client.post("CreateStream", br#"{"StreamName":"orders","ShardCount":4}"#);
     println!(
-        "\n{:<44} {:>14} {:>14}",
+        "\n{:<48} {:>14} {:>14}",
         "JSON over loopback HTTP/1.1", "per CPU-s", "each"
     );
+    throughput(&mut gates);
+    scale(&mut gates);
+    footprint(&mut gates);
+    gates.finish();
+}
 
-    let many = put_records(500, 1024);
+/// Puts and reads of 1 KiB records.
+fn throughput(gates: &mut Gates) {
+    let server = Served::start();
+    server.create(4);
+    let mut client = Client::connect(&server.address);
+    let many = put_records(0, 500, 1024);
     let seconds = server.cpu_seconds(|| {
         for _ in 0..400 {
             client.post("PutRecords", &many);
         }
     });
     let rate = 400.0 * 500.0 * 1024.0 / seconds / 1e6;
-    println!(
-        "{:<44} {rate:>11.0} MB {:>11.1} us",
-        "PutRecords of 500 x 1 KiB",
-        seconds / 400.0 * 1e6
-    );
-    gates.at_least("PutRecords of 500 x 1 KiB, MB per CPU-second", rate, 700.0);
+    let title = "PutRecords of 500 x 1 KiB";
+    row(title, format!("{rate:.0} MB"), seconds / 400.0 * 1e6);
+    gates.at_least(format!("{title}, MB per CPU-second"), rate, 700.0);
 
-    let one = put_record(1024);
     for (connections, title) in [
         (1, "PutRecord of 1 KiB, one connection"),
         (16, "PutRecord of 1 KiB, 16 connections"),
     ] {
-        let mut clients: Vec<_> = (0..connections)
-            .map(|_| Client::connect(&server.address))
-            .collect();
-        let rounds = 32_000 / connections;
-        let seconds = server.cpu_seconds(|| {
-            for _ in 0..rounds {
-                clients
-                    .iter_mut()
-                    .for_each(|client| client.send("PutRecord", &one));
-                clients.iter_mut().for_each(|client| {
-                    client.receive();
-                });
-            }
-        });
-        let rate = 32_000.0 / seconds;
-        println!(
-            "{title:<44} {rate:>14.0} {:>11.1} us",
-            seconds / 32_000.0 * 1e6
-        );
+        let rate = server.put_records_one_by_one(connections, |_| put_record(0, 1024));
+        row(title, format!("{rate:.0}"), 1e6 / rate);
         gates.at_least(format!("{title}, requests per CPU-second"), rate, 50_000.0);
     }
 
-    let mut bytes = 0;
+    let (mut bytes, mut requests) = (0, 0);
     let seconds = server.cpu_seconds(|| {
         for shard in 0..4 {
-            bytes += client.read_shard(shard, 64);
+            let read = client.read_shard(shard, 64);
+            bytes += read.0;
+            requests += read.1;
         }
     });
     let rate = bytes as f64 / seconds / 1e6;
+    let title = "GetRecords of 1 KiB records";
+    row(
+        title,
+        format!("{rate:.0} MB"),
+        seconds / f64::from(requests) * 1e6,
+    );
+    gates.at_least(format!("{title}, MB per CPU-second"), rate, 1000.0);
+}
+
+/// How little a put depends on the shards and records that are there.
+fn scale(gates: &mut Gates) {
+    let body = |turn| put_record(turn, 100);
+    let few = Served::start();
+    few.create(1);
+    let few = few.put_records_one_by_one(1, body);
+    let many = Served::start();
+    many.create(10_000);
+    let mut filling = Client::connect(&many.address);
+    let batches: Vec<_> = (0..100)
+        .map(|first| put_records(first * 500, 500, 100))
+        .collect();
+    for turn in 0..20_000 {
+        filling.post("PutRecords", &batches[turn % batches.len()]);
+    }
+    let many = many.put_records_one_by_one(1, body);
+    for (title, rate) in [
+        ("PutRecord of 100 B, 1 shard, none stored", few),
+        ("PutRecord of 100 B, 10,000 shards, 10 M stored", many),
+    ] {
+        row(title, format!("{rate:.0}"), 1e6 / rate);
+    }
+    gates.at_least("PutRecord at 10,000 shards against 1", many / few, 0.85);
+}
+
+/// Time to the first answer, and memory.
+fn footprint(gates: &mut Gates) {
+    const RECORDS: usize = 200_000;
+    let mut starts: Vec<_> = (0..9)
+        .map(|_| {
+            let clock = Clock::system();
+            let begin = clock.now();
+            let server = Served::start();
+            Client::connect(&server.address).post("ListStreams", b"{}");
+            clock.now().since(begin).as_secs_f64() * 1e3
+        })
+        .collect();
+    starts.sort_by(f64::total_cmp);
+    let server = Served::start();
+    server.create(4);
+    let idle = server.resident();
+    let mut client = Client::connect(&server.address);
+    let many = put_records(0, 500, 1024);
+    for _ in 0..RECORDS / 500 {
+        client.post("PutRecords", &many);
+    }
+    let each = (server.resident() - idle) / RECORDS as f64;
+    println!("\nstart to first answer, median of 9: {:.1} ms", starts[4]);
     println!(
-        "{:<44} {rate:>11.0} MB {:>11.1} us",
-        "GetRecords of 1 KiB records, per 10 MiB",
-        seconds / (bytes as f64 / 10.0 / MIB) * 1e6
+        "resident when idle: {:.1} MiB; for each stored 1 KiB record: {each:.0} B",
+        idle / MIB
     );
-    gates.at_least(
-        "GetRecords of 1 KiB records, MB per CPU-second",
-        rate,
-        1000.0,
-    );
-    gates.finish();
+    gates.at_most("start to first answer, ms", starts[4], 15.0);
+    gates.at_most("resident when idle, MiB", idle / MIB, 10.0);
+    gates.at_most("resident for each 1 KiB record, KiB", each / 1024.0, 1.15);
+}
+
+fn row(title: &str, rate: String, micros: f64) {
+    println!("{title:<48} {rate:>14} {micros:>11.1} us");
 }
 
 /// The server's side: says where it listens and ends with its standard input.
@@ -133,6 +179,41 @@ impl Served {
         let before = self.used();
         run();
         self.used() - before
+    }
+
+    fn create(&self, shards: u32) {
+        let asked = format!(r#"{{"StreamName":"orders","ShardCount":{shards}}}"#);
+        Client::connect(&self.address).post("CreateStream", asked.as_bytes());
+    }
+
+    /// Requests per CPU-second of PutRecord from so many connections at once; a body is made for each of many turns.
+    fn put_records_one_by_one(&self, connections: usize, body: impl Fn(usize) -> Vec<u8>) -> f64 {
+        const REQUESTS: usize = 32_000;
+        let bodies: Vec<_> = (0..4_096).map(body).collect();
+        let connect = |_| Client::connect(&self.address);
+        let mut clients: Vec<_> = (0..connections).map(connect).collect();
+        let seconds = self.cpu_seconds(|| {
+            for turn in 0..REQUESTS / connections {
+                for client in &mut clients {
+                    client.send("PutRecord", &bodies[turn % bodies.len()]);
+                }
+                for client in &mut clients {
+                    client.receive();
+                }
+            }
+        });
+        REQUESTS as f64 / seconds
+    }
+
+    /// Bytes of memory that it has.
+    fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<f64>().ok())
+            .expect("a number")
+            * 1024.0
     }
 
     /// CPU time of all its threads so far; the kernel counts it in nanoseconds.
@@ -218,8 +299,8 @@ impl Client {
         &self.body
     }
 
-    /// Reads a shard from its beginning, in at most so many requests: bytes of payload.
-    fn read_shard(&mut self, shard: u32, requests: usize) -> usize {
+    /// Reads a shard from its beginning, in at most so many requests: bytes of payload, and requests.
+    fn read_shard(&mut self, shard: u32, at_most: u32) -> (usize, u32) {
         let asked = format!(
             r#"{{"StreamName":"orders","ShardId":"shardId-{shard:012}","ShardIteratorType":"TRIM_HORIZON"}}"#
         );
@@ -227,8 +308,8 @@ impl Client {
             self.post("GetShardIterator", asked.as_bytes()),
             "ShardIterator",
         );
-        let mut bytes = 0;
-        for _ in 0..requests {
+        let (mut bytes, mut requests) = (0, 0);
+        while requests < at_most {
             let asked = format!(r#"{{"ShardIterator":"{iterator}"}}"#);
             let answer = self.post("GetRecords", asked.as_bytes());
             let records = count(answer, "\"Data\":");
@@ -236,9 +317,10 @@ impl Client {
                 break;
             }
             bytes += records * 1024;
+            requests += 1;
             iterator = text(answer, "NextShardIterator");
         }
-        bytes
+        (bytes, requests)
     }
 }
 
@@ -263,17 +345,15 @@ fn payload(len: usize) -> String {
     text + &"=".repeat(padding)
 }
 
-fn put_record(len: usize) -> Vec<u8> {
-    format!(
-        r#"{{"StreamName":"orders","PartitionKey":"key-0000000001","Data":"{}"}}"#,
-        payload(len)
-    )
-    .into_bytes()
+fn put_record(key: usize, len: usize) -> Vec<u8> {
+    let data = payload(len);
+    format!(r#"{{"StreamName":"orders","PartitionKey":"key-{key:010}","Data":"{data}"}}"#)
+        .into_bytes()
 }
 
-fn put_records(count: usize, len: usize) -> Vec<u8> {
+fn put_records(first: usize, count: usize, len: usize) -> Vec<u8> {
     let data = payload(len);
-    let records: Vec<_> = (0..count)
+    let records: Vec<_> = (first..first + count)
         .map(|n| format!(r#"{{"Data":"{data}","PartitionKey":"key-{n:010}"}}"#))
         .collect();
     format!(

@@ -145,6 +145,16 @@ impl Gates {
         }
     }
 
+    /// Expects `value` to be at most `most`.
+    pub fn at_most(&mut self, what: impl Display, value: f64, most: f64) {
+        if value <= most {
+            self.met += 1;
+        } else {
+            self.missed
+                .push(format!("{what}: {value:.2}, expected at most {most:.2}"));
+        }
+    }
+
     /// Says which bounds were missed; with `--check` among the arguments, ends the process with 1 if any was.
     pub fn finish(self) {
         println!("\n{} bounds met, {} missed", self.met, self.missed.len());
