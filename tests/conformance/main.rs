@@ -2,10 +2,15 @@
 //! from the engine's own output. A behaviour is a function over a [`service::Service`], so that one list serves every
 //! way to a service; those of the wire itself are functions over a [`wire::Wire`].
 
+mod account;
+mod consumers;
+mod encryption;
 mod listing;
+mod modes;
 mod quotas;
 mod reading;
 mod resharding;
+mod resources;
 mod service;
 mod settings;
 mod streams;
@@ -69,10 +74,15 @@ pub(crate) fn run(module: &[Behaviour], name: &str, way: Way) {
 
 /// The behaviours of each module that is shown over every way to a service.
 const SERVICE: &[&[Behaviour]] = &[
+    account::ALL,
+    consumers::ALL,
+    encryption::ALL,
     listing::ALL,
+    modes::ALL,
     quotas::ALL,
     reading::ALL,
     resharding::ALL,
+    resources::ALL,
     settings::ALL,
     streams::ALL,
     writing::ALL,

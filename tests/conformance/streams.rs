@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use kinetik::api::{
     CreateStreamInput, DeleteStreamInput, DescribeLimitsInput, DescribeStreamInput,
-    DescribeStreamSummaryInput, GetRecordsInput, ListQueuesInput, SplitShardInput,
-    StreamModeDetails,
+    DescribeStreamSummaryInput, GetRecordsInput, SplitShardInput, StreamModeDetails,
 };
 
 use crate::behaviours;
@@ -225,9 +224,6 @@ behaviours! {
         service.create("two", 2);
         let limits = service.ok(DescribeLimitsInput::default());
         assert_eq!((limits.open_shard_count, limits.shard_limit), (2, 3));
-    };
-    "M 1.4 (class is kinetik's choice)" queues_are_refused_clearly_until_they_exist PLAIN => |service| {
-        assert_eq!(service.refusal(ListQueuesInput::default()).code(), "UnknownOperationException");
     };
     "K 5.3 note" an_iterator_of_an_earlier_stream_of_the_name_is_an_internal_failure PLAIN => |service| {
         service.create("orders", 1);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytestring::ByteString;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::commitment::Commitment;
 use super::memory::Memory;
 use super::refuse::Named;
 use super::stream::Stream;
@@ -22,6 +23,7 @@ pub(super) struct Account {
     pub region: ByteString,
     streams: RwLock<BTreeMap<ByteString, Arc<Stream>>>,
     serial: AtomicU64,
+    pub commitment: Mutex<Commitment>,
 }
 
 /// What counts against the account's quotas.
@@ -53,7 +55,13 @@ impl Account {
             region: config.region.as_str().into(),
             streams: RwLock::default(),
             serial: AtomicU64::new(0),
+            commitment: Mutex::default(),
         }
+    }
+
+    /// Whether its on-demand streams are "Advantage".
+    pub fn has_advantage(&self, now: Now) -> bool {
+        self.commitment.lock().is_on(now.wall)
     }
 
     /// How texts name a stream of this account.
@@ -198,8 +206,9 @@ impl Account {
             .min()
     }
 
-    /// Forgets all streams.
+    /// Forgets all streams and settings.
     pub fn clear(&self) {
+        *self.commitment.lock() = Commitment::default();
         self.streams.write().clear();
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rng::Rng;
 use crate::time::Clock;
-use crate::types::limits::ACCOUNT_SHARDS;
+use crate::types::limits::{ACCOUNT_SHARDS, ON_DEMAND_STREAMS};
 
 /// The settings of an [`Engine`](super::Engine). Defaults are the service's own, in region `us-east-1` and account
 /// `000000000000`.
@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub state_delay: Duration,
     /// Open shards that the account may have. Default: 20,000.
     pub shard_limit: usize,
+    /// On-demand streams that the account may have. Default: 50.
+    pub on_demand_stream_limit: usize,
 }
 
 /// What an engine does with a put when its memory is used up.
@@ -53,6 +55,7 @@ impl Default for EngineConfig {
             when_full: WhenFull::default(),
             state_delay: Duration::ZERO,
             shard_limit: ACCOUNT_SHARDS,
+            on_demand_stream_limit: ON_DEMAND_STREAMS,
         }
     }
 }

@@ -2,29 +2,40 @@
 
 use crate::api::{
     CreateStreamInput, DeleteStreamInput, DescribeLimitsOutput, DescribeStreamInput,
-    DescribeStreamOutput, DescribeStreamSummaryInput, DescribeStreamSummaryOutput, EnhancedMetrics,
-    Refusal, StreamDescription, StreamDescriptionSummary, StreamMode, StreamModeDetails,
+    DescribeStreamOutput, DescribeStreamSummaryInput, DescribeStreamSummaryOutput,
+    RecordDistributionStrategy, Refusal, StreamDescription, StreamDescriptionSummary, StreamMode,
+    StreamModeDetails,
 };
 use crate::types::ShardId;
 use crate::types::limits::{CREATING_STREAMS_MAX, DESCRIBE_STREAM_MAX_SHARDS};
 
 use super::account::Usage;
+use super::modes::{check_distribution, mode_of, warm_throughput};
+use super::monitoring::described;
 use super::stream::{NewStream, State, Stream};
 use super::{Inner, Now};
 
 /// The shards that an on-demand stream begins with, and one whose maker says nothing of shards. Source: LocalStack's
 /// recording of AWS, 2022.
 const UNASKED_SHARDS: u32 = 4;
-/// On-demand streams that an account has by default. Source: AWS, quotas.
-const ON_DEMAND_STREAMS: i32 = 50;
 
 impl Inner {
     pub(super) fn create_stream(&self, now: Now, input: &CreateStreamInput) -> Result<(), Refusal> {
         let name = self.account.name_of(input.stream_name.as_ref(), None)?;
         let (shards, mode) = shards_and_mode(input)?;
+        let distribution = input.record_distribution_strategy.as_deref();
+        let distribution = distribution.and_then(RecordDistributionStrategy::parse);
+        check_distribution(mode, distribution)?;
+        if input.warm_throughput_mibps.is_some() {
+            self.check_warm(now, mode, input.warm_throughput_mibps)?;
+        }
+        let tags = input.tags.clone().unwrap_or_default();
         let ready = self.settled_at(now);
         let make = |usage: Usage| {
             self.check_room(&name, usage, shards)?;
+            if mode == StreamMode::OnDemand {
+                self.check_on_demand_room(usage.on_demand)?;
+            }
             let new = NewStream {
                 name: name.clone(),
                 account: self.account.id.clone(),
@@ -32,8 +43,10 @@ impl Inner {
                 serial: self.account.next_serial(),
                 shards,
                 mode,
+                warm_throughput: input.warm_throughput_mibps,
+                distribution,
                 max_record_bytes: input.max_record_size_in_kib.map(|kib| kib as usize * 1024),
-                tags: input.tags.clone().unwrap_or_default(),
+                tags,
                 lead: 2 + self.config.rng.below(6),
             };
             Ok(Stream::new(new, now, ready, &self.memory))
@@ -63,7 +76,14 @@ impl Inner {
     pub(super) fn delete_stream(&self, now: Now, input: &DeleteStreamInput) -> Result<(), Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let gone = self.settled_at(now);
-        stream.change(|state| state.delete(gone));
+        let enforced = input.enforce_consumer_deletion == Some(true);
+        stream.change(|state| {
+            if !enforced && state.profile.consumers.count() > 0 {
+                return Err(stream.named().has_consumers());
+            }
+            state.delete(gone);
+            Ok(())
+        })?;
         if gone <= now.moment {
             self.account.remove(&stream);
         }
@@ -96,9 +116,9 @@ impl Inner {
             has_more_shards: shards.next().is_some(),
             retention_period_hours: state.retention_hours as i32,
             stream_creation_timestamp: stream.created,
-            enhanced_monitoring: no_monitoring(),
-            encryption_type: Some("NONE".into()),
-            key_id: None,
+            enhanced_monitoring: described(&state.profile.metrics),
+            encryption_type: Some(state.profile.encryption.kind().into()),
+            key_id: state.profile.encryption.key.clone(),
         };
         Ok(DescribeStreamOutput { stream_description })
     }
@@ -117,10 +137,17 @@ impl Inner {
             stream_mode_details: Some(mode_details(state.mode)),
             retention_period_hours: state.retention_hours as i32,
             stream_creation_timestamp: stream.created,
-            enhanced_monitoring: no_monitoring(),
-            encryption_type: Some("NONE".into()),
+            enhanced_monitoring: described(&state.profile.metrics),
+            encryption_type: Some(state.profile.encryption.kind().into()),
+            key_id: state.profile.encryption.key.clone(),
             open_shard_count: visible_open_shards(&state),
-            consumer_count: Some(0),
+            consumer_count: Some(state.profile.consumers.count() as i32),
+            warm_throughput: warm_throughput(&state),
+            record_distribution_strategy: (state.mode == StreamMode::OnDemand).then(|| {
+                let kept = state.profile.distribution;
+                kept.unwrap_or(RecordDistributionStrategy::UserPartitionKey)
+                    .into()
+            }),
             max_record_size_in_kib: Some((state.max_record_bytes / 1024) as i32),
             ..Default::default()
         };
@@ -138,7 +165,7 @@ impl Inner {
             shard_limit: count(self.config.shard_limit),
             open_shard_count: count(usage.open_shards),
             on_demand_stream_count: count(usage.on_demand),
-            on_demand_stream_count_limit: ON_DEMAND_STREAMS,
+            on_demand_stream_count_limit: count(self.config.on_demand_stream_limit),
             ..Default::default()
         }
     }
@@ -156,12 +183,6 @@ pub(super) fn mode_details(mode: StreamMode) -> StreamModeDetails {
     }
 }
 
-fn no_monitoring() -> Vec<EnhancedMetrics> {
-    vec![EnhancedMetrics {
-        shard_level_metrics: Some(Vec::new()),
-    }]
-}
-
 /// A stream that is being made shows no shards.
 fn visible_open_shards(state: &State) -> i32 {
     if state.has_shards() {
@@ -173,11 +194,7 @@ fn visible_open_shards(state: &State) -> i32 {
 
 /// How many shards a new stream has, and in which mode. The two refusals' texts are kinetik's.
 fn shards_and_mode(input: &CreateStreamInput) -> Result<(u32, StreamMode), Refusal> {
-    let mode = input
-        .stream_mode_details
-        .as_ref()
-        .and_then(|details| details.stream_mode.as_deref())
-        .and_then(StreamMode::parse);
+    let mode = mode_of(input.stream_mode_details.as_ref());
     match (input.shard_count.map(|count| count as u32), mode) {
         (Some(_), Some(StreamMode::OnDemand)) => Err(Refusal::validation(
             "ShardCount must not be given for a stream in ON_DEMAND mode.",

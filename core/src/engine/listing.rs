@@ -295,7 +295,7 @@ fn summary(stream: &Stream) -> StreamSummary {
 }
 
 #[cold]
-fn together(member: &str) -> Refusal {
+pub(super) fn together(member: &str) -> Refusal {
     Refusal::invalid_argument(format!(
         "NextToken and {member} cannot be provided together."
     ))
@@ -303,12 +303,12 @@ fn together(member: &str) -> Refusal {
 
 /// kinetik's text.
 #[cold]
-fn token_invalid() -> Refusal {
+pub(super) fn token_invalid() -> Refusal {
     Refusal::invalid_argument("NextToken is invalid.")
 }
 
 /// kinetik's text.
-fn check_age(now: Now, issued: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check_age(now: Now, issued: Timestamp) -> Result<(), Refusal> {
     if now.wall.since(issued) <= TOKEN_LIFE {
         return Ok(());
     }

@@ -9,26 +9,37 @@
 //! Hashing, routing and copying out happen outside the last of them.
 
 mod account;
+mod commitment;
 mod config;
+mod consumers;
+mod dispatch;
+mod encryption;
 mod evict;
 mod lifecycle;
 mod listing;
 mod log;
 mod memory;
+mod modes;
+mod monitoring;
 mod named;
 mod outcome;
+mod policies;
 mod position;
+mod profile;
 mod put;
 mod quota;
 mod read;
 mod refuse;
 mod reshard;
+mod resource;
+mod retention;
+mod rolling;
 mod scaling;
 mod segment;
 mod sequence;
-mod settings;
 mod shard;
 mod stream;
+mod tags;
 mod token;
 
 use std::fmt;
@@ -147,48 +158,7 @@ impl Engine {
             moment: now,
             wall: self.0.config.clock.wall_at(now),
         };
-        self.answer(now, call)
-    }
-
-    fn answer(&self, now: Now, call: &Call) -> Result<Answer, Refusal> {
-        let inner = &*self.0;
-        Ok(match call {
-            Call::PutRecords(input) => inner.put_records(now, input)?.into(),
-            Call::PutRecord(input) => inner.put_record(now, input)?.into(),
-            Call::GetRecords(input) => inner.get_records(now, input)?.into(),
-            Call::GetShardIterator(input) => inner.get_shard_iterator(now, input)?.into(),
-            Call::ListShards(input) => inner.list_shards(now, input)?.into(),
-            Call::ListStreams(input) => inner.list_streams(now, input)?.into(),
-            Call::DescribeStream(input) => inner.describe_stream(now, input)?.into(),
-            Call::DescribeStreamSummary(input) => inner.describe_stream_summary(now, input)?.into(),
-            Call::DescribeLimits(_) => inner.describe_limits(now).into(),
-            Call::CreateStream(input) => {
-                done(Answer::CreateStream, inner.create_stream(now, input))?
-            }
-            Call::DeleteStream(input) => {
-                done(Answer::DeleteStream, inner.delete_stream(now, input))?
-            }
-            Call::SplitShard(input) => done(Answer::SplitShard, inner.split_shard(now, input))?,
-            Call::MergeShards(input) => done(Answer::MergeShards, inner.merge_shards(now, input))?,
-            Call::UpdateShardCount(input) => inner.update_shard_count(now, input)?.into(),
-            Call::IncreaseStreamRetentionPeriod(input) => done(
-                Answer::IncreaseStreamRetentionPeriod,
-                inner.increase_retention(now, input),
-            )?,
-            Call::DecreaseStreamRetentionPeriod(input) => done(
-                Answer::DecreaseStreamRetentionPeriod,
-                inner.decrease_retention(now, input),
-            )?,
-            Call::AddTagsToStream(input) => {
-                done(Answer::AddTagsToStream, inner.add_tags(now, input))?
-            }
-            Call::RemoveTagsFromStream(input) => {
-                done(Answer::RemoveTagsFromStream, inner.remove_tags(now, input))?
-            }
-            Call::ListTagsForStream(input) => inner.list_tags(now, input)?.into(),
-            // Refused as AWS refuses an operation that it does not know.
-            _ => return Err(Refusal::unknown_operation()),
-        })
+        self.0.answer(now, call)
     }
 
     /// The first moment of the engine's clock at which something changes by itself, such as a stream that becomes
@@ -282,11 +252,6 @@ impl Engine {
             wall: self.0.config.clock.wall_at(moment),
         }
     }
-}
-
-/// The answer of an operation whose body is empty.
-fn done(answer: Answer, result: Result<(), Refusal>) -> Result<Answer, Refusal> {
-    result.map(|()| answer)
 }
 
 impl Inner {

@@ -86,7 +86,7 @@ impl Outcomes {
     }
 
     /// The answer of PutRecords.
-    pub fn answer(self) -> PutRecordsOutput {
+    pub fn answer(self, encryption_type: Option<ByteString>) -> PutRecordsOutput {
         let text = ascii(self.text.into());
         let mut failed = 0;
         let entry = |outcome: Outcome| match outcome {
@@ -103,19 +103,19 @@ impl Outcomes {
         PutRecordsOutput {
             failed_record_count: Some(failed),
             records,
-            encryption_type: None,
+            encryption_type,
         }
     }
 
     /// The answer of PutRecord, which puts one.
-    pub fn only(mut self) -> Result<PutRecordOutput, Refusal> {
+    pub fn only(mut self, encryption_type: Option<ByteString>) -> Result<PutRecordOutput, Refusal> {
         match self.each[0] {
             Outcome::Stored { shard, number_at } => {
                 let text = ascii(self.text.into());
                 Ok(PutRecordOutput {
                     shard_id: self.shards[shard as usize].of(&text),
                     sequence_number: part(&text, number_at as usize, DIGITS),
-                    encryption_type: None,
+                    encryption_type,
                 })
             }
             Outcome::Refused { reason } => Err(self.reasons.swap_remove(reason as usize)),

@@ -47,6 +47,7 @@ impl Inner {
             total += entry.key.len() + entry.data.len();
             entries.push(entry);
             match &record.explicit_hash_key {
+                _ if state.profile.is_auto() => {}
                 Some(explicit) => hashes[at] = explicit_hash(explicit)?,
                 None => keyed.push(at),
             }
@@ -57,7 +58,9 @@ impl Inner {
         if input.dry_run == Some(true) {
             return Err(refuse::dry_run());
         }
-        if keyed.len() == entries.len() {
+        if state.profile.is_auto() {
+            hashes.fill_with(|| self.anywhere());
+        } else if keyed.len() == entries.len() {
             digest::hash_key_each(
                 entries.len(),
                 |n| entries[n].key,
@@ -68,8 +71,13 @@ impl Inner {
             digest::hash_key_each(keyed.len(), key, |n, hash| hashes[keyed[n]] = hash);
         }
         let outcomes = self.store(now, &stream, &state, &entries, &hashes);
+        let encryption = state
+            .profile
+            .encryption
+            .spans
+            .encryption_of(now.wall.as_millis());
         drop(state);
-        Ok(outcomes.answer())
+        Ok(outcomes.answer(encryption))
     }
 
     pub(super) fn put_record(
@@ -83,18 +91,34 @@ impl Inner {
         let (key, data) = (input.partition_key.as_ref(), input.data.as_ref());
         let entry = check(&state, key, data, str::to_owned)?;
         let hash = match &input.explicit_hash_key {
+            _ if state.profile.is_auto() => self.anywhere(),
             Some(explicit) => explicit_hash(explicit)?,
             None => digest::hash_key(entry.key),
         };
         if let Some(number) = &input.sequence_number_for_ordering {
+            if state.profile.is_auto() {
+                return Err(no_order());
+            }
             check_ordering(&stream, &state, number, now)?;
         }
         if input.dry_run == Some(true) {
             return Err(refuse::dry_run());
         }
         let outcomes = self.store(now, &stream, &state, &[entry], &[hash]);
+        let encryption = state
+            .profile
+            .encryption
+            .spans
+            .encryption_of(now.wall.as_millis());
         drop(state);
-        outcomes.only()
+        outcomes.only(encryption)
+    }
+
+    /// Where the service puts a record of a stream with distribution AUTO: evenly, whatever its keys.
+    fn anywhere(&self) -> HashKey {
+        let mut bytes = [0; 16];
+        self.config.rng.fill(&mut bytes);
+        HashKey::from_digest(bytes)
     }
 
     /// Appends the records shard by shard; those of one shard get consecutive numbers in the order of the request.
@@ -275,6 +299,11 @@ fn check<'a>(
     data: Option<&'a Bytes>,
     path: impl Fn(&str) -> String,
 ) -> Result<Entry<'a>, Refusal> {
+    let key = match key {
+        Some(key) => Some(&key.as_bytes()[..]),
+        None if state.profile.is_auto() => Some(&[][..]),
+        None => None,
+    };
     let Some(key) = key else {
         let text = format!(
             "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
@@ -283,7 +312,7 @@ fn check<'a>(
         return Err(Refusal::validation(text));
     };
     let entry = Entry {
-        key: key.as_bytes(),
+        key,
         data: data.map_or(&[], |data| data),
     };
     let max = state.max_record_bytes;
@@ -303,6 +332,14 @@ fn explicit_hash(text: &ByteString) -> Result<HashKey, Refusal> {
 #[cold]
 fn batch_too_large() -> Refusal {
     Refusal::invalid_argument("Records size exceeds 10 MB limit")
+}
+
+/// Source: AWS, service-managed distribution; the text is kinetik's.
+#[cold]
+fn no_order() -> Refusal {
+    Refusal::invalid_argument(
+        "SequenceNumberForOrdering cannot be given for a stream whose RecordDistributionStrategy is AUTO.",
+    )
 }
 
 /// A number for ordering must be one that the service gives, and not of the future. A shard made by a reshard may

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytestring::ByteString;
 
+use super::encryption::Spans;
 use super::log::Page;
 use super::position::Position;
 use super::segment::Run;
@@ -137,6 +138,7 @@ impl Inner {
         let ended = !page.more && !shard.is_open();
         let child_shards = ended.then(|| children(&state, shard, now.wall));
         let shard = Arc::clone(shard);
+        let spans = state.profile.encryption.spans.clone();
         drop(state);
         let next = Position {
             next: page.next,
@@ -145,7 +147,7 @@ impl Inner {
             ..position
         };
         Ok(GetRecordsOutput {
-            records: records(&shard, &page.runs),
+            records: records(&shard, &page.runs, &spans),
             next_shard_iterator: (!ended).then(|| next.seal(&self.sealer)),
             millis_behind_latest: Some(page.millis_behind as i64),
             child_shards,
@@ -318,7 +320,7 @@ fn children(state: &State, shard: &Shard, now: Timestamp) -> Vec<api::ChildShard
 
 /// The records of an answer. Payloads and keys are slices of the shard's segments; all sequence numbers share one
 /// text.
-fn records(shard: &Shard, runs: &[Run]) -> Vec<api::Record> {
+fn records(shard: &Shard, runs: &[Run], spans: &Spans) -> Vec<api::Record> {
     let count = runs.iter().map(Run::len).sum();
     let text = numbers(shard, runs, count);
     let mut records = Vec::with_capacity(count);
@@ -328,8 +330,9 @@ fn records(shard: &Shard, runs: &[Run]) -> Vec<api::Record> {
             sequence_number: text.slice_ref(&text[at..at + DIGITS]),
             approximate_arrival_timestamp: Some(Timestamp::from_millis(stored.millis)),
             data: stored.data,
-            partition_key: Some(ascii(stored.key)),
-            encryption_type: None,
+            // Records of a stream with distribution AUTO need none.
+            partition_key: Some(ascii(stored.key)).filter(|key| !key.is_empty()),
+            encryption_type: spans.encryption_of(stored.millis),
         });
     }
     records

@@ -30,6 +30,16 @@ impl Named<'_> {
     }
 
     #[cold]
+    pub fn has_consumers(self) -> Refusal {
+        let Self { stream, account } = self;
+        Refusal::resource_in_use(format!(
+            "DeleteStream can't delete {account}:{stream} because there are consumers associated with this data stream. \
+             To delete {stream} anyway, set the EnforceConsumerDeletion parameter to true to force the deletion of all \
+             the consumers that are associated with it."
+        ))
+    }
+
+    #[cold]
     pub fn not_active(self, state: &str) -> Refusal {
         let Self { stream, account } = self;
         Refusal::resource_in_use(format!(

@@ -1,7 +1,6 @@
 //! SplitShard, MergeShards and UpdateShardCount.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::lifecycle::shard_id;
 use super::reshard::{Step, plan};
@@ -17,7 +16,6 @@ use crate::types::limits::UPDATE_SHARD_COUNT_MAX;
 
 /// UpdateShardCount calls of a stream within a day. Source: AWS, UpdateShardCount.
 const RESCALINGS: usize = 10;
-const RESCALING_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 
 impl Inner {
     pub(super) fn split_shard(&self, now: Now, input: &SplitShardInput) -> Result<(), Refusal> {
@@ -138,14 +136,12 @@ impl Inner {
 
     /// Ten a day; AWS's text is not known.
     fn check_rescalings(&self, now: Now, state: &mut State) -> Result<(), Refusal> {
-        let recent = |at: &crate::time::Moment| now.moment.since(*at) < RESCALING_WINDOW;
-        state.rescaled.retain(recent);
-        if self.has_quotas() && state.rescaled.len() >= RESCALINGS {
+        if self.has_quotas() && state.rescalings.is_used_up(now.moment, RESCALINGS) {
             return Err(Refusal::limit_exceeded(format!(
                 "UpdateShardCount cannot be called more than {RESCALINGS} times in a rolling 24-hour period for a stream."
             )));
         }
-        state.rescaled.push(now.moment);
+        state.rescalings.note(now.moment);
         Ok(())
     }
 }

@@ -190,8 +190,7 @@ impl Segment {
     }
 
     fn freeze(&mut self) {
-        if self.block.bytes.is_empty() {
-            // A record without a byte cannot be: partition keys have at least one.
+        if self.block.bytes.is_empty() && !self.pieces.is_empty() {
             return;
         }
         let piece = self.block.bytes.split().freeze();

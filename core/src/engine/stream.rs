@@ -1,6 +1,5 @@
 //! One stream: its life cycle, its shards, and which of them takes which hash key.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,10 +9,13 @@ use parking_lot::RwLock;
 
 use super::Now;
 use super::memory::Memory;
+use super::profile::Profile;
 use super::refuse::Named;
 use super::reshard::Step;
+use super::rolling::Rolling;
 use super::shard::{Closed, Parents, Shard};
-use crate::api::{self, StreamMode, StreamStatus};
+use super::tags::Tags;
+use crate::api::{self, RecordDistributionStrategy, StreamMode, StreamStatus};
 use crate::route::radix::Radix;
 use crate::time::{Moment, Timestamp};
 use crate::types::limits::{RECORD_DEFAULT_MAX_BYTES, RETENTION_DEFAULT_HOURS};
@@ -48,9 +50,10 @@ pub(super) struct State {
     pub mode: StreamMode,
     pub retention_hours: u32,
     pub max_record_bytes: usize,
-    pub tags: BTreeMap<ByteString, ByteString>,
-    /// When UpdateShardCount was called, as far back as its quota looks.
-    pub rescaled: Vec<Moment>,
+    pub tags: Tags,
+    pub profile: Profile,
+    /// UpdateShardCount calls.
+    pub rescalings: Rolling,
 }
 
 /// Where a stream is in its life, and when that ends by itself.
@@ -73,7 +76,9 @@ pub(super) struct NewStream {
     pub shards: u32,
     pub mode: StreamMode,
     pub max_record_bytes: Option<usize>,
-    pub tags: BTreeMap<ByteString, ByteString>,
+    pub tags: Tags,
+    pub warm_throughput: Option<i32>,
+    pub distribution: Option<RecordDistributionStrategy>,
     /// How many seconds before its creation its sequence numbers begin: 2 to 7. Source: kinesalite's tests.
     pub lead: u64,
 }
@@ -110,7 +115,12 @@ impl Stream {
             retention_hours: RETENTION_DEFAULT_HOURS,
             max_record_bytes: new.max_record_bytes.unwrap_or(RECORD_DEFAULT_MAX_BYTES),
             tags: new.tags,
-            rescaled: Vec::new(),
+            profile: Profile {
+                warm_throughput: new.warm_throughput,
+                distribution: new.distribution,
+                ..Profile::default()
+            },
+            rescalings: Rolling::default(),
         };
         Self {
             name: new.name,
@@ -156,10 +166,12 @@ impl Stream {
         let mut state = self.state.write();
         let result = change(&mut state);
         let due = match state.phase {
-            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting(at) => at.as_nanos(),
-            Phase::Active => u64::MAX,
+            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting(at) => at,
+            Phase::Active => Moment::MAX,
         };
-        self.due.store(due, Ordering::Release);
+        let consumers = state.profile.consumers.due().unwrap_or(Moment::MAX);
+        self.due
+            .store(due.min(consumers).as_nanos(), Ordering::Release);
         result
     }
 }
@@ -190,6 +202,14 @@ impl State {
         match self.phase {
             Phase::Active => Ok(()),
             _ => Err(named.not_active(self.status().name())),
+        }
+    }
+
+    /// Refuses what needs a stream that is there to stay: neither made nor deleted just now.
+    pub fn serving(&self, named: Named<'_>) -> Result<(), api::Refusal> {
+        match self.phase {
+            Phase::Active | Phase::Updating(..) => Ok(()),
+            Phase::Creating(_) | Phase::Deleting(_) => Err(named.not_active(self.status().name())),
         }
     }
 
@@ -269,6 +289,7 @@ impl State {
     }
 
     fn settle(&mut self, now: Now, memory: &Arc<Memory>) {
+        self.profile.consumers.settle(now.moment);
         match &mut self.phase {
             Phase::Creating(at) if *at <= now.moment => self.phase = Phase::Active,
             Phase::Updating(at, steps) if *at <= now.moment => {

@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Shards = 2,
     /// A page of ListStreams.
     Streams = 3,
+    /// A page of ListStreamConsumers.
+    Consumers = 4,
 }
 
 const HEADER: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];

@@ -43,6 +43,16 @@ pub const DESCRIBE_STREAM_MAX_SHARDS: usize = 100;
 pub const LIST_SHARDS_MAX_SHARDS: usize = 1_000;
 /// Streams of one ListStreams answer. Source: AWS, ListStreams.
 pub const LIST_STREAMS_MAX_STREAMS: usize = 100;
+/// Consumers of one ListStreamConsumers answer. Source: AWS, ListStreamConsumers.
+pub const LIST_STREAM_CONSUMERS_MAX_CONSUMERS: usize = 100;
+/// Consumers of a stream. Source: AWS, RegisterStreamConsumer.
+pub const CONSUMERS_MAX: usize = 20;
+/// Consumers of a stream in an account with On-demand Advantage. Source: AWS, RegisterStreamConsumer.
+pub const CONSUMERS_ADVANTAGE_MAX: usize = 50;
+/// Consumers of a stream that may be in state CREATING at once. Source: AWS, RegisterStreamConsumer.
+pub const CREATING_CONSUMERS_MAX: usize = 5;
+/// On-demand streams that an account has by default. Source: AWS, quotas.
+pub const ON_DEMAND_STREAMS: usize = 50;
 /// Shards that an account has by default in the three largest regions. Source: AWS, quotas.
 pub const ACCOUNT_SHARDS: usize = 20_000;
 /// Shards that UpdateShardCount may reach. Source: AWS, UpdateShardCount.

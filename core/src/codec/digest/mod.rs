@@ -121,7 +121,8 @@ mod tests {
             .map(|message| Some(oracle(message)))
             .collect();
         let message = |i: usize| &messages[i][..];
-        let check = |digest: &dyn Fn(&mut dyn FnMut(usize, [u8; 16]))| {
+        type Digested<'a> = dyn FnMut(usize, [u8; 16]) + 'a;
+        let check = |digest: &dyn Fn(&mut Digested<'_>)| {
             let mut digests = vec![None; count];
             digest(&mut |i, md5| assert!(digests[i].replace(md5).is_none()));
             assert_eq!(digests, expected);
