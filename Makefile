@@ -79,11 +79,11 @@ bench-put: ## What one put costs its caller in C, Python and Node (needs what `m
 	$(BUILD)/demo-venv/bin/python bindings-python/benches/boundary.py
 	node benches/node_put.mjs
 
-fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each, default 60)
+fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each, default 30)
 	$(call STEP,fuzz)
 	@for target in $$(ls fuzz/fuzz_targets | sed 's/\.rs$$//'); do \
 	  RUSTC_BOOTSTRAP=1 $(BUILD)/tools/bin/cargo-fuzz run $$target --target-dir target/fuzz -- \
-	    -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=1024 -timeout=5 -verbosity=0 -print_final_stats=1 || exit 1; \
+	    -max_total_time=$${FUZZ_SECONDS:-30} -rss_limit_mb=1024 -timeout=5 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 
 install: ## Install libkinetik, header and kinetik.pc below DESTDIR and PREFIX

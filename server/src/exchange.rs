@@ -12,6 +12,7 @@ use crate::gate::{self, Admitted};
 use crate::intake::{self, Cut};
 use crate::listen::{Ending, Lost, Shared};
 use crate::reply::{Body, identify, last, reply};
+use crate::stream::events;
 
 /// Answers one request; an error closes the connection without an answer.
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Ending {
@@ -49,6 +50,7 @@ async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
     // The engine has copied what it keeps.
     drop(taken);
     match outcome {
+        Ok(Answer::SubscribeToShard(subscription)) => Ok(events(shared, form, subscription)),
         Ok(answer) => Ok(success(shared, form, &answer)),
         Err(Fault::Refused(refusal)) => Ok(gate::refused(form, &refusal)),
         Err(Fault::NotSent(_) | Fault::Lost(_)) => Err(Lost),
@@ -56,9 +58,6 @@ async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
 }
 
 fn success(shared: &Shared, form: Form, answer: &Answer) -> Response<Body> {
-    if matches!(answer, Answer::SubscribeToShard(_)) {
-        return gate::refused(form, &Refusal::unknown_operation());
-    }
     let bytes = form.encode_answer(answer);
     match intake::hold(&shared.room, bytes.len()) {
         Ok(room) => reply(200, Some(form.content_type()), Body::new(bytes, Some(room))),

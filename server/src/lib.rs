@@ -35,6 +35,7 @@ mod listen;
 mod reply;
 mod signature;
 mod socket;
+mod stream;
 
 pub use limits::Limits;
 

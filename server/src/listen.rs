@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     /// Bytes of bodies that may still be held, see [`Limits::all_bodies_bytes`].
     pub(crate) room: Arc<Semaphore>,
     pub(crate) limits: Limits,
+    /// Turns true when the server is to stop.
+    pub(crate) stopped: watch::Receiver<bool>,
 }
 
 /// Accepts until it is told to stop, then waits shortly for what is being answered.
@@ -42,6 +44,7 @@ pub(crate) async fn serve(
         clock: Clock::system(),
         room: Arc::new(Semaphore::new(config.limits.all_bodies_bytes)),
         limits: config.limits.clone(),
+        stopped: stopped.clone(),
     });
     let places = Arc::new(Semaphore::new(config.limits.connections));
     let mut until_stopped = stopped.clone();
@@ -107,7 +110,7 @@ fn builder(limits: &Limits) -> http1::Builder {
     http
 }
 
-async fn until_stop(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn until_stop(stopped: &mut watch::Receiver<bool>) {
     // An error means that the server's handle is gone, which stops it as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -11,18 +11,34 @@ use hyper::{Response, StatusCode};
 use kinetik::rng::Rng;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A whole body in one piece.
+use crate::stream::Events;
+
+/// A whole body in one piece, or the events of a subscription.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     bytes: Option<Bytes>,
-    room: Option<OwnedSemaphorePermit>,
+    /// Given back once the body is sent.
+    _room: Option<OwnedSemaphorePermit>,
+    events: Option<Box<Events>>,
 }
 
 impl Body {
     /// A body that keeps its share of the room for bodies until it is sent.
     pub(crate) fn new(bytes: impl Into<Bytes>, room: Option<OwnedSemaphorePermit>) -> Self {
         let bytes = Some(bytes.into()).filter(|bytes: &Bytes| !bytes.is_empty());
-        Self { bytes, room }
+        Self {
+            bytes,
+            _room: room,
+            events: None,
+        }
+    }
+
+    /// A body that is made as its events come.
+    pub(crate) fn events(events: Events) -> Self {
+        Self {
+            events: Some(Box::new(events)),
+            ..Self::default()
+        }
     }
 }
 
@@ -32,23 +48,28 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(events) = &mut self.events {
+            return events
+                .poll(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))));
+        }
         Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        match &self.events {
+            Some(events) => events.is_over(),
+            None => self.bytes.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.events.is_some() {
+            return SizeHint::new();
+        }
         SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        self.room.take();
     }
 }
 

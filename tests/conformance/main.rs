@@ -5,6 +5,7 @@
 mod account;
 mod consumers;
 mod encryption;
+mod fan_out;
 mod listing;
 mod modes;
 mod quotas;
@@ -77,6 +78,7 @@ const SERVICE: &[&[Behaviour]] = &[
     account::ALL,
     consumers::ALL,
     encryption::ALL,
+    fan_out::ALL,
     listing::ALL,
     modes::ALL,
     quotas::ALL,

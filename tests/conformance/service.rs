@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinetik::api::{
-    Answer, Call, CreateStreamInput, GetRecordsInput, GetRecordsOutput, GetShardIteratorInput,
-    ListShardsInput, PutRecordInput, PutRecordOutput, Refusal, Request, Shard,
+    Answer, Call, CreateStreamInput, Form, GetRecordsInput, GetRecordsOutput,
+    GetShardIteratorInput, Interruption, ListShardsInput, Operation, PutRecordInput,
+    PutRecordOutput, Refusal, Request, Shard, SubscribeToShardEvent, SubscribeToShardInput,
+    Subscription,
 };
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::rng::Rng;
@@ -77,12 +79,16 @@ impl Service<'_> {
             Way::InProcess => show(&|call| engine.call(&call)),
             Way::Json => {
                 let server = server(&engine);
-                let http = json_client(&server);
-                show(&|call| ask_json(&*http, call));
+                let http = client(&server, Form::Json);
+                show(&|call| ask(&*http, call));
             }
             Way::Cbor => {
                 let server = server(&engine);
-                show(&|call| wire::ask_cbor(&server, &call));
+                let http = client(&server, Form::Cbor);
+                show(&|call| match call.operation() {
+                    Operation::SubscribeToShard => ask(&*http, call),
+                    _ => wire::ask_cbor(&server, &call),
+                });
             }
         }
     }
@@ -116,6 +122,32 @@ impl Service<'_> {
             Ok(_) => panic!("{:?} was not refused", R::OPERATION),
             Err(refusal) => refusal,
         }
+    }
+
+    /// Subscribes to a shard.
+    pub(crate) fn subscribe(&self, input: SubscribeToShardInput) -> Feed {
+        Feed(self.ok(input))
+    }
+
+    /// Subscribes where that must be refused with this exception and this text.
+    #[track_caller]
+    pub(crate) fn refused_subscription(
+        &self,
+        input: SubscribeToShardInput,
+        code: &str,
+        text: &str,
+    ) {
+        let refusal = self.subscription_refusal(input);
+        assert_eq!(
+            (refusal.code(), refusal.message().unwrap_or_default()),
+            (code, text)
+        );
+    }
+
+    /// Subscribes where that must be refused.
+    #[track_caller]
+    pub(crate) fn subscription_refusal(&self, input: SubscribeToShardInput) -> Refusal {
+        self.refusal(input)
     }
 
     /// Moves the service's clock on.
@@ -172,6 +204,57 @@ impl Service<'_> {
     }
 }
 
+/// A subscription, read with patience enough for a busy machine.
+pub(crate) struct Feed(Subscription);
+
+impl Feed {
+    /// The next event.
+    #[track_caller]
+    pub(crate) fn event(&mut self) -> SubscribeToShardEvent {
+        match self.next() {
+            Some(Ok(event)) => event,
+            other => panic!("no event: {other:?}"),
+        }
+    }
+
+    /// The exception that ends it; a sign of life may have been on its way before.
+    #[track_caller]
+    pub(crate) fn interruption(&mut self) -> Refusal {
+        loop {
+            match self.next() {
+                Some(Ok(event)) if event.records.is_empty() => {}
+                Some(Err(Interruption::Refused(refusal))) => return refusal,
+                other => panic!("no exception: {other:?}"),
+            }
+        }
+    }
+
+    /// Its normal end.
+    #[track_caller]
+    pub(crate) fn end(&mut self) {
+        let next = self.next();
+        assert!(next.is_none(), "no end: {next:?}");
+    }
+
+    /// That nothing has come.
+    #[track_caller]
+    pub(crate) fn nothing(&mut self) {
+        let runtime = Runtime::shared().expect("a runtime");
+        let clock = Clock::default();
+        let soon = clock.now() + Duration::from_millis(20);
+        let next = runtime.block_on(async { clock.before(soon, self.0.next()).await });
+        assert!(next.is_none(), "{next:?}");
+    }
+
+    fn next(&mut self) -> Option<Result<SubscribeToShardEvent, Interruption>> {
+        let runtime = Runtime::shared().expect("a runtime");
+        let clock = Clock::default();
+        let late = clock.now() + Duration::from_secs(60);
+        let next = runtime.block_on(async { clock.before(late, self.0.next()).await });
+        next.expect("something within a minute")
+    }
+}
+
 /// The id of a shard as the service writes it.
 pub(crate) fn shard(number: u32) -> String {
     format!("shardId-{number:012}")
@@ -195,15 +278,16 @@ pub(crate) fn iterator(stream: &str, shard: &str, kind: &str) -> GetShardIterato
     }
 }
 
-fn json_client(server: &Server) -> Arc<dyn Transport> {
+fn client(server: &Server, form: Form) -> Arc<dyn Transport> {
     let options = Connect {
         environment: Environment::fixed([("AWS_REGION", "us-east-1")]),
+        form,
         ..Connect::default()
     };
     Endpoint::from(server).connect(&options).expect("a way")
 }
 
-fn ask_json(http: &dyn Transport, call: Call) -> Result<Answer, Refusal> {
+fn ask(http: &dyn Transport, call: Call) -> Result<Answer, Refusal> {
     let operation = call.operation();
     let runtime = Runtime::shared().expect("a runtime");
     let deadline = Clock::default().now() + Duration::from_secs(60);

@@ -64,6 +64,7 @@ def exercise():
     )
 
     split_and_read_children(kinesis)
+    fan_out(kinesis)
     errors(kinesis)
     kinesis.delete_stream(StreamName="my-kinesis-stream")
     assert kinesis.list_streams()["StreamNames"] == []
@@ -74,19 +75,22 @@ def shards(kinesis):
 
 
 def read_all(kinesis):
+    return [data for shard in shards(kinesis) for data in shard_data(kinesis, shard["ShardId"])]
+
+
+def shard_data(kinesis, shard_id):
     data = []
-    for shard in shards(kinesis):
-        iterator = kinesis.get_shard_iterator(
-            StreamName="my-kinesis-stream",
-            ShardId=shard["ShardId"],
-            ShardIteratorType="TRIM_HORIZON",
-        )["ShardIterator"]
-        while iterator:
-            page = kinesis.get_records(ShardIterator=iterator, Limit=1000)
-            data += [record["Data"] for record in page["Records"]]
-            iterator = page.get("NextShardIterator")
-            if page["MillisBehindLatest"] == 0 and not page["Records"]:
-                break
+    iterator = kinesis.get_shard_iterator(
+        StreamName="my-kinesis-stream",
+        ShardId=shard_id,
+        ShardIteratorType="TRIM_HORIZON",
+    )["ShardIterator"]
+    while iterator:
+        page = kinesis.get_records(ShardIterator=iterator, Limit=1000)
+        data += [record["Data"] for record in page["Records"]]
+        iterator = page.get("NextShardIterator")
+        if page["MillisBehindLatest"] == 0 and not page["Records"]:
+            break
     return data
 
 
@@ -114,6 +118,33 @@ def split_and_read_children(kinesis):
         ExplicitHashKey="0",
     )
     assert len(read_all(kinesis)) == after + 1
+
+
+def fan_out(kinesis):
+    stream = kinesis.describe_stream_summary(StreamName="my-kinesis-stream")["StreamDescriptionSummary"]
+    consumer = kinesis.register_stream_consumer(StreamARN=stream["StreamARN"], ConsumerName="app")["Consumer"]
+    described = kinesis.describe_stream_consumer(ConsumerARN=consumer["ConsumerARN"])
+    assert described["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+    parent = "shardId-000000000000"
+    answer = kinesis.subscribe_to_shard(
+        ConsumerARN=consumer["ConsumerARN"],
+        ShardId=parent,
+        StartingPosition={"Type": "TRIM_HORIZON"},
+    )
+    events = [event["SubscribeToShardEvent"] for event in answer["EventStream"]]
+    read = [record["Data"] for event in events for record in event["Records"]]
+    assert read == shard_data(kinesis, parent), read
+    assert len(events[-1]["ChildShards"]) == 2 and "ContinuationSequenceNumber" not in events[-1]
+    expect(
+        kinesis.exceptions.ResourceInUseException,
+        f"Another active subscription exists for this consumer: 000000000000:my-kinesis-stream:{parent}:app",
+        lambda: kinesis.subscribe_to_shard(
+            ConsumerARN=consumer["ConsumerARN"],
+            ShardId=parent,
+            StartingPosition={"Type": "LATEST"},
+        ),
+    )
+    kinesis.deregister_stream_consumer(ConsumerARN=consumer["ConsumerARN"])
 
 
 def errors(kinesis):

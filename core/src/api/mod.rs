@@ -26,6 +26,7 @@
 //! ```
 
 pub mod cbor;
+mod event_stream;
 mod fault;
 mod hot;
 pub mod json;
@@ -39,6 +40,7 @@ pub(crate) mod validate;
 pub mod value;
 mod wire;
 
+pub use event_stream::{CONTENT_TYPE as EVENT_STREAM, EventMessage, EventMessages};
 pub use fault::Refusal;
 pub use model::*;
 pub use shape::{Form, Request, Shape, TypeMismatch};

@@ -166,6 +166,11 @@ impl Account {
         Ok(stream)
     }
 
+    /// Whether this very stream is still there.
+    pub fn has(&self, stream: &Arc<Stream>) -> bool {
+        is_in(&self.streams.read(), stream)
+    }
+
     /// What the account's streams use of its quotas.
     pub fn usage(&self, now: Now) -> Usage {
         Usage::of(self.streams.read().values(), now)
@@ -174,10 +179,7 @@ impl Account {
     /// Forgets a stream, if it is still the one of its name.
     pub fn remove(&self, stream: &Arc<Stream>) {
         let mut streams = self.streams.write();
-        if streams
-            .get(&stream.name)
-            .is_some_and(|found| Arc::ptr_eq(found, stream))
-        {
+        if is_in(&streams, stream) {
             streams.remove(&stream.name);
         }
     }
@@ -209,6 +211,12 @@ impl Account {
     /// Forgets all streams and settings.
     pub fn clear(&self) {
         *self.commitment.lock() = Commitment::default();
-        self.streams.write().clear();
+        let gone = std::mem::take(&mut *self.streams.write());
+        gone.values().for_each(|stream| stream.wake_subscribers());
     }
+}
+
+fn is_in(streams: &BTreeMap<ByteString, Arc<Stream>>, stream: &Arc<Stream>) -> bool {
+    let found = streams.get(&stream.name);
+    found.is_some_and(|found| Arc::ptr_eq(found, stream))
 }

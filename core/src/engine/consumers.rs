@@ -163,6 +163,7 @@ impl Inner {
             }
         });
         stream.settle(now, &self.memory);
+        stream.wake_subscribers();
         Ok(())
     }
 

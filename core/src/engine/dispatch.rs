@@ -88,7 +88,6 @@ impl Inner {
                 Answer::UpdateStreamRecordDistributionStrategy,
                 self.update_distribution(now, input),
             ),
-            Call::SubscribeToShard(_) => return Err(Refusal::unknown_operation()),
             queue_or_channel => return Err(not_built(queue_or_channel)),
         };
         done.map(|()| answer)

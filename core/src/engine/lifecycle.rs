@@ -87,6 +87,7 @@ impl Inner {
         if gone <= now.moment {
             self.account.remove(&stream);
         }
+        stream.wake_subscribers();
         Ok(())
     }
 

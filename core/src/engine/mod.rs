@@ -39,6 +39,8 @@ mod segment;
 mod sequence;
 mod shard;
 mod stream;
+mod subscribe;
+mod subscribers;
 mod tags;
 mod token;
 
@@ -158,7 +160,10 @@ impl Engine {
             moment: now,
             wall: self.0.config.clock.wall_at(now),
         };
-        self.0.answer(now, call)
+        match call {
+            Call::SubscribeToShard(input) => self.subscribe(now, input).map(Answer::from),
+            call => self.0.answer(now, call),
+        }
     }
 
     /// The first moment of the engine's clock at which something changes by itself, such as a stream that becomes

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -143,6 +144,7 @@ impl Inner {
                 horizon,
                 answered_as: outcomes.shard(shard.id),
                 opened: Vec::new(),
+                waiting: Vec::new(),
                 paid: false,
             };
             batch.append(group, entries, &mut outcomes);
@@ -193,6 +195,8 @@ struct Batch<'a> {
     answered_as: u32,
     /// Segments that were opened, for the order in which they make room.
     opened: Vec<u64>,
+    /// Subscribers to be woken.
+    waiting: Vec<Waker>,
     /// Whether the quota of the next record was taken already.
     paid: bool,
 }
@@ -202,6 +206,7 @@ impl Batch<'_> {
     fn append(&mut self, mut group: &[u64], entries: &[Entry<'_>], outcomes: &mut Outcomes) {
         while !group.is_empty() {
             group = self.append_some(group, entries, outcomes);
+            self.waiting.drain(..).for_each(Waker::wake);
             for segment in self.opened.drain(..) {
                 self.engine.evictions.opened(self.shard, segment);
             }
@@ -252,6 +257,7 @@ impl Batch<'_> {
             if log.append(arrival, entry.key, entry.data).is_err() {
                 self.paid = quotas;
                 log.settle();
+                inner.subscribers.take_waiting(&mut self.waiting);
                 return &group[judged..];
             }
             if tracked && log.newest_segment() != newest {
@@ -262,6 +268,7 @@ impl Batch<'_> {
             numerals.advance();
         }
         log.settle();
+        inner.subscribers.take_waiting(&mut self.waiting);
         &[]
     }
 }

@@ -22,7 +22,7 @@ use crate::types::limits::{GET_RECORDS_MAX_BYTES, GET_RECORDS_MAX_RECORDS, ITERA
 use crate::types::{SequenceNumber, SequenceParts, ShardId};
 
 /// Where a reader asks to begin.
-enum Start {
+pub(super) enum Start {
     Oldest,
     Latest,
     At(Timestamp),
@@ -56,32 +56,30 @@ impl Inner {
         if input.dry_run == Some(true) {
             return Err(refuse::dry_run());
         }
-        let next = self.find(now, &stream, &state, shard, &start)?;
+        self.charge_iterator(now, &stream, shard)?;
+        let next = self.seek(now, &state, shard, &start);
         let position = Position::new(&stream, id, next, now.wall, self.issue());
         Ok(GetShardIteratorOutput {
             shard_iterator: Some(position.seal(&self.sealer)),
         })
     }
 
-    /// The number of the record at which a reader begins.
-    fn find(
-        &self,
-        now: Now,
-        stream: &Stream,
-        state: &State,
-        shard: &Shard,
-        start: &Start,
-    ) -> Result<u64, Refusal> {
-        let mut inner = shard.inner.lock();
-        let (log, quota) = inner.parts();
-        if self.has_quotas() {
-            quota.iterator(now.moment).map_err(|throttled| {
-                throttled.tell(stream, shard.id);
-                stream.named().read_throttled(shard.id)
-            })?;
+    fn charge_iterator(&self, now: Now, stream: &Stream, shard: &Shard) -> Result<(), Refusal> {
+        if !self.has_quotas() {
+            return Ok(());
         }
+        let taken = shard.inner.lock().quota.iterator(now.moment);
+        taken.map_err(|throttled| {
+            throttled.tell(stream, shard.id);
+            stream.named().read_throttled(shard.id)
+        })
+    }
+
+    /// The number of the record at which a reader begins.
+    pub(super) fn seek(&self, now: Now, state: &State, shard: &Shard, start: &Start) -> u64 {
+        let log = &mut shard.inner.lock().log;
         log.trim(state.horizon(now.wall).as_millis());
-        Ok(match *start {
+        match *start {
             Start::Oldest => 0,
             Start::Latest => log.next(),
             Start::At(time) => log.at_time(time.as_nanos().div_ceil(1_000_000)),
@@ -101,7 +99,7 @@ impl Inner {
                     None => parts.index.saturating_add(u64::from(after)),
                 }
             }
-        })
+        }
     }
 
     pub(super) fn get_records(
@@ -221,13 +219,14 @@ impl Inner {
         }
     }
 
-    fn issue(&self) -> u64 {
+    /// A number that no iterator and no subscription of this engine had before.
+    pub(super) fn issue(&self) -> u64 {
         self.issued.fetch_add(1, Ordering::Relaxed)
     }
 }
 
 /// The checks of GetShardIterator in the service's order.
-fn start_of(
+pub(super) fn start_of(
     now: Now,
     stream: &Stream,
     shard: &Shard,
@@ -307,7 +306,7 @@ fn encodes_another(encoded: ShardId, used: ShardId) -> Refusal {
 }
 
 /// The children of a closed shard that can be read.
-fn children(state: &State, shard: &Shard, now: Timestamp) -> Vec<api::ChildShard> {
+pub(super) fn children(state: &State, shard: &Shard, now: Timestamp) -> Vec<api::ChildShard> {
     let closed = shard.closed.get();
     closed
         .into_iter()
@@ -320,7 +319,7 @@ fn children(state: &State, shard: &Shard, now: Timestamp) -> Vec<api::ChildShard
 
 /// The records of an answer. Payloads and keys are slices of the shard's segments; all sequence numbers share one
 /// text.
-fn records(shard: &Shard, runs: &[Run], spans: &Spans) -> Vec<api::Record> {
+pub(super) fn records(shard: &Shard, runs: &[Run], spans: &Spans) -> Vec<api::Record> {
     let count = runs.iter().map(Run::len).sum();
     let text = numbers(shard, runs, count);
     let mut records = Vec::with_capacity(count);

@@ -1,6 +1,7 @@
 //! One shard: its part of the ring, its lineage, its log and its quotas.
 
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 use bytestring::ByteString;
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use super::log::ShardLog;
 use super::memory::Memory;
 use super::quota::Quota;
 use super::sequence::{ShardNumbers, eight_digits, text_of};
+use super::subscribers::Subscribers;
 use crate::api;
 use crate::time::Timestamp;
 use crate::types::{HashRange, ShardId};
@@ -33,6 +35,7 @@ pub(super) struct Shard {
 pub(super) struct Inner {
     pub log: ShardLog,
     pub quota: Quota,
+    pub subscribers: Subscribers,
 }
 
 /// Where a shard came from.
@@ -82,8 +85,16 @@ impl Shard {
             inner: Mutex::new(Inner {
                 log: ShardLog::new(Arc::clone(memory)),
                 quota: Quota::new(),
+                subscribers: Subscribers::default(),
             }),
         }
+    }
+
+    /// Wakes whoever is subscribed to it.
+    pub fn wake_subscribers(&self) {
+        let mut waiting = Vec::new();
+        self.inner.lock().subscribers.take_waiting(&mut waiting);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// What its records' numbers have in common.

@@ -161,6 +161,15 @@ impl Stream {
             && matches!(self.state.read_recursive().phase, Phase::Deleting(at) if at <= now)
     }
 
+    /// Wakes the subscribers of all its shards, as when it or a consumer goes; after those who look just now.
+    pub fn wake_subscribers(&self) {
+        let state = self.state.write();
+        state
+            .shards
+            .iter()
+            .for_each(|shard| shard.wake_subscribers());
+    }
+
     /// Changes its state under the write lock.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.write();
@@ -381,6 +390,7 @@ fn close(shard: &Shard, children: [Option<ShardId>; 2], now: Timestamp, at_least
     };
     let set = shard.closed.set(closed);
     debug_assert!(set.is_ok(), "a shard is closed once");
+    shard.wake_subscribers();
     second
 }
 

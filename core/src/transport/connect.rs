@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::http::Http;
 use super::{Endpoint, Memory, Transport};
 use crate::Result;
+use crate::api::Form;
 use crate::engine::Engine;
 use crate::rng::Rng;
 use crate::time::Clock;
@@ -29,6 +30,8 @@ pub struct Connect {
     pub rng: Rng,
     /// How long a TCP and TLS handshake may take, default 3.1 s as in the AWS SDKs.
     pub connect_timeout: Duration,
+    /// The form of bodies: JSON by default, which every server reads. CBOR is what the AWS SDK for Java speaks.
+    pub form: Form,
     /// The largest answer that is read, in bytes, default 64 MiB. The service's largest is about 14 MiB.
     pub max_answer_bytes: usize,
 }
@@ -43,6 +46,7 @@ impl Default for Connect {
             clock: Clock::default(),
             rng: Rng::default(),
             connect_timeout: Duration::from_millis(3_100),
+            form: Form::Json,
             max_answer_bytes: 64 << 20,
         }
     }

@@ -33,6 +33,14 @@ pub const GET_RECORDS_MAX_BYTES: usize = 10 << 20;
 pub const FULL_READ_PENALTY: Duration = Duration::from_secs(5);
 /// How long a shard iterator lives. Source: AWS, GetShardIterator.
 pub const ITERATOR_LIFE: Duration = Duration::from_secs(300);
+/// Bytes that a consumer with enhanced fan-out gets from a shard in a second. Source: AWS, quotas.
+pub const FAN_OUT_BYTES_PER_SECOND: u64 = 2 << 20;
+/// How long a subscription lives. Source: AWS, SubscribeToShard.
+pub const SUBSCRIPTION_LIFE: Duration = Duration::from_secs(300);
+/// How long a subscription keeps the next one of the same consumer and shard away. Source: AWS, SubscribeToShard.
+pub const SUBSCRIBE_WINDOW: Duration = Duration::from_secs(5);
+/// How long a subscription is silent at most. Source: LocalStack's source; AWS does not say.
+pub const SUBSCRIPTION_HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a page token lives. Source: AWS, ListShards.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// Characters of a stream, consumer or shard name: 1 to this many. Source: model.

@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode, body::Incoming};
 use self::body::{RequestBody, collect};
 use self::lines::Lines;
 use super::{BoxFuture, Connect, Fault, HttpUrl, Transport};
-use crate::api::{Answer, Call, Form, Operation};
+use crate::api::{Answer, Call, Form, Interruption, Operation};
 use crate::time::Moment;
 use crate::{Error, ErrorKind};
 
@@ -21,12 +21,10 @@ mod body;
 mod hosts;
 mod lines;
 mod sign;
+mod subscription;
 mod target;
 #[cfg(test)]
 mod tests;
-
-/// The form of the bodies that this client writes.
-const FORM: Form = Form::Json;
 
 /// A Kinesis endpoint over HTTP.
 ///
@@ -69,22 +67,17 @@ impl Http {
 
     async fn exchange(&self, call: Call, sent: &Arc<AtomicBool>) -> Result<Answer, Fault> {
         let operation = call.operation();
-        if operation == Operation::SubscribeToShard {
-            return Err(Fault::NotSent(Error::new(
-                ErrorKind::Unsupported,
-                "subscriptions are not carried over HTTP; read the shard with GetRecords",
-            )));
-        }
         let line = self
             .lines
             .current(&self.options)
             .await
             .map_err(Fault::NotSent)?;
-        let body = FORM.encode_call(&call);
+        let form = self.options.form;
+        let body = form.encode_call(&call);
         drop(call);
         let request = line
             .target
-            .request(operation, FORM, &body, self.options.clock.wall())
+            .request(operation, form, &body, self.options.clock.wall())
             .await
             .map_err(Fault::NotSent)?
             .map(|()| RequestBody::new(body, sent.clone()));
@@ -101,6 +94,15 @@ impl Http {
         response: Response<Incoming>,
     ) -> Result<Answer, Fault> {
         let (head, body) = response.into_parts();
+        if operation == Operation::SubscribeToShard && head.status == StatusCode::OK {
+            let begun = subscription::begin(body, self.options.form).await;
+            return begun.map(Answer::SubscribeToShard).map_err(
+                |interruption| match interruption {
+                    Interruption::Refused(refusal) => Fault::Refused(refusal),
+                    Interruption::Broken(error) => Fault::Lost(error),
+                },
+            );
+        }
         let body = collect(body, self.options.max_answer_bytes)
             .await
             .map_err(|error| {
@@ -110,7 +112,13 @@ impl Http {
                     Some(head.status.as_u16()),
                 ))
             })?;
-        judge(operation, head.status, &head.headers, &body)
+        judge(
+            self.options.form,
+            operation,
+            head.status,
+            &head.headers,
+            &body,
+        )
     }
 }
 
@@ -128,18 +136,19 @@ impl fmt::Debug for Http {
 
 /// What a whole answer means.
 fn judge(
+    form: Form,
     operation: Operation,
     status: StatusCode,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Answer, Fault> {
     if status == StatusCode::OK {
-        return FORM.decode_answer(operation, body).map_err(Fault::Lost);
+        return form.decode_answer(operation, body).map_err(Fault::Lost);
     }
     let error_type = headers
         .get("x-amzn-errortype")
         .and_then(|value| value.to_str().ok());
-    let refusal = FORM.decode_refusal(status.as_u16(), error_type, body);
+    let refusal = form.decode_refusal(status.as_u16(), error_type, body);
     Err(Fault::Refused(match request_id(headers) {
         Some(id) => refusal.with_request_id(id),
         None => refusal,

@@ -1,0 +1,95 @@
+//! Who is subscribed to a shard, kept under the shard's lock.
+
+use std::task::Waker;
+
+use bytestring::ByteString;
+
+use crate::api::Refusal;
+use crate::time::Moment;
+use crate::types::limits::SUBSCRIBE_WINDOW;
+
+/// The subscriptions of one shard, and for a few seconds those that were.
+#[derive(Debug, Default)]
+pub(super) struct Subscribers(Vec<Subscriber>);
+
+#[derive(Debug)]
+struct Subscriber {
+    consumer: ByteString,
+    serial: u64,
+    since: Moment,
+    is_open: bool,
+    /// Woken when there may be something to tell.
+    waker: Option<Waker>,
+    /// Why another call ended it.
+    cut: Option<Refusal>,
+}
+
+/// A consumer's earlier subscription to the shard is too young to be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooSoon;
+
+impl Subscribers {
+    /// Admits a subscription of a consumer, and cuts the one that it takes over, which is to be woken. Within five
+    /// seconds of the last one it is refused, whether or not that still runs. Source: AWS, SubscribeToShard.
+    pub fn admit(
+        &mut self,
+        consumer: &ByteString,
+        serial: u64,
+        now: Moment,
+        takeover: impl FnOnce() -> Refusal,
+    ) -> Result<Option<Waker>, TooSoon> {
+        self.0
+            .retain(|one| one.is_open || now.since(one.since) < SUBSCRIBE_WINDOW);
+        let others = self.0.iter_mut().filter(|one| one.consumer == *consumer);
+        let mut woken = None;
+        if let Some(last) = others.max_by_key(|one| one.since) {
+            if now.since(last.since) < SUBSCRIBE_WINDOW {
+                return Err(TooSoon);
+            }
+            last.cut = Some(takeover());
+            woken = last.waker.take();
+        }
+        self.0.push(Subscriber {
+            consumer: consumer.clone(),
+            serial,
+            since: now,
+            is_open: true,
+            waker: None,
+            cut: None,
+        });
+        Ok(woken)
+    }
+
+    /// Why a subscription was ended by another call, if it was.
+    pub fn cut(&mut self, serial: u64) -> Option<Refusal> {
+        self.of(serial).and_then(|one| one.cut.take())
+    }
+
+    /// Has a subscription woken when something happens.
+    pub fn wait(&mut self, serial: u64, waker: &Waker) {
+        if let Some(one) = self.of(serial) {
+            match &mut one.waker {
+                Some(kept) => kept.clone_from(waker),
+                None => one.waker = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// A subscription has ended.
+    pub fn close(&mut self, serial: u64) {
+        if let Some(one) = self.of(serial) {
+            one.is_open = false;
+            one.waker = None;
+        }
+    }
+
+    /// Takes the wakers of all that wait. Cost when nobody is subscribed: one comparison.
+    #[inline]
+    pub fn take_waiting(&mut self, to: &mut Vec<Waker>) {
+        to.extend(self.0.iter_mut().filter_map(|one| one.waker.take()));
+    }
+
+    fn of(&mut self, serial: u64) -> Option<&mut Subscriber> {
+        self.0.iter_mut().find(|one| one.serial == serial)
+    }
+}
