@@ -65,7 +65,7 @@ peers: $(PEERS)/.done tests/peers/node_modules/.done ## Install the peers that i
 interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
 	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
-	  --test codec_peers --test generated_model --test boto3
+	  --test codec_peers --test generated_model --test boto3 --test sdks
 
 sim: ## The simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture

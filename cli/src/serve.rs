@@ -1,12 +1,13 @@
 //! `kinetik serve`: the engine behind HTTP, for any AWS SDK.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use kinetik::engine::{Engine, EngineConfig, WhenFull, default_memory};
 use kinetik::{Error, ErrorKind};
-use kinetik_server::{Server, ServerConfig};
+use kinetik_server::{Cors, Server, ServerConfig, Tls};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::units::{self, NewStream};
@@ -43,6 +44,18 @@ pub(crate) struct Options {
     /// Open shards that the account may have.
     #[arg(long, env = "KINETIK_SHARD_LIMIT", value_name = "N")]
     shard_limit: Option<usize>,
+    /// On-demand streams that the account may have.
+    #[arg(long, env = "KINETIK_ON_DEMAND_STREAM_LIMIT", value_name = "N")]
+    on_demand_stream_limit: Option<usize>,
+    /// TLS, with a certificate and its key in PEM files; without them with a certificate made for this run.
+    #[arg(long, env = "KINETIK_TLS", num_args = 0..=1, require_equals = true, default_missing_value = "", value_name = "CERT,KEY")]
+    tls: Option<String>,
+    /// Where the certificate is written as PEM, for clients that are to trust it.
+    #[arg(long, env = "KINETIK_TLS_CERTIFICATE_FILE", value_name = "FILE")]
+    tls_certificate_file: Option<PathBuf>,
+    /// Which web pages may call: those of this machine (`loopback`), also those of an origin, or all (`*`), as at AWS.
+    #[arg(long, env = "KINETIK_CORS", default_value = "loopback", value_parser = units::cors, value_name = "loopback|ORIGIN|*")]
+    cors: Cors,
     /// What stored records may take, for example 512MiB [default: half of this machine's memory]
     #[arg(long, env = "KINETIK_MEMORY", value_parser = units::size, value_name = "SIZE")]
     memory: Option<usize>,
@@ -92,8 +105,22 @@ fn start(options: Options) -> Result<Server, Error> {
         },
         state_delay: options.state_delay,
         shard_limit: options.shard_limit.unwrap_or(defaults.shard_limit),
+        on_demand_stream_limit: options
+            .on_demand_stream_limit
+            .unwrap_or(defaults.on_demand_stream_limit),
         ..defaults
     });
+    let tls = options
+        .tls
+        .as_deref()
+        .map(|files| certificate(files, &options.names));
+    let tls = tls.transpose()?;
+    if let (Some(tls), Some(file)) = (&tls, &options.tls_certificate_file) {
+        std::fs::write(file, tls.certificate()).map_err(|error| {
+            let text = format!("{} cannot be written: {error}", file.display());
+            Error::invalid("tls-certificate-file", text)
+        })?;
+    }
     for stream in &options.streams {
         engine
             .create_stream(&stream.name, stream.shards)
@@ -106,9 +133,26 @@ fn start(options: Options) -> Result<Server, Error> {
         host: options.host,
         port: options.port,
         names: options.names,
+        cors: options.cors,
+        tls,
         engine,
         ..ServerConfig::default()
     })
+}
+
+/// The certificate of `CERT,KEY`, or one that is made.
+fn certificate(files: &str, names: &[String]) -> Result<Tls, Error> {
+    if files.is_empty() {
+        return Tls::generated(names);
+    }
+    let (certificate, key) = files
+        .split_once(',')
+        .ok_or_else(|| Error::invalid("tls", "expected CERT,KEY: two files in PEM"))?;
+    let read = |file: &str| {
+        std::fs::read_to_string(file)
+            .map_err(|error| Error::invalid("tls", format!("{file} cannot be read: {error}")))
+    };
+    Tls::from_pem(&read(certificate)?, &read(key)?)
 }
 
 /// Completes at the first SIGTERM or SIGINT.

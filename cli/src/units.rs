@@ -1,5 +1,6 @@
 //! Durations, sizes and streams as the command line writes them.
 
+use kinetik_server::Cors;
 use std::time::Duration;
 
 use kinetik::types::StreamName;
@@ -93,6 +94,18 @@ fn split(text: &str) -> (&str, &str) {
         .position(|byte| !byte.is_ascii_digit())
         .unwrap_or(text.len());
     text.split_at(end)
+}
+
+/// `loopback`, `*` or an origin.
+pub(crate) fn cors(text: &str) -> Result<Cors, String> {
+    match text {
+        "loopback" => Ok(Cors::Loopback),
+        "*" => Ok(Cors::Any),
+        origin if origin.contains("://") && !origin.ends_with('/') => {
+            Ok(Cors::Origin(origin.to_owned()))
+        }
+        _ => Err("expected loopback, * or an origin such as https://app.test:3000".into()),
+    }
 }
 
 #[cfg(test)]

@@ -8,13 +8,26 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
-use hyper::{Method, Response};
+use hyper::{Method, Response, Version};
 
 use crate::ServerConfig;
 use crate::reply::{Body, reply, set, xml};
 
+/// Which web pages may call a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cors {
+    /// Those of this machine.
+    #[default]
+    Loopback,
+    /// Those of this machine and of this origin, for example `https://app.test:3000`.
+    Origin(String),
+    /// All, as at AWS: any page that a browser of this machine shows can read and write every stream.
+    Any,
+}
+
 /// The rule of one server.
 pub(crate) struct Door {
+    cors: Cors,
     /// Listening beyond loopback, where other machines were let in on purpose.
     open: bool,
     names: Vec<String>,
@@ -34,6 +47,7 @@ pub(crate) enum Verdict {
 impl Door {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         Self {
+            cors: config.cors.clone(),
             open: !config.host.is_loopback(),
             names: config
                 .names
@@ -47,6 +61,8 @@ impl Door {
         let mut hosts = head.headers.get_all(HOST).iter();
         let known = match (hosts.next(), hosts.next()) {
             (Some(host), None) => host.to_str().is_ok_and(|host| self.knows(host)),
+            // HTTP/2 tells the host as part of the target.
+            (None, None) => head.version == Version::HTTP_2 && head.uri.authority().is_some(),
             _ => false,
         };
         // The target of a request may name a host as well.
@@ -60,14 +76,23 @@ impl Door {
             );
         }
         match head.headers.get(ORIGIN) {
-            Some(origin) => match origin.to_str().ok().and_then(Page::of) {
+            Some(origin) => match origin.to_str().ok().and_then(|origin| self.page(origin)) {
                 Some(page) => Verdict::Enter(Some(page)),
                 None => refuse("Web pages from other origins may not call this server."),
             },
-            None if from_another_site(&head.headers) => {
+            None if self.cors != Cors::Any && from_another_site(&head.headers) => {
                 refuse("Web pages from other sites may not call this server.")
             }
             None => Verdict::Enter(None),
+        }
+    }
+
+    /// The page of an origin that may call.
+    fn page(&self, origin: &str) -> Option<Page> {
+        match &self.cors {
+            Cors::Any => Some(Page(HeaderValue::from_static("*"))),
+            Cors::Origin(known) if known == origin => HeaderValue::from_str(known).ok().map(Page),
+            Cors::Origin(_) | Cors::Loopback => Page::of(origin),
         }
     }
 
@@ -196,6 +221,7 @@ mod tests {
 
     fn door(open: bool) -> Door {
         Door {
+            cors: Cors::Loopback,
             open,
             names: vec!["kinesis.test".into()],
         }
@@ -244,6 +270,30 @@ mod tests {
             assert!(door(true).knows(host), "{host}");
         }
         assert!(!door(true).knows("evil.test"));
+    }
+
+    #[test]
+    fn pages_are_let_in_as_the_server_was_told() {
+        let shown = |cors, origin| {
+            let door = Door {
+                cors,
+                ..door(false)
+            };
+            door.page(origin)
+                .map(|page| page.0.to_str().unwrap().to_owned())
+        };
+        let app = || Cors::Origin("https://app.test".into());
+        assert_eq!(shown(Cors::Loopback, "https://app.test"), None);
+        assert_eq!(
+            shown(app(), "https://app.test").as_deref(),
+            Some("https://app.test")
+        );
+        assert_eq!(shown(app(), "https://app.test.evil.test"), None);
+        assert_eq!(
+            shown(app(), "http://localhost:1").as_deref(),
+            Some("http://localhost:1")
+        );
+        assert_eq!(shown(Cors::Any, "https://evil.test").as_deref(), Some("*"));
     }
 
     #[test]

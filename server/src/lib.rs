@@ -36,8 +36,11 @@ mod reply;
 mod signature;
 mod socket;
 mod stream;
+mod tls;
 
+pub use door::Cors;
 pub use limits::Limits;
+pub use tls::Tls;
 
 /// The settings of a [`Server`].
 #[derive(Clone, Debug)]
@@ -52,6 +55,10 @@ pub struct ServerConfig {
     /// Further host names by which clients may call it, beside loopback names. A name that anyone can register
     /// lets web pages in (DNS rebinding).
     pub names: Vec<String>,
+    /// Which web pages may call it, default those of this machine.
+    pub cors: Cors,
+    /// The certificate, default none: plain HTTP. With one, nothing but TLS is answered.
+    pub tls: Option<Tls>,
     /// The dice of request ids.
     pub rng: Rng,
     /// How much of the machine clients may take.
@@ -65,6 +72,8 @@ impl Default for ServerConfig {
             port: 0,
             engine: Engine::new(EngineConfig::default()),
             names: Vec::new(),
+            cors: Cors::default(),
+            tls: None,
             rng: Rng::default(),
             limits: Limits::default(),
         }
@@ -75,6 +84,7 @@ impl Default for ServerConfig {
 pub struct Server {
     address: SocketAddr,
     engine: Engine,
+    is_tls: bool,
     fork: fork::Guard,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -107,6 +117,7 @@ impl Server {
             Error::new(ErrorKind::Internal, "the socket has no address").source(error)
         })?;
         let engine = config.engine.clone();
+        let is_tls = config.tls.is_some();
         let (stop, stopped) = watch::channel(false);
         let refused =
             |error| Error::new(ErrorKind::Internal, "no thread for the server").source(error);
@@ -130,13 +141,14 @@ impl Server {
         Ok(Self {
             address,
             engine,
+            is_tls,
             fork: fork::Guard::new(),
             stop,
             thread: Some(thread),
         })
     }
 
-    /// What clients call it by, for example `http://127.0.0.1:4567`.
+    /// What clients call it by, for example `http://127.0.0.1:4567`, or `https://…` with TLS.
     pub fn endpoint(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
@@ -146,7 +158,8 @@ impl Server {
                 IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
             });
         }
-        format!("http://{address}")
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{address}")
     }
 
     /// The address that it listens on.

@@ -16,6 +16,8 @@ pub struct Limits {
     pub headers: usize,
     /// Connections at one time, default 4,096; the next ones wait to be accepted.
     pub connections: usize,
+    /// Requests of one HTTP/2 connection at one time, default 128.
+    pub streams: u32,
     /// How long a client may take to send a head, idling between two requests included; default 60 s.
     pub head_time: Duration,
     /// How long a client may pause within a body that it sends or reads, default 10 s.
@@ -34,6 +36,7 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             headers: 64,
             connections: 4_096,
+            streams: 128,
             head_time: Duration::from_secs(60),
             stall_time: Duration::from_secs(10),
             body_time: Duration::from_secs(60),

@@ -5,17 +5,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kinetik::rng::Rng;
 use kinetik::time::Clock;
 use kinetik::transport::Transport;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::door::Door;
 use crate::socket::Socket;
-use crate::{Limits, ServerConfig, exchange};
+use crate::{Limits, ServerConfig, Tls, exchange};
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -26,6 +29,7 @@ pub(crate) struct Shared {
     /// Bytes of bodies that may still be held, see [`Limits::all_bodies_bytes`].
     pub(crate) room: Arc<Semaphore>,
     pub(crate) limits: Limits,
+    tls: Option<TlsAcceptor>,
     /// Turns true when the server is to stop.
     pub(crate) stopped: watch::Receiver<bool>,
 }
@@ -44,6 +48,7 @@ pub(crate) async fn serve(
         clock: Clock::system(),
         room: Arc::new(Semaphore::new(config.limits.all_bodies_bytes)),
         limits: config.limits.clone(),
+        tls: config.tls.as_ref().map(Tls::acceptor),
         stopped: stopped.clone(),
     });
     let places = Arc::new(Semaphore::new(config.limits.connections));
@@ -83,23 +88,59 @@ async fn back_off(clock: &Clock, error: &io::Error) {
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let socket = Socket::new(stream, shared.clock.clone(), shared.limits.stall_time);
-    let http = builder(&shared.limits);
-    let service = hyper::service::service_fn(move |request| {
-        let shared = shared.clone();
-        async move { exchange::answer(&shared, request).await }
-    });
-    let mut connection = std::pin::pin!(http.serve_connection(socket, service));
-    let ended = race(connection.as_mut(), until_stop(&mut stopped)).await;
-    if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+    match shared.tls.clone() {
+        None => talk(stream, shared, stopped).await,
+        Some(tls) => {
+            let deadline = shared.clock.now() + shared.limits.head_time;
+            let accepted = shared.clock.before(deadline, tls.accept(stream)).await;
+            if let Some(Ok(stream)) = accepted {
+                talk(stream, shared, stopped).await;
+            }
+        }
     }
 }
 
-fn builder(limits: &Limits) -> http1::Builder {
+/// Answers requests until the client or the server has enough.
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let (clock, limits) = (&shared.clock, &shared.limits);
+    let opened = Socket::open(stream, clock.clone(), limits.stall_time);
+    let opened = clock.before(clock.now() + limits.head_time, opened).await;
+    let Some(Ok((socket, is_http2))) = opened else {
+        return;
+    };
+    let (http1, http2) = (http1(limits), http2(limits));
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { exchange::answer(&shared, request).await }
+    });
+    if is_http2 {
+        let mut connection = std::pin::pin!(http2.serve_connection(socket, service));
+        if race(connection.as_mut(), until_stop(&mut stopped))
+            .await
+            .is_none()
+        {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    } else {
+        let mut connection = std::pin::pin!(http1.serve_connection(socket, service));
+        if race(connection.as_mut(), until_stop(&mut stopped))
+            .await
+            .is_none()
+        {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+fn http1(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
@@ -109,6 +150,23 @@ fn builder(limits: &Limits) -> http1::Builder {
         .half_close(true);
     http
 }
+
+/// By prior knowledge, as some SDKs speak to plain endpoints, or negotiated by TLS.
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .keep_alive_interval(limits.head_time)
+        .keep_alive_timeout(limits.stall_time)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.head_bytes as u32)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    http
+}
+
+/// Bytes of bodies that an HTTP/2 client may send before the server has read them.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 pub(crate) async fn until_stop(stopped: &mut watch::Receiver<bool>) {
     // An error means that the server's handle is gone, which stops it as well.

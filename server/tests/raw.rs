@@ -691,3 +691,63 @@ fn request_ids_follow_from_the_seed() {
     };
     assert_eq!(id(), id());
 }
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// An empty SETTINGS frame.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+#[test]
+fn a_client_that_begins_with_the_preface_is_answered_in_http2() {
+    let server = server();
+    let mut socket = connect(&server);
+    // In two pieces, cut within the preface.
+    socket.write_all(&PREFACE[..10]).unwrap();
+    socket
+        .write_all(&[&PREFACE[10..], SETTINGS].concat())
+        .unwrap();
+    let mut frame = [0; 9];
+    socket.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], SETTINGS[3], "the first frame is SETTINGS");
+}
+
+#[test]
+fn what_only_begins_like_the_preface_is_no_http2() {
+    let server = server();
+    let mut socket = connect(&server);
+    socket
+        .write_all(b"PRI * HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    socket.shutdown(Shutdown::Write).unwrap();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[test]
+fn a_client_that_stops_within_the_preface_is_left() {
+    let server = server_with(Limits {
+        head_time: Duration::from_millis(50),
+        ..Limits::default()
+    });
+    let mut socket = connect(&server);
+    socket.write_all(&PREFACE[..10]).unwrap();
+    assert_eq!(socket.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_client_without_tls_gets_nothing_from_a_server_with_it() {
+    let tls = kinetik_server::Tls::generated(&[]).unwrap();
+    let server = Server::start(ServerConfig {
+        tls: Some(tls),
+        ..ServerConfig::default()
+    })
+    .unwrap();
+    assert!(server.endpoint().starts_with("https://127.0.0.1:"));
+    let mut socket = connect(&server);
+    socket
+        .write_all(&request("ListStreams", "{}", &[]))
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"));
+}

@@ -1,0 +1,94 @@
+//! Real SDKs beside boto3 against `kinetik serve`. Skipped loudly without them (`make peers` installs them), failed with
+//! `KINETIK_PEERS=required`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A server in a process of its own.
+struct Served {
+    process: Child,
+    endpoint: String,
+}
+
+impl Served {
+    fn start(options: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_kinetik"))
+            .args(["serve", "--port", "0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let endpoint = line.split_whitespace().last().unwrap().to_owned();
+        Self { process, endpoint }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Whether what a test needs is there.
+fn is_there(test: &str, needed: &Path) -> bool {
+    if needed.exists() {
+        return true;
+    }
+    let required = std::env::var("KINETIK_PEERS").is_ok_and(|value| value == "required");
+    let missing = needed.display();
+    assert!(!required, "{test}: no {missing}");
+    let _ = writeln!(
+        std::io::stderr(),
+        "SKIPPED {test}: no {missing} (make peers)"
+    );
+    false
+}
+
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+}
+
+#[test]
+fn the_javascript_sdk_puts_reads_reshards_and_subscribes_over_http2() {
+    let test = "the_javascript_sdk_puts_reads_reshards_and_subscribes_over_http2";
+    let package = root().join("tests/peers/node_modules/@aws-sdk/client-kinesis");
+    if !is_there(test, &package) {
+        return;
+    }
+    let server = Served::start(&[]);
+    let script = root().join("tests/sdk/js_v3.mjs");
+    succeeds(Command::new("node").arg(script).arg(&server.endpoint));
+}
+
+#[test]
+fn boto3_trusts_the_made_certificate_that_it_is_given_and_no_other() {
+    let test = "boto3_trusts_the_made_certificate_that_it_is_given_and_no_other";
+    let python = root().join("build/peers-venv/bin/python");
+    if !is_there(test, &python) {
+        return;
+    }
+    let certificate = std::env::temp_dir().join(format!("kinetik-{}.pem", std::process::id()));
+    let file = certificate.to_str().unwrap();
+    let server = Served::start(&["--tls", "--tls-certificate-file", file]);
+    assert!(
+        server.endpoint.starts_with("https://"),
+        "{}",
+        server.endpoint
+    );
+    let script = root().join("tests/sdk/tls_smoke.py");
+    let mut command = Command::new(python);
+    succeeds(command.arg(script).arg(&server.endpoint).arg(file));
+    std::fs::remove_file(certificate).unwrap();
+}
