@@ -137,6 +137,8 @@ behaviours! {
         service.create("one", 1);
         service.advance(Duration::from_secs(5));
         (0..5).for_each(|n| drop(registered(service, &format!("app-{n}"))));
+        // A second takes five registrations at most.
+        service.advance(Duration::from_secs(1));
         let text = "Stream one under account 000000000000 cannot have more than 5 consumers in state CREATING.";
         service.refused(register("sixth"), LIMIT, text);
         service.advance(Duration::from_secs(5));

@@ -3,15 +3,21 @@
 //! way to a service; those of the wire itself are functions over a [`wire::Wire`].
 
 mod account;
+mod addressing;
+mod constraints;
 mod consumers;
 mod encryption;
 mod fan_out;
+mod formats;
 mod listing;
 mod modes;
+mod order;
 mod quotas;
+mod rates;
 mod reading;
 mod resharding;
 mod resources;
+mod retention;
 mod service;
 mod settings;
 mod streams;
@@ -76,15 +82,21 @@ pub(crate) fn run(module: &[Behaviour], name: &str, way: Way) {
 /// The behaviours of each module that is shown over every way to a service.
 const SERVICE: &[&[Behaviour]] = &[
     account::ALL,
+    addressing::ALL,
+    constraints::ALL,
     consumers::ALL,
     encryption::ALL,
     fan_out::ALL,
+    formats::ALL,
     listing::ALL,
     modes::ALL,
+    order::ALL,
     quotas::ALL,
+    rates::ALL,
     reading::ALL,
     resharding::ALL,
     resources::ALL,
+    retention::ALL,
     settings::ALL,
     streams::ALL,
     writing::ALL,

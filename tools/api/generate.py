@@ -64,6 +64,9 @@ PRINTED_VALUES = {
     ],
 }
 
+# Bounds that the service keeps and the model does not tell (reference/kinesis-api.md 1.6).
+UNTOLD_BOUNDS = {"PositiveIntegerObject": {"max": 100_000}}
+
 # Required by the model, absent in practice: at the end of a shard (reference/kinesis-api.md 1.11).
 OPTIONAL_ANYWAY = {("SubscribeToShardEvent", "ContinuationSequenceNumber")}
 
@@ -165,6 +168,8 @@ def lower_camel(name):
 class Model:
     def __init__(self, model):
         self.shapes = model["shapes"]
+        for name, bounds in UNTOLD_BOUNDS.items():
+            self.shapes[name] |= bounds
         self.operations = dict(sorted(model["operations"].items()))
         self.inputs, self.outputs = set(), set()
         for operation in self.operations.values():

@@ -149,6 +149,11 @@ impl Account {
         Some(stream)
     }
 
+    /// Whether there is a stream with this name, or was until its deletion that nobody noticed yet.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.streams.read().contains_key(name)
+    }
+
     /// Adds a stream that `make` makes, unless there is one of that name.
     pub fn add(
         &self,

@@ -28,6 +28,7 @@ mod position;
 mod profile;
 mod put;
 mod quota;
+mod rates;
 mod read;
 mod refuse;
 mod reshard;
@@ -60,6 +61,7 @@ use account::Account;
 pub use config::{EngineConfig, WhenFull, default_memory};
 use evict::Evictions;
 use memory::Memory;
+use rates::Rates;
 use stream::Stream;
 use token::Sealer;
 
@@ -89,6 +91,7 @@ struct Inner {
     quotas: AtomicBool,
     guard: Guard,
     account: Account,
+    rates: Rates,
     sealer: Sealer,
     memory: Arc<Memory>,
     evictions: Evictions,
@@ -129,6 +132,7 @@ impl Engine {
             quotas: AtomicBool::new(config.quotas),
             guard,
             account: Account::new(&config),
+            rates: Rates::default(),
             sealer: Sealer::new(&config.rng),
             memory: Arc::new(Memory::new(config.memory)),
             evictions: Evictions::new(config.when_full),
@@ -156,6 +160,9 @@ impl Engine {
             return Err(Refusal::internal_failure());
         }
         call.check()?;
+        if self.quotas() {
+            self.0.rates.take(now, call, &self.0.account)?;
+        }
         let now = Now {
             moment: now,
             wall: self.0.config.clock.wall_at(now),
@@ -180,7 +187,7 @@ impl Engine {
         self.0.guard.check("engine")
     }
 
-    /// Makes a stream, which is ACTIVE at once unless a state delay is set.
+    /// Makes a stream, which is ACTIVE at once unless a state delay is set. The rate of CreateStream is not taken.
     ///
     /// # Errors
     /// What CreateStream refuses, such as a name that is in use.
@@ -191,12 +198,13 @@ impl Engine {
             shard_count: Some(i32::try_from(shards).unwrap_or(i32::MAX)),
             ..Default::default()
         };
-        self.call(&Call::from(input)).map_err(|refusal| {
+        let call = Call::from(input);
+        let made = call.check().and_then(|()| self.0.answer(self.now(), &call));
+        made.map(|_| ()).map_err(|refusal| {
             crate::Error::from(refusal)
                 .operation("CreateStream")
                 .stream(name)
-        })?;
-        Ok(())
+        })
     }
 
     /// All records that a stream has, shard by shard in the order of their ids, each shard's in order. Payloads are
@@ -217,6 +225,7 @@ impl Engine {
     pub fn reset(&self) {
         if self.0.guard.is_here() {
             self.0.account.clear();
+            self.0.rates.clear();
         }
     }
 

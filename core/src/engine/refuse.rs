@@ -122,6 +122,16 @@ impl Named<'_> {
         ))
     }
 
+    /// The text of an operation that names no stream is kinetik's.
+    #[cold]
+    pub fn calls_throttled(self) -> Refusal {
+        let Self { stream, account } = self;
+        Refusal::limit_exceeded(match stream {
+            "" => format!("Rate exceeded for account {account}."),
+            stream => format!("Rate exceeded for stream {stream} under account {account}."),
+        })
+    }
+
     /// kinetik's own text; AWS has no such limit.
     #[cold]
     pub fn memory_full(self, shard: impl std::fmt::Display, cap: usize) -> Refusal {

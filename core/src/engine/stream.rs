@@ -222,6 +222,15 @@ impl State {
         }
     }
 
+    /// Refuses a change of tags while the stream is made; those of its creation stand by then. Source: AWS,
+    /// CreateStream.
+    pub fn made(&self, named: Named<'_>) -> Result<(), api::Refusal> {
+        if self.has_shards() {
+            return Ok(());
+        }
+        Err(named.not_active(self.status().name()))
+    }
+
     /// Records that arrived before it are no longer there.
     pub fn horizon(&self, now: Timestamp) -> Timestamp {
         now - self.retention()

@@ -25,7 +25,10 @@ impl Inner {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let new = input.tags.clone().unwrap_or_default();
         check(&stream, &new)?;
-        stream.change(|state| add(&stream, &mut state.tags, new))
+        stream.change(|state| {
+            state.made(stream.named())?;
+            add(&stream, &mut state.tags, new)
+        })
     }
 
     pub(super) fn remove_tags(
@@ -37,12 +40,14 @@ impl Inner {
         let keys = input.tag_keys.iter().flatten();
         check_characters(&stream, keys.clone(), "remove tags from")?;
         stream.change(|state| {
+            state.made(stream.named())?;
             for key in keys {
                 state.tags.remove(key);
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
+
     pub(super) fn list_tags(
         &self,
         now: Now,

@@ -724,7 +724,7 @@ impl Shape for CreateQueueInput {
 pub struct CreateStreamInput {
     /// The stream, by name. 1 to 128 characters, `[a-zA-Z0-9_.-]+`. Required.
     pub stream_name: Option<ByteString>,
-    /// At least 1.
+    /// 1 to 100000.
     pub shard_count: Option<i32>,
     /// `StreamModeDetails`.
     pub stream_mode_details: Option<StreamModeDetails>,
@@ -789,7 +789,7 @@ impl Shape for CreateStreamInput {
             false,
             Length {
                 min: Some(1),
-                max: None,
+                max: Some(100000),
             },
         );
         found.structure(
@@ -5078,7 +5078,7 @@ impl Shape for UpdateQueueRecordsVisibilityRequestEntry {
 pub struct UpdateShardCountInput {
     /// The stream, by name. 1 to 128 characters, `[a-zA-Z0-9_.-]+`.
     pub stream_name: Option<ByteString>,
-    /// At least 1. Required.
+    /// 1 to 100000. Required.
     pub target_shard_count: Option<i32>,
     /// One of `UNIFORM_SCALING`. Required.
     pub scaling_type: Option<ByteString>,
@@ -5130,7 +5130,7 @@ impl Shape for UpdateShardCountInput {
             true,
             Length {
                 min: Some(1),
-                max: None,
+                max: Some(100000),
             },
         );
         found.string(

@@ -1309,7 +1309,7 @@ impl Shape for PutRecordOutput {
 /// What [`Operation::PutRecords`] answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutRecordsOutput {
-    /// How many entries failed. At least 1.
+    /// How many entries failed. 1 to 100000.
     pub failed_record_count: Option<i32>,
     /// 1 to 500 entries. Required.
     pub records: Vec<PutRecordsResultEntry>,
@@ -2539,9 +2539,9 @@ impl Shape for UpdateQueueRecordsVisibilityResultEntry {
 pub struct UpdateShardCountOutput {
     /// The stream, by name. 1 to 128 characters, `[a-zA-Z0-9_.-]+`.
     pub stream_name: Option<ByteString>,
-    /// At least 1.
+    /// 1 to 100000.
     pub current_shard_count: Option<i32>,
-    /// At least 1.
+    /// 1 to 100000.
     pub target_shard_count: Option<i32>,
     /// The stream, by ARN. 1 to 2048 characters, `arn:aws.*:kinesis:.*:\d{12}:stream/\S+`.
     pub stream_arn: Option<ByteString>,
