@@ -9,6 +9,7 @@ mod consumers;
 mod encryption;
 mod fan_out;
 mod formats;
+mod limits;
 mod listing;
 mod modes;
 mod order;
@@ -18,6 +19,7 @@ mod reading;
 mod resharding;
 mod resources;
 mod retention;
+mod rows;
 mod service;
 mod settings;
 mod streams;
@@ -88,6 +90,7 @@ const SERVICE: &[&[Behaviour]] = &[
     encryption::ALL,
     fan_out::ALL,
     formats::ALL,
+    limits::ALL,
     listing::ALL,
     modes::ALL,
     order::ALL,

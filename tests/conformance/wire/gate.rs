@@ -1,6 +1,6 @@
 //! What is judged before an operation is: reference/kinesis-api.md 3.2 to 3.5, and its rows of 6.1.
 
-use kinetik::api::{Form, Value};
+use kinetik::api::{Form, PutRecordsOutput, PutRecordsResultEntry, Value};
 
 use super::wire_behaviours;
 
@@ -161,5 +161,18 @@ wire_behaviours! {
         let refusal = Form::Cbor.decode_refusal(reply.status, None, &reply.body);
         assert_eq!((refusal.code(), refusal.status()), ("ResourceNotFoundException", 400));
         assert_eq!(refusal.message(), Some("Stream absent under account 000000000000 not found."));
+    };
+    "W 3.8, 6.1" http_2_is_spoken_with_who_begins_it => |wire| {
+        // Preface and an empty SETTINGS frame, as the SDK of JavaScript begins; its own settings come back first.
+        let settings = wire.begin(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+        assert_eq!(settings[3..], [4, 0, 0, 0, 0, 0], "{settings:02x?}");
+    };
+    "M 5.4" an_entry_that_failed_inside_says_so => |_wire| {
+        let mut failed = PutRecordsOutput { failed_record_count: Some(1), ..Default::default() };
+        failed.records.push(PutRecordsResultEntry::internal_failure());
+        assert_eq!(
+            Form::Json.encode_answer(&failed.into()),
+            r#"{"FailedRecordCount":1,"Records":[{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}]}"#,
+        );
     };
 }

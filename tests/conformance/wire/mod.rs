@@ -73,6 +73,15 @@ impl Wire {
         self.post(operation, body.as_bytes(), &[])
     }
 
+    /// Sends bytes and gives the first nine that come back: the head of a frame of HTTP/2.
+    pub(crate) fn begin(&self, bytes: &[u8]) -> [u8; 9] {
+        let mut socket = connect(&self.0);
+        socket.write_all(bytes).expect("bytes that are taken");
+        let mut head = [0; 9];
+        socket.read_exact(&mut head).expect("a frame");
+        head
+    }
+
     /// Sends a signed POST in JSON 1.1; `changes` replaces headers, or removes them where the value is empty.
     pub(crate) fn post(&self, operation: &str, body: &[u8], changes: &[(&str, &str)]) -> Reply {
         let target = format!("Kinesis_20131202.{operation}");
@@ -150,11 +159,16 @@ fn send(server: &Server, method: &str, changes: &[(&str, &str)], body: &[u8]) ->
     exchange(server, &[text.as_bytes(), body].concat())
 }
 
-/// Sends a request and reads what comes until the server closes.
-fn exchange(server: &Server, request: &[u8]) -> Reply {
-    let mut socket = TcpStream::connect(server.address()).expect("a connection");
+fn connect(server: &Server) -> TcpStream {
+    let socket = TcpStream::connect(server.address()).expect("a connection");
     let patience = Some(Duration::from_secs(60));
     socket.set_read_timeout(patience).expect("a timeout");
+    socket
+}
+
+/// Sends a request and reads what comes until the server closes.
+fn exchange(server: &Server, request: &[u8]) -> Reply {
+    let mut socket = connect(server);
     socket.write_all(request).expect("a request that is taken");
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).expect("a whole answer");
