@@ -17,7 +17,7 @@ PEERS := $(BUILD)/peers-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench bench-put fuzz install clean peers
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench bench-put fuzz install clean peers compare
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ interop: peers ## Real SDKs and peer codecs against kinetik
 sim: ## The simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
 
+compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kinetik and three emulators the same: docs/COMPARE.md
+	cargo build --package kinetik-cli --profile $(PROFILE)
+	$(BUILD)/compare-venv/bin/python tests/compare/compare.py target/$(PROFILE)/kinetik docs/COMPARE.md
+
 bench: peers ## Measure; ratios to the peers and limits in the same run
 	cargo bench --package kinetik-benches
 
@@ -91,7 +95,7 @@ install: ## Install libkinetik, header and kinetik.pc below DESTDIR and PREFIX
 	sh bindings-c/install.sh "$(DESTDIR)" "$(PREFIX)"
 
 clean: ## Remove everything that was built
-	rm -rf $(BUILD) target bindings-node/node_modules tests/peers/node_modules fuzz/target
+	rm -rf $(BUILD) target bindings-node/node_modules tests/peers/node_modules tests/compare/node_modules fuzz/target
 
 $(VENV)/.done: bindings-python/tests/requirements.txt
 	$(call STEP,Python tools)
@@ -108,6 +112,17 @@ $(PEERS)/.done: tests/peers/requirements.txt
 tests/peers/node_modules/.done: tests/peers/package-lock.json
 	$(call STEP,Node peers)
 	cd tests/peers && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BUILD)/compare-venv/.done: tests/compare/requirements.txt
+	$(call STEP,emulators for Python)
+	$(PYTHON) -m venv $(BUILD)/compare-venv
+	$(BUILD)/compare-venv/bin/pip install --quiet --requirement tests/compare/requirements.txt
+	@touch $@
+
+tests/compare/node_modules/.done: tests/compare/package-lock.json
+	$(call STEP,emulators for Node)
+	cd tests/compare && npm ci --no-audit --no-fund
 	@touch $@
 
 $(BUILD)/tools/.done: tools/requirements.txt

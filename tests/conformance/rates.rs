@@ -5,14 +5,17 @@ use std::time::Duration;
 use bytestring::ByteString;
 use kinetik::api::{
     AddTagsToStreamInput, CreateStreamInput, DecreaseStreamRetentionPeriodInput, DeleteStreamInput,
-    DescribeLimitsInput, DescribeStreamInput, DescribeStreamSummaryInput,
-    IncreaseStreamRetentionPeriodInput, ListShardsInput, ListStreamsInput, ListTagsForStreamInput,
-    MergeShardsInput, RemoveTagsFromStreamInput, Request, SplitShardInput, UpdateShardCountInput,
+    DescribeAccountSettingsInput, DescribeLimitsInput, DescribeStreamConsumerInput,
+    DescribeStreamInput, DescribeStreamSummaryInput, GetResourcePolicyInput,
+    IncreaseStreamRetentionPeriodInput, ListShardsInput, ListStreamConsumersInput,
+    ListStreamsInput, ListTagsForStreamInput, MergeShardsInput, RemoveTagsFromStreamInput, Request,
+    SplitShardInput, UpdateShardCountInput,
 };
 
 use crate::behaviours;
 use crate::service::{PLAIN, QUOTAS, Service, put};
 
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/one";
 const LIMIT: &str = "LimitExceededException";
 
 fn one() -> Option<ByteString> {
@@ -93,6 +96,23 @@ behaviours! {
     };
     "D 2 (text is kinetik's)" describe_limits_is_answered_once_a_second QUOTAS => |service| {
         is_called(service, 1, DescribeLimitsInput::default(), "Rate exceeded for account 000000000000.");
+    };
+    "D 2 (text is kinetik's)" account_settings_are_described_five_times_a_second QUOTAS => |service| {
+        is_called(service, 5, DescribeAccountSettingsInput {}, "Rate exceeded for account 000000000000.");
+    };
+    "I 5.4, D 2" consumers_are_listed_five_times_a_second QUOTAS => |service| {
+        streams(service);
+        let stream_arn = Some(ARN.into());
+        is_called(service, 5, ListStreamConsumersInput { stream_arn, ..Default::default() }, ONE);
+    };
+    "I 5.4, D 2" consumers_are_described_twenty_times_a_second QUOTAS => |service| {
+        streams(service);
+        let consumer_arn = Some(format!("{ARN}/consumer/app:1").into());
+        is_called(service, 20, DescribeStreamConsumerInput { consumer_arn, ..Default::default() }, ONE);
+    };
+    "I 5.4, D 2" policies_are_given_five_times_a_second QUOTAS => |service| {
+        streams(service);
+        is_called(service, 5, GetResourcePolicyInput { resource_arn: Some(ARN.into()), ..Default::default() }, ONE);
     };
     "I 5.4, D 2" five_streams_are_made_in_a_second QUOTAS => |service| {
         let make = |n: u32| CreateStreamInput {

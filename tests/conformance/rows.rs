@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kinetik::api::Operation;
+
 /// A row, and the behaviours that show it.
 type Row = (&'static str, &'static [&'static str]);
 
@@ -156,6 +158,51 @@ const PROBES: &[Row] = &[
     ("6.1 JS v3 over http", &["http_2_is_spoken_with_who_begins_it"]),
 ];
 
+/// An error case of each operation that the engine answers.
+#[rustfmt::skip]
+const ERRORS: &[(Operation, &str)] = &[
+    (Operation::AddTagsToStream, "a_fifty_first_tag_is_refused"),
+    (Operation::CreateStream, "a_duplicate_is_refused_with_the_services_text"),
+    (Operation::DecreaseStreamRetentionPeriod, "retention_moves_only_the_way_its_operation_says"),
+    (Operation::DeleteResourcePolicy, "deleting_a_policy_that_is_not_there_fails"),
+    (Operation::DeleteStream, "delete_stream_finds_nothing"),
+    (Operation::DeregisterStreamConsumer, "an_unknown_consumer_is_not_found"),
+    (Operation::DescribeAccountSettings, "account_settings_are_described_five_times_a_second"),
+    (Operation::DescribeLimits, "describe_limits_is_answered_once_a_second"),
+    (Operation::DescribeStream, "describe_stream_finds_nothing"),
+    (Operation::DescribeStreamConsumer, "an_unknown_consumer_is_not_found"),
+    (Operation::DescribeStreamSummary, "describe_stream_summary_finds_nothing"),
+    (Operation::DisableEnhancedMonitoring, "encryption_and_monitoring_need_a_stream"),
+    (Operation::EnableEnhancedMonitoring, "encryption_and_monitoring_need_a_stream"),
+    (Operation::GetRecords, "garbage_is_no_iterator"),
+    (Operation::GetResourcePolicy, "policies_of_an_unknown_stream_are_not_found"),
+    (Operation::GetShardIterator, "an_iterator_type_is_one_of_five"),
+    (Operation::IncreaseStreamRetentionPeriod, "retention_above_a_year_is_refused"),
+    (Operation::ListShards, "a_listing_needs_a_stream_or_a_token"),
+    (Operation::ListStreamConsumers, "consumers_of_an_unknown_stream_are_not_found"),
+    (Operation::ListStreams, "limits_of_listings_are_1_to_10000"),
+    (Operation::ListTagsForResource, "tags_of_unknown_resources_are_not_found"),
+    (Operation::ListTagsForStream, "tags_of_a_page_are_1_to_50"),
+    (Operation::MergeShards, "only_neighbours_in_order_are_merged"),
+    (Operation::PutRecord, "a_hash_key_beyond_the_ring_is_refused"),
+    (Operation::PutRecords, "one_bad_hash_key_fails_the_whole_batch"),
+    (Operation::PutResourcePolicy, "a_policy_is_a_json_object"),
+    (Operation::RegisterStreamConsumer, "a_stream_has_twenty_consumers"),
+    (Operation::RemoveTagsFromStream, "tags_to_remove_have_legal_characters"),
+    (Operation::SplitShard, "a_split_at_the_edge_of_a_shard_is_refused"),
+    (Operation::StartStreamEncryption, "encryption_is_by_kms"),
+    (Operation::StopStreamEncryption, "encryption_and_monitoring_need_a_stream"),
+    (Operation::SubscribeToShard, "within_five_seconds_another_subscription_is_refused"),
+    (Operation::TagResource, "a_resource_has_fifty_tags"),
+    (Operation::UntagResource, "tags_of_unknown_resources_are_not_found"),
+    (Operation::UpdateAccountSettings, "a_commitments_status_is_one_of_two"),
+    (Operation::UpdateMaxRecordSize, "a_record_size_lies_between_one_and_ten_mebibytes"),
+    (Operation::UpdateShardCount, "more_than_double_and_less_than_half_are_refused"),
+    (Operation::UpdateStreamMode, "a_stream_changes_its_mode_twice_a_day"),
+    (Operation::UpdateStreamRecordDistributionStrategy, "a_distribution_is_in_force_at_once_and_for_on_demand_streams_only"),
+    (Operation::UpdateStreamWarmThroughput, "warm_throughput_needs_the_mode_and_the_commitment"),
+];
+
 const ALL: [&[Row]; 5] = [TYPES, CONSTRAINTS, OPERATIONS, THROTTLING, PROBES];
 
 #[test]
@@ -172,6 +219,25 @@ fn every_row_of_the_reference_is_shown_by_behaviours_that_there_are() {
             );
         }
     }
+}
+
+#[test]
+fn every_operation_but_those_of_queues_and_channels_has_an_error_case() {
+    let known: BTreeSet<_> = crate::all().map(|(name, _)| name).collect();
+    let is_channel = |operation: Operation| operation.name().contains("Channel");
+    for operation in Operation::ALL {
+        let error = ERRORS.iter().find(|(of, _)| *of == operation);
+        match error {
+            Some((_, name)) => {
+                assert!(known.contains(name), "{operation:?}: no behaviour {name:?}")
+            }
+            None => assert!(
+                operation.is_queue() || is_channel(operation),
+                "{operation:?}"
+            ),
+        }
+    }
+    assert_eq!(ERRORS.len(), 40);
 }
 
 /// As many as the sections have: rows of 5.1 with its note, rules and notes of 5.2, checks of 5.3, rows of 5.4 and of
