@@ -229,7 +229,7 @@ fn every_operation_but_those_of_queues_and_channels_has_an_error_case() {
         let error = ERRORS.iter().find(|(of, _)| *of == operation);
         match error {
             Some((_, name)) => {
-                assert!(known.contains(name), "{operation:?}: no behaviour {name:?}")
+                assert!(known.contains(name), "{operation:?}: no behaviour {name:?}");
             }
             None => assert!(
                 operation.is_queue() || is_channel(operation),

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use kinetik::api::{
     Answer, Call, CreateStreamInput, Form, GetRecordsInput, GetRecordsOutput,
-    GetShardIteratorInput, Interruption, ListShardsInput, Operation, PutRecordInput,
-    PutRecordOutput, Refusal, Request, Shard, SubscribeToShardEvent, SubscribeToShardInput,
-    Subscription,
+    GetShardIteratorInput, Interruption, ListShardsInput, PutRecordInput, PutRecordOutput, Refusal,
+    Request, Shard, SubscribeToShardEvent, SubscribeToShardInput, Subscription,
 };
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::rng::Rng;
@@ -15,8 +14,6 @@ use kinetik::runtime::Runtime;
 use kinetik::time::{Clock, Timestamp};
 use kinetik::transport::{Connect, Endpoint, Environment, Fault, Transport};
 use kinetik_server::{Server, ServerConfig};
-
-use crate::wire;
 
 /// What a behaviour wants of its service; everything else is as AWS has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +42,7 @@ pub(crate) enum Way {
     InProcess,
     /// Through the HTTP client and the server, in JSON 1.1.
     Json,
-    /// Through the server, in AWS CBOR 1.1.
+    /// Through the HTTP client and the server, in AWS CBOR 1.1.
     Cbor,
 }
 
@@ -77,19 +74,8 @@ impl Service<'_> {
             |call: &dyn Fn(Call) -> Result<Answer, Refusal>| behaviour(&Service { call, clock });
         match way {
             Way::InProcess => show(&|call| engine.call(&call)),
-            Way::Json => {
-                let server = server(&engine);
-                let http = client(&server, Form::Json);
-                show(&|call| ask(&*http, call));
-            }
-            Way::Cbor => {
-                let server = server(&engine);
-                let http = client(&server, Form::Cbor);
-                show(&|call| match call.operation() {
-                    Operation::SubscribeToShard => ask(&*http, call),
-                    _ => wire::ask_cbor(&server, &call),
-                });
-            }
+            Way::Json => over_http(&engine, Form::Json, show),
+            Way::Cbor => over_http(&engine, Form::Cbor, show),
         }
     }
 
@@ -276,6 +262,17 @@ pub(crate) fn iterator(stream: &str, shard: &str, kind: &str) -> GetShardIterato
         shard_iterator_type: Some(kind.into()),
         ..Default::default()
     }
+}
+
+/// Shows a behaviour through the HTTP client and a server.
+fn over_http(
+    engine: &Engine,
+    form: Form,
+    show: impl FnOnce(&dyn Fn(Call) -> Result<Answer, Refusal>),
+) {
+    let server = server(engine);
+    let http = client(&server, form);
+    show(&|call| ask(&*http, call));
 }
 
 fn client(server: &Server, form: Form) -> Arc<dyn Transport> {

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinetik::api::{Answer, Call, Form, Operation, Refusal};
+use kinetik::api::Form;
 use kinetik_server::Server;
 
 use crate::service::{self, PLAIN};
@@ -115,26 +115,6 @@ impl Reply {
     pub(crate) fn is_refusal(&self, body: &str) {
         assert_eq!((self.status, self.text()), (400, body));
     }
-}
-
-/// Asks an operation in AWS CBOR 1.1.
-pub(crate) fn ask_cbor(server: &Server, call: &Call) -> Result<Answer, Refusal> {
-    let operation = call.operation();
-    let headers = [
-        ("X-Amz-Target", operation.target()),
-        ("Content-Type", Form::Cbor.content_type()),
-    ];
-    let reply = send(server, "POST", &headers, &Form::Cbor.encode_call(call));
-    read_cbor(operation, &reply)
-}
-
-fn read_cbor(operation: Operation, reply: &Reply) -> Result<Answer, Refusal> {
-    if reply.status == 200 {
-        let answer = Form::Cbor.decode_answer(operation, &reply.body);
-        return Ok(answer.unwrap_or_else(|error| panic!("{error}")));
-    }
-    let error_type = reply.header("x-amzn-errortype");
-    Err(Form::Cbor.decode_refusal(reply.status, error_type, &reply.body))
 }
 
 fn send(server: &Server, method: &str, changes: &[(&str, &str)], body: &[u8]) -> Reply {
