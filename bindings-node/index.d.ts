@@ -187,7 +187,32 @@ export interface EngineOptions {
 }
 
 /** The service in memory. */
+export interface FaultOptions {
+  /** Strikes only calls to this stream. */
+  stream?: string
+  /** Strikes only what concerns this shard, by number; of a PutRecords only its records. */
+  shard?: number
+  /** How many calls are struck, default 1. */
+  times?: number
+}
+
+/** What goes wrong next, for whoever reaches the engine by an endpoint, in process or over HTTP. */
+export interface Faults {
+  /** The next calls are refused with an exception of the service; with `afterCommit` only after they were carried out. */
+  fail(operation: string, options: FaultOptions & { error: string; message?: string; afterCommit?: boolean }): void
+  /** The next calls are carried out, and their answers are lost. */
+  loseAnswer(operation: string, options?: FaultOptions): void
+  /** The next calls wait before they are carried out. */
+  delay(operation: string, ms: number, options?: FaultOptions): void
+  /** Lets every call take so long on its way; 0 for none. */
+  roundTrip(ms: number): void
+  /** How many calls are still to be struck. */
+  readonly waiting: number
+  clear(): void
+}
+
 export class Engine {
+  readonly faults: Faults
   constructor(options?: EngineOptions)
   createStream(name: string, shards?: number): void
   /** Every record that the stream holds, shard by shard. */
@@ -211,6 +236,7 @@ export class Server implements AsyncDisposable {
   static start(options?: ServerOptions): Promise<Server>
   readonly endpoint: string
   readonly engine: Engine
+  readonly faults: Faults
   /** What `new KinesisClient(…)` of @aws-sdk/client-kinesis needs to reach this server. */
   clientConfig(): {
     endpoint: string

@@ -437,6 +437,15 @@ kinetik_status kinetik_engine_create_stream(kinetik_engine engine,
 // Forgets every stream, as if the engine had just been made.
 kinetik_status kinetik_engine_reset(kinetik_engine engine);
 
+// Adds a fault for calls that reach the engine by an endpoint, as JSON: "operation", and one of "error" (with
+// "message" and "after_commit"), "lose_answer" (true) and "delay_ms"; "stream", "shard" (its number) and "times" narrow
+// and repeat it. For example {"operation":"PutRecords","error":"InternalFailure","times":2}.
+kinetik_status kinetik_engine_fault(kinetik_engine engine,
+                                    const char *fault);
+
+// Forgets all faults that have not struck yet.
+kinetik_status kinetik_engine_clear_faults(kinetik_engine engine);
+
 // Frees the handle; the engine itself stays reachable by its name.
 kinetik_status kinetik_engine_close(kinetik_engine engine);
 
@@ -446,6 +455,9 @@ kinetik_status kinetik_engine_close(kinetik_engine engine);
 // for a port (a free one by default), quotas=off lifts the service's quotas.
 kinetik_status kinetik_server_start(const char *options,
                                     kinetik_server *server);
+
+// Adds a fault, as JSON; see kinetik_engine_fault().
+kinetik_status kinetik_server_fault(kinetik_server server, const char *fault);
 
 // Writes the server's address, for example http://127.0.0.1:40123, into a place of the caller's.
 kinetik_status kinetik_server_endpoint(kinetik_server server, char *url, size_t size);

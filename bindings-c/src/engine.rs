@@ -60,6 +60,31 @@ pub extern "C" fn kinetik_engine_reset(engine: kinetik_engine) -> kinetik_status
     })
 }
 
+/// Adds a fault for calls that reach the engine by an endpoint, as JSON: "operation", and one of "error" (with
+/// "message" and "after_commit"), "lose_answer" (true) and "delay_ms"; "stream", "shard" (its number) and "times" narrow
+/// and repeat it. For example {"operation":"PutRecords","error":"InternalFailure","times":2}.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_fault(
+    engine: kinetik_engine,
+    fault: *const c_char,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a NUL-terminated string.
+        let fault = unsafe { text("fault", fault) }?.parse()?;
+        ENGINES.get(engine.handle)?.faults().push(fault);
+        Ok(())
+    })
+}
+
+/// Forgets all faults that have not struck yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_clear_faults(engine: kinetik_engine) -> kinetik_status {
+    guard(|| {
+        ENGINES.get(engine.handle)?.faults().clear();
+        Ok(())
+    })
+}
+
 /// Frees the handle; the engine itself stays reachable by its name.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_engine_close(engine: kinetik_engine) -> kinetik_status {

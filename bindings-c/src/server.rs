@@ -99,6 +99,20 @@ fn start(options: &Options) -> Result<Server> {
     })
 }
 
+/// Adds a fault, as JSON; see kinetik_engine_fault().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_server_fault(
+    server: kinetik_server,
+    fault: *const c_char,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a NUL-terminated string.
+        let fault = unsafe { text("fault", fault) }?.parse()?;
+        SERVERS.get(server.handle)?.engine().faults().push(fault);
+        Ok(())
+    })
+}
+
 /// Writes the server's address, for example http://127.0.0.1:40123, into a place of the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_server_endpoint(

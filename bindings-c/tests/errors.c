@@ -19,6 +19,8 @@ static void every_pointer_may_be_null(void)
     EXPECT(kinetik_engine_open(NULL, &engine), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_engine_open("x", NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_server_start(NULL, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_fault(engine, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_server_fault(server, NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_server_endpoint(server, NULL, 0), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_aggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_deaggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
@@ -42,6 +44,31 @@ static void handles_that_are_none_or_foreign_are_told_apart(void)
     OK(kinetik_engine_close(engine));
     EXPECT(kinetik_engine_close(engine), KINETIK_INVALID_HANDLE);
     CHECK(strstr(last_message(), "before"));
+}
+
+static void a_fault_fails_what_it_names_and_is_forgotten(void)
+{
+    static const char list[] = "{}";
+    kinetik_config *config = NULL;
+    kinetik_engine engine = {0};
+    kinetik_client client = {0};
+    kinetik_bytes answer = {0};
+    OK(kinetik_engine_open("faults", &engine));
+    OK(kinetik_config_new(&config));
+    OK(kinetik_config_set(config, "endpoint", "memory://faults"));
+    OK(kinetik_client_open(config, &client));
+    EXPECT(kinetik_engine_fault(engine, "{\"operation\":\"ListStream\"}"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_engine_fault(engine, "{\"operation\":\"ListStream\",\"lose_answer\":true}"), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "did you mean ListStreams?"));
+    static const char denied[] = "{\"operation\":\"ListStreams\",\"error\":\"InvalidArgumentException\",\"times\":2}";
+    OK(kinetik_engine_fault(engine, denied));
+    EXPECT(kinetik_client_call(client, "ListStreams", (const uint8_t *)list, 2, &answer), KINETIK_INVALID_ARGUMENT);
+    OK(kinetik_engine_clear_faults(engine));
+    OK(kinetik_client_call(client, "ListStreams", (const uint8_t *)list, 2, &answer));
+    kinetik_bytes_release(&answer);
+    OK(kinetik_client_close(client));
+    OK(kinetik_config_free(config));
+    OK(kinetik_engine_close(engine));
 }
 
 static void a_million_garbage_handles_crash_nothing(void)
@@ -119,6 +146,7 @@ int main(void)
     kinetik_error_info info = {.struct_size = sizeof info};
     EXPECT(kinetik_last_error(&info), KINETIK_END);
     every_pointer_may_be_null();
+    a_fault_fails_what_it_names_and_is_forgotten();
     handles_that_are_none_or_foreign_are_told_apart();
     a_million_garbage_handles_crash_nothing();
     settings_are_checked_when_they_are_set();

@@ -8,11 +8,49 @@ const { NATIVE } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
+/** What goes wrong next, for whoever reaches an engine by an endpoint. */
+class Faults {
+  constructor(engine) {
+    Object.defineProperty(this, NATIVE, { value: engine })
+  }
+
+  fail(operation, options) {
+    const { error, message, afterCommit, ...rest } = check.options(options)
+    this.#push(operation, rest, { error: check.string('error', error), message, after_commit: afterCommit })
+  }
+
+  loseAnswer(operation, options) {
+    this.#push(operation, check.options(options), { lose_answer: true })
+  }
+
+  delay(operation, ms, options) {
+    this.#push(operation, check.options(options), { delay_ms: check.count('ms', ms, undefined, 0) })
+  }
+
+  roundTrip(ms) {
+    this[NATIVE].roundTrip(check.count('ms', ms, undefined, 0))
+  }
+
+  get waiting() {
+    return this[NATIVE].waitingFaults()
+  }
+
+  clear() {
+    this[NATIVE].clearFaults()
+  }
+
+  #push(operation, { stream, shard, times, ...unknown }, trouble) {
+    const fault = { operation: check.string('operation', operation), stream, shard, times, ...unknown, ...trouble }
+    this[NATIVE].pushFault(JSON.stringify(fault))
+  }
+}
+
 class Engine {
   constructor(options) {
     const { quotas, region, [NATIVE]: made } = check.options(options)
     const value = made ?? native.newEngine(check.flag('quotas', quotas, true), check.optionalString('region', region))
     Object.defineProperty(this, NATIVE, { value })
+    this.faults = new Faults(value)
   }
 
   createStream(name, shards = 1) {
@@ -35,6 +73,7 @@ class Server {
     if (!(started instanceof native.NativeServer)) throw check.wrongType('Server', 'a call of Server.start', started)
     Object.defineProperty(this, NATIVE, { value: started })
     this.engine = new Engine({ [NATIVE]: started.engine() })
+    this.faults = this.engine.faults
     this.endpoint = started.url()
   }
 

@@ -1,9 +1,11 @@
 //! The service in memory, and endpoints.
 
-use kinetik::Result;
+use std::time::Duration;
+
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
-use kinetik::engine::{Engine, EngineConfig, Record};
+use kinetik::engine::{Engine, EngineConfig, Fault, Record};
 use kinetik::transport::Endpoint;
+use kinetik::{Error, Result};
 use napi::Env;
 use napi::sys::{napi_env, napi_value};
 use napi_derive::napi;
@@ -68,6 +70,39 @@ impl NativeEngine {
             }
             Ok(Raw(js::array(env, found.into_iter())))
         })
+    }
+
+    /// Adds a fault, as JSON tells it.
+    #[napi]
+    pub fn push_fault(&self, env: Env, fault: String) -> napi::Result<()> {
+        guard(env.raw(), || {
+            self.0.faults().push(fault.parse::<Fault>()?);
+            Ok(())
+        })
+    }
+
+    /// Lets every call take so many milliseconds on its way.
+    #[napi]
+    pub fn round_trip(&self, env: Env, millis: f64) -> napi::Result<()> {
+        guard(env.raw(), || {
+            let time = Duration::try_from_secs_f64(millis / 1_000.0).map_err(|_| {
+                Error::invalid("ms", "expected a number of milliseconds, 0 or more")
+            })?;
+            self.0.faults().set_round_trip(time);
+            Ok(())
+        })
+    }
+
+    /// How many calls are still to be struck.
+    #[napi(catch_unwind)]
+    pub fn waiting_faults(&self) -> f64 {
+        self.0.faults().waiting() as f64
+    }
+
+    /// Forgets all faults.
+    #[napi(catch_unwind)]
+    pub fn clear_faults(&self) {
+        self.0.faults().clear();
     }
 
     /// Forgets all streams.

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::convert::{datetime, text};
 use crate::errors::OrRaise;
+use crate::faults::Faults;
 use crate::wait::seconds;
 
 /// An Amazon Kinesis in memory: an account with its streams. Give it as endpoint to a client, producer or reader.
@@ -106,7 +107,13 @@ impl Engine {
         Ok(records)
     }
 
-    /// Forgets all streams and their records.
+    /// What goes wrong next, as a test asks.
+    #[getter]
+    pub fn faults(&self) -> Faults {
+        Faults(self.0.clone())
+    }
+
+    /// Forgets all streams and their records, and all faults.
     fn reset(&self) {
         self.0.reset();
     }

@@ -18,6 +18,7 @@ pub mod command;
 pub mod route;
 pub mod client;
 pub mod engine;
+pub mod faults;
 pub mod server;
 pub mod outcome;
 pub mod futures;
@@ -43,6 +44,8 @@ mod _kinetik {
     use super::engine::{Engine, StoredRecord};
     #[pymodule_export]
     use super::errors::error_kinds;
+    #[pymodule_export]
+    use super::faults::Faults;
     #[pymodule_export]
     use super::outcome::{Failure, Ledger, Receipt, Tally};
     #[pymodule_export]

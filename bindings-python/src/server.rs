@@ -12,6 +12,7 @@ use pyo3::types::PyAny;
 
 use crate::engine::Engine;
 use crate::errors::OrRaise;
+use crate::faults::Faults;
 
 /// A Kinesis endpoint on this machine, in a thread of its own, until it is stopped.
 #[pyclass(frozen, module = "kinetik")]
@@ -102,7 +103,13 @@ impl Server {
         self.engine.call_method1(py, "records", (stream,))
     }
 
-    /// Forgets all streams and their records.
+    /// What goes wrong next, as a test asks.
+    #[getter]
+    fn faults(&self) -> Faults {
+        self.engine.get().faults()
+    }
+
+    /// Forgets all streams and their records, and all faults.
     fn reset(&self) {
         self.engine.get().0.reset();
     }

@@ -61,6 +61,8 @@ def test_puts_wait_for_room_without_blocking_the_loop(stream):
 
 
 def test_a_buffer_that_stays_full_is_an_error_after_the_put_timeout(stream):
+    stream.faults.fail("PutRecords", "ProvisionedThroughputExceededException", times=1_000_000)
+
     async def work():
         producer = await aio.Producer(
             "orders", aggregate=True, endpoint=stream, buffer_records=4, linger=60.0, put_timeout=0.05
@@ -72,6 +74,7 @@ def test_a_buffer_that_stays_full_is_an_error_after_the_put_timeout(stream):
             await producer.submit("k", b"y")
         with pytest.raises(kinetik.RecordError):
             await producer.put_many([("k", b"y")])
+        stream.faults.clear()
         await producer.close()
 
     asyncio.run(work())

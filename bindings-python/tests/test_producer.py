@@ -10,6 +10,8 @@ import pytest
 import kinetik
 from kinetik import Producer
 
+THROTTLED = "ProvisionedThroughputExceededException"
+
 
 @pytest.fixture
 def producer(engine):
@@ -80,6 +82,7 @@ def test_flush_returns_behind_the_futures_that_it_waited_for(producer):
 
 def test_a_full_buffer_refuses_at_once_or_after_the_put_timeout(engine):
     engine.create_stream("orders")
+    engine.faults.fail("PutRecords", THROTTLED, times=1_000_000)
     with Producer(
         "orders", aggregate=True, endpoint=engine, linger=60.0, buffer_records=4, put_timeout=0.1
     ) as producer:
@@ -95,6 +98,8 @@ def test_a_full_buffer_refuses_at_once_or_after_the_put_timeout(engine):
         assert isinstance(refused.value, kinetik.RecordError)
         assert (refused.value.index, refused.value.accepted) == (0, 0)
         assert producer.ledger.accepted.records == 4
+        engine.faults.clear()
+    assert stored(engine) == [("k", b"x")] * 4
 
 
 def test_put_waits_for_room_and_goes_on(engine):
@@ -106,12 +111,14 @@ def test_put_waits_for_room_and_goes_on(engine):
 
 def test_ctrl_c_ends_a_put_that_waits_for_room(engine):
     engine.create_stream("orders")
+    engine.faults.fail("PutRecords", THROTTLED, times=1_000_000)
     producer = Producer("orders", aggregate=True, endpoint=engine, linger=60.0, buffer_records=4)
     producer.put_many([("k", b"x")] * 4)
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     with pytest.raises(KeyboardInterrupt):
         producer.put("k", b"y")
+    engine.faults.clear()
     producer.close()
     assert stored(engine) == [("k", b"x")] * 4
 

@@ -7,6 +7,7 @@ use kinetik::api::{Answer, Form, Refusal};
 use kinetik::time::Moment;
 use kinetik::transport::Fault;
 
+use crate::control;
 use crate::door::{Verdict, is_preflight};
 use crate::gate::{self, Admitted};
 use crate::intake::{self, Cut};
@@ -35,13 +36,17 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Endin
 }
 
 async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
-    if head.method != Method::POST {
+    let is_control = control::is_control(head);
+    if head.method != Method::POST && !is_control {
         return Ok(gate::not_ours());
     }
     let taken = match intake::take(shared, head, body).await {
         Ok(taken) => taken,
         Err(cut) => return Ok(last(cut_off(cut))),
     };
+    if is_control {
+        return Ok(control::answer(&shared.engine, head, &taken.bytes));
+    }
     let Admitted { form, call } = match gate::admit(head, &taken.bytes) {
         Ok(admitted) => admitted,
         Err(response) => return Ok(response),

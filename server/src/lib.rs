@@ -26,6 +26,7 @@ use kinetik::{Error, ErrorKind, Result, fork};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+mod control;
 mod door;
 mod exchange;
 mod gate;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kinetik::engine::Engine;
 use kinetik::rng::Rng;
 use kinetik::time::Clock;
 use kinetik::transport::Transport;
@@ -23,6 +24,8 @@ use crate::{Limits, ServerConfig, Tls, exchange};
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) service: Arc<dyn Transport>,
+    /// Whose faults are asked for.
+    pub(crate) engine: Engine,
     pub(crate) door: Door,
     pub(crate) rng: Rng,
     pub(crate) clock: Clock,
@@ -43,6 +46,7 @@ pub(crate) async fn serve(
 ) {
     let shared = Arc::new(Shared {
         service,
+        engine: config.engine.clone(),
         door: Door::new(config),
         rng: config.rng.clone(),
         clock: Clock::system(),

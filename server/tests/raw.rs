@@ -751,3 +751,67 @@ fn a_client_without_tls_gets_nothing_from_a_server_with_it() {
     let _ = socket.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"));
 }
+
+/// A request to a path below `/_kinetik/`.
+fn control(server: &Server, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut socket = connect(server);
+    let text = format!(
+        "{method} /_kinetik/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    socket.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn faults_are_asked_for_over_http_and_strike_what_comes_over_http() {
+    let server = server();
+    let fault =
+        r#"{"operation":"ListStreams","error":"LimitExceededException","message":"Rate exceeded"}"#;
+    assert_eq!(
+        control(&server, "POST", "faults", fault),
+        (200, r#"{"waiting":1}"#.into())
+    );
+    let list = || {
+        let mut socket = connect(&server);
+        let asked = request("ListStreams", "{}", &[("Connection", "close")]);
+        socket.write_all(&asked).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(list().contains("LimitExceededException"));
+    assert!(list().contains("orders"));
+    let lost = r#"{"operation":"ListStreams","lose_answer":true,"times":5}"#;
+    assert_eq!(
+        control(&server, "POST", "faults", lost).1,
+        r#"{"waiting":5}"#
+    );
+    assert_eq!(list(), "", "the connection is closed without an answer");
+    assert_eq!(control(&server, "GET", "faults", "").1, r#"{"waiting":4}"#);
+    assert_eq!(
+        control(&server, "DELETE", "faults", "").1,
+        r#"{"waiting":0}"#
+    );
+    assert_eq!(control(&server, "POST", "reset", "").0, 200);
+    assert!(!list().contains("orders"));
+}
+
+#[test]
+fn wrong_control_requests_are_told_what_is_right() {
+    let server = server();
+    let (status, text) = control(
+        &server,
+        "POST",
+        "faults",
+        r#"{"operation":"PutRecrd","lose_answer":true}"#,
+    );
+    assert_eq!(status, 400);
+    assert!(text.contains("did you mean PutRecord?"), "{text}");
+    let (status, text) = control(&server, "PUT", "nonsense", "");
+    assert_eq!(status, 404);
+    assert!(text.contains("/_kinetik/faults"), "{text}");
+}

@@ -14,6 +14,7 @@ from . import errors
 from ._kinetik import (
     Batch,
     Engine,
+    Faults,
     Failure,
     Ledger,
     Receipt,
@@ -37,6 +38,7 @@ __all__ = [
     "Batch",
     "Client",
     "Engine",
+    "Faults",
     "Failure",
     "Ledger",
     "Producer",

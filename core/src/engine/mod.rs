@@ -15,6 +15,7 @@ mod consumers;
 mod dispatch;
 mod encryption;
 mod evict;
+mod faults;
 mod lifecycle;
 mod listing;
 mod log;
@@ -60,6 +61,8 @@ use crate::types::{SequenceNumber, ShardId, StreamName};
 use account::Account;
 pub use config::{EngineConfig, WhenFull, default_memory};
 use evict::Evictions;
+pub(crate) use faults::Strike;
+pub use faults::{Fault, Faults, Trouble};
 use memory::Memory;
 use rates::Rates;
 use stream::Stream;
@@ -95,6 +98,7 @@ struct Inner {
     sealer: Sealer,
     memory: Arc<Memory>,
     evictions: Evictions,
+    faults: Faults,
     issued: AtomicU64,
     next_sweep: AtomicU64,
 }
@@ -136,6 +140,7 @@ impl Engine {
             sealer: Sealer::new(&config.rng),
             memory: Arc::new(Memory::new(config.memory)),
             evictions: Evictions::new(config.when_full),
+            faults: Faults::default(),
             issued: AtomicU64::new(0),
             next_sweep: AtomicU64::new(0),
             config,
@@ -221,9 +226,10 @@ impl Engine {
         Ok(self.0.all_records(now, &found))
     }
 
-    /// Forgets all streams and their records. Settings, clock and quotas stay.
+    /// Forgets all streams and their records, and all faults. Settings, clock and quotas stay.
     pub fn reset(&self) {
         if self.0.guard.is_here() {
+            self.0.faults.clear();
             self.0.account.clear();
             self.0.rates.clear();
         }

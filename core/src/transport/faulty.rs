@@ -204,7 +204,13 @@ impl Faulty {
             }
             Effect::RefuseEntries(probability, refusal) => match call {
                 Call::PutRecords(input) => {
-                    self.put_part(input, probability, &refusal, deadline).await
+                    let records = input.records.as_deref().unwrap_or_default();
+                    let refused: Vec<_> = records
+                        .iter()
+                        .map(|_| self.rng.chance(probability))
+                        .collect();
+                    let put = async |call| self.inner.call(call, deadline).await;
+                    put_part(input, &refused, &refusal, put).await
                 }
                 call => self.inner.call(call, deadline).await,
             },
@@ -222,51 +228,46 @@ impl Faulty {
         }
         Ok(())
     }
+}
 
-    /// Hands on the entries that are spared, and puts the refused ones into the answer at their places.
-    async fn put_part(
-        &self,
-        mut input: PutRecordsInput,
-        probability: f64,
-        refusal: &Refusal,
-        deadline: Moment,
-    ) -> Result<Answer, Fault> {
-        let records = input.records.take().unwrap_or_default();
-        let refused: Vec<bool> = records
-            .iter()
-            .map(|_| self.rng.chance(probability))
-            .collect();
-        let failed = refused.iter().filter(|refused| **refused).count();
-        let spared = records
-            .into_iter()
-            .zip(&refused)
-            .filter(|(_, refused)| !**refused);
-        let spared: Vec<_> = spared.map(|(record, _)| record).collect();
-        let mut output = PutRecordsOutput::default();
-        if !spared.is_empty() || failed == 0 {
-            input.records = Some(spared);
-            match self.inner.call(Call::PutRecords(input), deadline).await? {
-                Answer::PutRecords(stored) => output = stored,
-                other => return Ok(other),
-            }
+/// Hands on the entries that are spared, and puts the refused ones into the answer at their places.
+pub(super) async fn put_part(
+    mut input: PutRecordsInput,
+    refused: &[bool],
+    refusal: &Refusal,
+    put: impl AsyncFnOnce(Call) -> Result<Answer, Fault>,
+) -> Result<Answer, Fault> {
+    let records = input.records.take().unwrap_or_default();
+    let failed = refused.iter().filter(|refused| **refused).count();
+    let spared = records
+        .into_iter()
+        .zip(refused)
+        .filter(|(_, refused)| !**refused);
+    let spared: Vec<_> = spared.map(|(record, _)| record).collect();
+    let mut output = PutRecordsOutput::default();
+    if !spared.is_empty() || failed == 0 {
+        input.records = Some(spared);
+        match put(Call::PutRecords(input)).await? {
+            Answer::PutRecords(stored) => output = stored,
+            other => return Ok(other),
         }
-        let mut stored = std::mem::take(&mut output.records).into_iter();
-        output.records = refused
-            .iter()
-            .filter_map(|refused| match refused {
-                true => Some(PutRecordsResultEntry::refused(refusal.clone())),
-                false => stored.next(),
-            })
-            .collect();
-        let failed = i32::try_from(failed).unwrap_or(i32::MAX);
-        output.failed_record_count = Some(
-            output
-                .failed_record_count
-                .unwrap_or(0)
-                .saturating_add(failed),
-        );
-        Ok(Answer::PutRecords(output))
     }
+    let mut stored = std::mem::take(&mut output.records).into_iter();
+    output.records = refused
+        .iter()
+        .filter_map(|refused| match refused {
+            true => Some(PutRecordsResultEntry::refused(refusal.clone())),
+            false => stored.next(),
+        })
+        .collect();
+    let failed = i32::try_from(failed).unwrap_or(i32::MAX);
+    output.failed_record_count = Some(
+        output
+            .failed_record_count
+            .unwrap_or(0)
+            .saturating_add(failed),
+    );
+    Ok(Answer::PutRecords(output))
 }
 
 impl FaultPlan {

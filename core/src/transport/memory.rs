@@ -1,12 +1,15 @@
-//! The way to an engine of this process: no bytes, no runtime, done at the first poll.
+//! The way to an engine of this process: no bytes, no runtime, done at the first poll unless a fault was asked for.
 
 use std::fmt;
 use std::future::ready;
+use std::time::Duration;
 
+use super::faulty::put_part;
 use super::{BoxFuture, Fault, Transport};
 use crate::api::{Answer, Call};
-use crate::engine::Engine;
+use crate::engine::{Engine, Strike, Trouble};
 use crate::time::Moment;
+use crate::{Error, ErrorKind};
 
 /// Calls that an [`Engine`] of this process answers at once, on the caller's thread.
 ///
@@ -34,18 +37,191 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// A call whose engine has faults for it, or a distance.
+    async fn troubled(&self, call: Call, deadline: Moment) -> Result<Answer, Fault> {
+        let engine = &self.0;
+        self.wait(engine.faults().round_trip(), deadline).await?;
+        let answer = |call: &Call| engine.call(call).map_err(Fault::Refused);
+        match engine.strike(&call) {
+            None => answer(&call),
+            Some(Strike::Entries(refused, refusal)) => match call {
+                Call::PutRecords(input) => {
+                    put_part(input, &refused, &refusal, async |call| answer(&call)).await
+                }
+                call => answer(&call),
+            },
+            Some(Strike::Whole(trouble)) => match trouble {
+                Trouble::Refuse(refusal) => Err(Fault::Refused(refusal)),
+                Trouble::RefuseApplied(refusal) => {
+                    answer(&call)?;
+                    Err(Fault::Refused(refusal))
+                }
+                Trouble::LoseAnswer => {
+                    answer(&call)?;
+                    Err(Fault::Lost(lost("the answer was lost, as a test asked")))
+                }
+                Trouble::Delay(by) => {
+                    self.wait(by, deadline).await?;
+                    answer(&call)
+                }
+            },
+        }
+    }
+
+    /// Waits on the engine's clock, until the deadline at most.
+    async fn wait(&self, by: Duration, deadline: Moment) -> Result<(), Fault> {
+        if by.is_zero() {
+            return Ok(());
+        }
+        let clock = self.0.clock();
+        let until = clock.now() + by;
+        clock.sleep_until(until.min(deadline)).await;
+        match until > deadline {
+            true => Err(Fault::Lost(lost("no answer came before the deadline"))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn lost(text: &'static str) -> Error {
+    Error::new(ErrorKind::Connection, text)
+}
+
 impl Transport for Memory {
-    fn call(&self, call: Call, _: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
-        let outcome = match self.0.check_process() {
-            Ok(()) => self.0.call(&call).map_err(Fault::Refused),
-            Err(forked) => Err(Fault::NotSent(forked)),
-        };
-        Box::pin(ready(outcome))
+    fn call(&self, call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
+        if let Err(forked) = self.0.check_process() {
+            return Box::pin(ready(Err(Fault::NotSent(forked))));
+        }
+        if self.0.faults().is_armed() {
+            return Box::pin(self.troubled(call, deadline));
+        }
+        Box::pin(ready(self.0.call(&call).map_err(Fault::Refused)))
     }
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Memory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::api::{PutRecordInput, PutRecordsInput, PutRecordsRequestEntry};
+    use crate::engine::{self, EngineConfig};
+    use crate::time::{Clock, Timestamp};
+
+    const THROTTLED: &str = "ProvisionedThroughputExceededException";
+
+    fn memory() -> Memory {
+        let engine = Engine::new(EngineConfig {
+            clock: Clock::manual(Timestamp::from_millis(1_700_000_000_000)),
+            ..EngineConfig::default()
+        });
+        engine.create_stream("orders", 2).unwrap();
+        Memory::new(engine)
+    }
+
+    fn put(hash: u128) -> Call {
+        Call::from(PutRecordInput {
+            stream_name: Some("orders".into()),
+            partition_key: Some("key".into()),
+            explicit_hash_key: Some(hash.to_string().into()),
+            data: Some("data".into()),
+            ..Default::default()
+        })
+    }
+
+    fn done(call: &mut BoxFuture<'_, Result<Answer, Fault>>) -> Option<Result<Answer, Fault>> {
+        match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        }
+    }
+
+    fn now(memory: &Memory, call: Call) -> Result<Answer, Fault> {
+        done(&mut memory.call(call, Moment::MAX)).expect("nothing to wait for")
+    }
+
+    fn stored(memory: &Memory) -> usize {
+        memory.0.records("orders").unwrap().len()
+    }
+
+    #[test]
+    fn a_fault_strikes_its_shard_as_often_as_asked_and_nothing_else() {
+        let memory = memory();
+        let fault = engine::Fault::fail("PutRecord", THROTTLED).unwrap();
+        memory.0.faults().push(fault.shard(1).times(2));
+        assert!(now(&memory, put(0)).is_ok());
+        for _ in 0..2 {
+            let refused = now(&memory, put(u128::MAX)).unwrap_err();
+            assert!(matches!(refused, Fault::Refused(refusal) if refusal.code() == THROTTLED));
+        }
+        assert!(now(&memory, put(u128::MAX)).is_ok());
+        assert_eq!((memory.0.faults().waiting(), stored(&memory)), (0, 2));
+    }
+
+    #[test]
+    fn of_many_records_only_those_of_the_shard_are_refused() {
+        let memory = memory();
+        let fault = engine::Fault::fail("PutRecords", THROTTLED).unwrap();
+        memory.0.faults().push(fault.stream("orders").shard(0));
+        let entry = |hash: u128| PutRecordsRequestEntry {
+            partition_key: Some("key".into()),
+            explicit_hash_key: Some(hash.to_string().into()),
+            data: Some("data".into()),
+        };
+        let call = Call::from(PutRecordsInput {
+            stream_name: Some("orders".into()),
+            records: Some([0, u128::MAX, 1].map(entry).into()),
+            ..Default::default()
+        });
+        let Ok(Answer::PutRecords(output)) = now(&memory, call) else {
+            panic!("an answer")
+        };
+        let codes: Vec<_> = output
+            .records
+            .iter()
+            .map(|one| one.error_code.as_deref())
+            .collect();
+        assert_eq!(codes, [Some(THROTTLED), None, Some(THROTTLED)]);
+        assert_eq!((output.failed_record_count, stored(&memory)), (Some(2), 1));
+    }
+
+    #[test]
+    fn a_failure_after_the_commit_and_a_lost_answer_leave_the_record_there() {
+        let memory = memory();
+        let failed = engine::Fault::fail("PutRecord", "InternalFailure").unwrap();
+        memory.0.faults().push(failed.after_commit());
+        memory
+            .0
+            .faults()
+            .push(engine::Fault::lose_answer("PutRecord").unwrap());
+        assert!(matches!(now(&memory, put(0)), Err(Fault::Refused(_))));
+        assert!(matches!(now(&memory, put(0)), Err(Fault::Lost(_))));
+        assert_eq!(stored(&memory), 2);
+    }
+
+    #[test]
+    fn delays_and_round_trips_take_their_time_on_the_engines_clock() {
+        let memory = memory();
+        let second = Duration::from_secs(1);
+        memory
+            .0
+            .faults()
+            .push(engine::Fault::delay("PutRecord", second).unwrap());
+        memory.0.faults().set_round_trip(second);
+        let mut call = memory.call(put(0), Moment::MAX);
+        assert!(done(&mut call).is_none());
+        memory.0.clock().advance(second);
+        assert!(done(&mut call).is_none());
+        memory.0.clock().advance(second);
+        assert!(done(&mut call).unwrap().is_ok());
+        memory.0.faults().clear();
+        assert!(now(&memory, put(0)).is_ok());
     }
 }

@@ -42,8 +42,13 @@ pub(crate) fn duration(name: &str, value: &str, unit: f64) -> Result<Duration> {
         })
 }
 
-/// The error of a name that is not among the known ones, with the nearest that is.
+/// The error of a setting that is not among the known ones, with the nearest that is.
 pub(crate) fn unknown(name: &str, known: &[&str]) -> Error {
+    unknown_of("setting", name, known)
+}
+
+/// The error of a name of something that is not among the known ones, with the nearest that is.
+pub(crate) fn unknown_of(what: &str, name: &str, known: &[&str]) -> Error {
     let nearest = known.iter().min_by_key(|known| distance(name, known));
     let shown: String = name
         .chars()
@@ -52,11 +57,11 @@ pub(crate) fn unknown(name: &str, known: &[&str]) -> Error {
         .collect();
     match nearest {
         Some(nearest) if distance(name, nearest) <= nearest.len() / 2 => Error::invalid(
-            "setting",
+            what,
             format!("there is none named {shown}; did you mean {nearest}?"),
         ),
         _ => Error::invalid(
-            "setting",
+            what,
             format!(
                 "there is none named {shown}; there are {}",
                 known.join(", ")

@@ -1,0 +1,449 @@
+//! Faults that a test asks for: exceptions, lost answers and delays, for the next calls of an operation, stream or shard.
+//!
+//! Whoever reaches the engine by an endpoint meets them, in process or over HTTP; [`Engine::call`] itself does not.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use parking_lot::Mutex;
+
+use super::position::Position;
+use super::{Engine, Now};
+use crate::api::{Call, Operation, PutRecordsInput, Refusal, Value};
+use crate::codec::digest;
+use crate::error::{Error, Result};
+use crate::types::{ShardId, setting};
+
+/// Exceptions that every operation may be told to answer, beside those of its model.
+const COMMON: [&str; 6] = [
+    "InternalFailure",
+    "ServiceUnavailable",
+    "ValidationException",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+];
+
+/// A fault: which calls it strikes, how often, and what it does to them.
+///
+/// ```
+/// use kinetik::engine::{Engine, EngineConfig, Fault};
+///
+/// let engine = Engine::new(EngineConfig::default());
+/// let throttled = "ProvisionedThroughputExceededException";
+/// engine.faults().push(Fault::fail("PutRecords", throttled)?.stream("orders").shard(0).times(3));
+/// assert_eq!(engine.faults().waiting(), 3);
+/// assert!(Fault::fail("PutRecord", "ProvisionedThroughputExceedException").is_err());
+/// # Ok::<(), kinetik::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    operation: Operation,
+    stream: Option<ByteString>,
+    shard: Option<ShardId>,
+    times: u32,
+    trouble: Trouble,
+}
+
+/// What a fault does to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// Nothing is done, and this is answered. Of a PutRecords, with a shard named, only the records of that shard are
+    /// refused.
+    Refuse(Refusal),
+    /// Everything is done, and this is answered all the same: a failure after the commit.
+    RefuseApplied(Refusal),
+    /// Everything is done, and the answer is lost on its way.
+    LoseAnswer,
+    /// It waits so long before anything is done.
+    Delay(Duration),
+}
+
+/// What is to be done to one call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Strike {
+    Whole(Trouble),
+    /// The entries of a PutRecords that are refused, by their places.
+    Entries(Vec<bool>, Refusal),
+}
+
+/// The faults of one engine that have not struck yet.
+#[derive(Debug, Default)]
+pub struct Faults {
+    waiting: Mutex<Vec<Fault>>,
+    /// Nanoseconds that every call takes on its way.
+    round_trip: AtomicU64,
+    /// Whether there is anything to look for: calls without faults pay one load.
+    is_armed: AtomicBool,
+}
+
+impl Fault {
+    /// The next call of an operation is refused with an exception, both by the service's name: before anything is done.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an operation or an exception that the service does
+    /// not have, with the nearest that it has.
+    pub fn fail(operation: &str, exception: &str) -> Result<Self> {
+        Self::new(operation, |operation| {
+            let known = operation.errors().iter().chain(&COMMON);
+            let known: Vec<_> = known.copied().collect();
+            if !known.contains(&exception) {
+                return Err(setting::unknown_of("error", exception, &known));
+            }
+            let text = "This exception was asked for by a test.";
+            Ok(Trouble::Refuse(Refusal::new(
+                exception.to_owned(),
+                Some(text.into()),
+            )))
+        })
+    }
+
+    /// The next call of an operation is carried out, and its answer is lost.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an operation that the service does not have.
+    pub fn lose_answer(operation: &str) -> Result<Self> {
+        Self::new(operation, |_| Ok(Trouble::LoseAnswer))
+    }
+
+    /// The next call of an operation waits before it is carried out.
+    ///
+    /// # Errors
+    /// As [`Fault::lose_answer`].
+    pub fn delay(operation: &str, by: Duration) -> Result<Self> {
+        Self::new(operation, |_| Ok(Trouble::Delay(by)))
+    }
+
+    fn new(operation: &str, trouble: impl FnOnce(Operation) -> Result<Trouble>) -> Result<Self> {
+        let operation = Operation::from_name(operation).ok_or_else(|| {
+            let known: Vec<_> = Operation::ALL.iter().map(|known| known.name()).collect();
+            setting::unknown_of("operation", operation, &known)
+        })?;
+        Ok(Self {
+            operation,
+            stream: None,
+            shard: None,
+            times: 1,
+            trouble: trouble(operation)?,
+        })
+    }
+
+    /// Strikes only calls to this stream, by name.
+    pub fn stream(mut self, name: &str) -> Self {
+        self.stream = Some(name.into());
+        self
+    }
+
+    /// Strikes only what concerns this shard, by number.
+    pub fn shard(mut self, number: u32) -> Self {
+        self.shard = Some(ShardId::new(number));
+        self
+    }
+
+    /// Strikes so many calls; by default one.
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Lets an exception come after everything was done, as a failure after the commit.
+    pub fn after_commit(mut self) -> Self {
+        if let Trouble::Refuse(refusal) = self.trouble {
+            self.trouble = Trouble::RefuseApplied(refusal);
+        }
+        self
+    }
+
+    /// Gives the exception a text of its own.
+    pub fn message(mut self, text: &str) -> Self {
+        if let Trouble::Refuse(refusal) | Trouble::RefuseApplied(refusal) = &mut self.trouble {
+            *refusal = Refusal::new(refusal.code().to_owned(), Some(text.into()));
+        }
+        self
+    }
+}
+
+impl Faults {
+    /// Adds a fault; those pushed first strike first.
+    pub fn push(&self, fault: Fault) {
+        let mut waiting = self.waiting.lock();
+        if fault.times > 0 {
+            waiting.push(fault);
+        }
+        self.arm(&waiting);
+    }
+
+    /// Lets every call take so long on its way, as over a distance; zero for none.
+    pub fn set_round_trip(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.round_trip.store(nanos, Ordering::Relaxed);
+        self.arm(&self.waiting.lock());
+    }
+
+    /// How many calls are still to be struck.
+    pub fn waiting(&self) -> u64 {
+        let waiting = self.waiting.lock();
+        waiting.iter().map(|fault| u64::from(fault.times)).sum()
+    }
+
+    /// Forgets all faults, and the round trip.
+    pub fn clear(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.clear();
+        self.round_trip.store(0, Ordering::Relaxed);
+        self.arm(&waiting);
+    }
+
+    fn arm(&self, waiting: &[Fault]) {
+        let is_armed = !waiting.is_empty() || self.round_trip.load(Ordering::Relaxed) > 0;
+        self.is_armed.store(is_armed, Ordering::Release);
+    }
+
+    /// Whether calls have to be looked at.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.is_armed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn round_trip(&self) -> Duration {
+        Duration::from_nanos(self.round_trip.load(Ordering::Relaxed))
+    }
+}
+
+impl Engine {
+    /// The faults that calls by an endpoint meet.
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// What is to be done to a call, which counts as done by that.
+    pub(crate) fn strike(&self, call: &Call) -> Option<Strike> {
+        let (now, about) = (self.now(), self.about(call));
+        let mut waiting = self.0.faults.waiting.lock();
+        let mut struck = None;
+        for (at, fault) in waiting.iter().enumerate() {
+            let strikes = fault.operation == call.operation()
+                && (fault.stream.is_none() || fault.stream == about.stream);
+            if strikes && let Some(strike) = self.strike_of(now, fault, &about, call) {
+                struck = Some((at, strike));
+                break;
+            }
+        }
+        let (at, strike) = struck?;
+        waiting[at].times -= 1;
+        if waiting[at].times == 0 {
+            waiting.remove(at);
+            self.0.faults.arm(&waiting);
+        }
+        Some(strike)
+    }
+
+    fn strike_of(&self, now: Now, fault: &Fault, about: &About, call: &Call) -> Option<Strike> {
+        let Some(shard) = fault.shard else {
+            return Some(Strike::Whole(fault.trouble.clone()));
+        };
+        match (call, &fault.trouble) {
+            (Call::PutRecords(input), trouble) => {
+                let refused = self.entries_of(now, about, input, shard);
+                if !refused.contains(&true) {
+                    return None;
+                }
+                Some(match trouble {
+                    Trouble::Refuse(refusal) => Strike::Entries(refused, refusal.clone()),
+                    other => Strike::Whole(other.clone()),
+                })
+            }
+            _ if about.shard == Some(shard) => Some(Strike::Whole(fault.trouble.clone())),
+            _ => None,
+        }
+    }
+
+    /// Which records of a request go to a shard.
+    fn entries_of(
+        &self,
+        now: Now,
+        about: &About,
+        input: &PutRecordsInput,
+        shard: ShardId,
+    ) -> Vec<bool> {
+        let records = input.records.as_deref().unwrap_or_default();
+        let places = records.iter().map(|record| {
+            let (key, explicit) = (&record.partition_key, &record.explicit_hash_key);
+            self.place(now, about, key.as_ref(), explicit.as_ref()) == Some(shard)
+        });
+        places.collect()
+    }
+
+    /// The shard that takes a record.
+    fn place(
+        &self,
+        now: Now,
+        about: &About,
+        key: Option<&ByteString>,
+        explicit: Option<&ByteString>,
+    ) -> Option<ShardId> {
+        let name = about.stream.as_ref()?;
+        let stream = self.0.account.find(name, now, &self.0.memory)?;
+        let state = stream.state.read();
+        let hash = match explicit {
+            Some(explicit) => explicit.parse().ok()?,
+            None => digest::hash_key(key?.as_bytes()),
+        };
+        let is_there = state.has_shards() && state.open_count() > 0;
+        is_there.then(|| state.shard_of(state.cell(hash)).id)
+    }
+
+    /// What a call is about: read from its members by their names, whatever the operation.
+    fn about(&self, call: &Call) -> About {
+        let Value::Map(members) = call.to_value() else {
+            return About::default();
+        };
+        let text = |name: &str| match members.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let position =
+            text("ShardIterator").and_then(|iterator| Position::open(&self.0.sealer, &iterator));
+        let by_arn = ["StreamARN", "ConsumerARN"].into_iter().find_map(text);
+        let by_arn = by_arn.and_then(|arn| {
+            let (_, rest) = arn.split_once("stream/")?;
+            rest.split('/').next().map(ByteString::from)
+        });
+        let mut about = About {
+            stream: text("StreamName").or(by_arn),
+            shard: ["ShardId", "ShardToSplit", "ShardToMerge"]
+                .into_iter()
+                .find_map(text)
+                .and_then(|id| id.parse().ok()),
+        };
+        if let Some(position) = position {
+            about = About {
+                stream: Some(position.stream),
+                shard: Some(position.shard),
+            };
+        }
+        if let Call::PutRecord(input) = call {
+            let (key, explicit) = (&input.partition_key, &input.explicit_hash_key);
+            about.shard = self.place(self.now(), &about, key.as_ref(), explicit.as_ref());
+        }
+        about
+    }
+}
+
+/// The stream and the shard that a call names.
+#[derive(Clone, Debug, Default)]
+struct About {
+    stream: Option<ByteString>,
+    shard: Option<ShardId>,
+}
+
+impl std::str::FromStr for Fault {
+    type Err = Error;
+
+    /// Reads a fault from JSON: `operation`, and one of `error` (with `message` and `after_commit`), `lose_answer`
+    /// (true) and `delay_ms`; `stream`, `shard` (its number) and `times` where wanted.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |expected| Error::invalid("fault", expected);
+        let value = crate::api::json::decode(&text.as_bytes().to_vec().into());
+        let Some(Value::Map(members)) = value else {
+            return Err(wrong("expected a JSON object"));
+        };
+        const KNOWN: [&str; 9] = [
+            "operation",
+            "error",
+            "message",
+            "after_commit",
+            "lose_answer",
+            "delay_ms",
+            "stream",
+            "shard",
+            "times",
+        ];
+        for (name, _) in members.clone().present() {
+            if !KNOWN.contains(&&*name) {
+                return Err(setting::unknown_of("fault", &name, &KNOWN));
+            }
+        }
+        let text = |name: &str| match members.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let number = |name: &'static str| {
+            let found = match members.get(name) {
+                Some(Value::Null) | None => return Ok(None),
+                Some(Value::Integer(number)) => u32::try_from(*number).ok(),
+                Some(_) => None,
+            };
+            let wrong = || Error::invalid(name, "expected a whole number, 0 or more");
+            found.map(Some).ok_or_else(wrong)
+        };
+        let is_set = |name: &str| matches!(members.get(name), Some(Value::Bool(true)));
+        let operation = text("operation").unwrap_or_default();
+        let mut fault = match (text("error"), is_set("lose_answer"), number("delay_ms")?) {
+            (Some(error), false, None) => Self::fail(&operation, &error)?,
+            (None, true, None) => Self::lose_answer(&operation)?,
+            (None, false, Some(by)) => {
+                Self::delay(&operation, Duration::from_millis(u64::from(by)))?
+            }
+            _ => return Err(wrong("expected one of error, lose_answer and delay_ms")),
+        };
+        if let Some(message) = text("message") {
+            fault = fault.message(&message);
+        }
+        if is_set("after_commit") {
+            fault = fault.after_commit();
+        }
+        if let Some(stream) = text("stream") {
+            fault = fault.stream(&stream);
+        }
+        if let Some(shard) = number("shard")? {
+            fault = fault.shard(shard);
+        }
+        Ok(fault.times(number("times")?.unwrap_or(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn names_that_do_not_exist_are_answered_with_the_nearest() {
+        let error = Fault::fail("PutRecord", "ProvisionedThroughputExceeded").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        let text = error.to_string();
+        assert!(
+            text.contains("ProvisionedThroughputExceededException"),
+            "{text}"
+        );
+        let text = Fault::lose_answer("PutRecrods").unwrap_err().to_string();
+        assert!(text.contains("PutRecords"), "{text}");
+    }
+
+    #[test]
+    fn a_fault_is_read_from_json() {
+        let read: Fault = r#"{"operation":"PutRecords","error":"InternalFailure","stream":"orders","shard":1,"times":3,"after_commit":true}"#
+            .parse()
+            .unwrap();
+        let made = Fault::fail("PutRecords", "InternalFailure")
+            .unwrap()
+            .stream("orders")
+            .shard(1)
+            .times(3)
+            .after_commit();
+        assert_eq!(read, made);
+        for wrong in [
+            "[]",
+            "{}",
+            r#"{"operation":"PutRecord"}"#,
+            r#"{"operation":"PutRecord","delay_ms":-1}"#,
+            r#"{"operation":"PutRecord","delay_ms":1,"lose_answer":true}"#,
+            r#"{"operation":"PutRecord","delay_ms":1,"shrad":1}"#,
+        ] {
+            let error = wrong.parse::<Fault>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong}");
+        }
+    }
+}
