@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod prometheus;
+
+pub use prometheus::Prometheus;
+
 /// A number that only grows. Adding costs one relaxed atomic add; reading is a relaxed load.
 ///
 /// ```

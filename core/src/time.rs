@@ -6,16 +6,19 @@ use std::future::Future;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
+mod hand;
+
+use hand::{Hand, HandSleep};
 
 /// A handle on time; clones share the clock.
 ///
 /// [`Clock::system`] follows the process (or a paused tokio runtime, which then moves monotonic and wall time
-/// together). [`Clock::manual`] stands still until [`Clock::advance`] moves it, and needs no runtime at all.
+/// together). [`Clock::movable`] does so too, and can be stopped and moved on. [`Clock::manual`] stands still until
+/// [`Clock::advance`] moves it, and needs no runtime at all.
 ///
 /// ```
 /// use kinetik::time::{Clock, Timestamp};
@@ -38,13 +41,8 @@ struct Inner {
 }
 
 enum Source {
-    System {
-        start: tokio::time::Instant,
-    },
-    Manual {
-        now: AtomicU64,
-        sleepers: Mutex<Vec<(Moment, Waker)>>,
-    },
+    System { start: tokio::time::Instant },
+    Hand(Hand),
 }
 
 /// A point of monotonic time: nanoseconds since its clock began. Never goes back.
@@ -86,14 +84,38 @@ impl Clock {
 
     /// A clock that stands still at a wall time until it is moved by [`Clock::advance`].
     pub fn manual(wall_at_start: Timestamp) -> Self {
-        let source = Source::Manual {
-            now: AtomicU64::new(0),
-            sleepers: Mutex::default(),
-        };
         Self(Arc::new(Inner {
-            source,
+            source: Source::Hand(Hand::manual()),
             origin: wall_at_start.0,
             skew_nanos: AtomicI64::new(0),
+        }))
+    }
+
+    /// This clock if it can be moved, else one of its own that shows the same time until it is moved.
+    ///
+    /// ```
+    /// use kinetik::time::Clock;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Clock::system().movable();
+    /// clock.freeze();
+    /// let (now, wall) = (clock.now(), clock.wall());
+    /// clock.advance(Duration::from_secs(3_600));
+    /// assert_eq!(clock.now() - now, Duration::from_secs(3_600));
+    /// assert_eq!(clock.wall(), wall + Duration::from_secs(3_600));
+    /// clock.resume();
+    /// assert!(!clock.is_frozen());
+    /// ```
+    #[must_use]
+    pub fn movable(&self) -> Self {
+        let Source::System { start } = &self.0.source else {
+            return self.clone();
+        };
+        let skew = self.0.skew_nanos.load(Ordering::Relaxed);
+        Self(Arc::new(Inner {
+            source: Source::Hand(Hand::over(*start)),
+            origin: self.0.origin,
+            skew_nanos: AtomicI64::new(skew),
         }))
     }
 
@@ -101,7 +123,7 @@ impl Clock {
     pub fn now(&self) -> Moment {
         match &self.0.source {
             Source::System { start } => Moment(nanos(start.elapsed())),
-            Source::Manual { now, .. } => Moment(now.load(Ordering::Acquire)),
+            Source::Hand(hand) => hand.now(),
         }
     }
 
@@ -121,28 +143,50 @@ impl Clock {
         self.0.skew_nanos.store(nanos, Ordering::Relaxed);
     }
 
-    /// Moves a manual clock on and wakes whoever slept until then.
+    /// Moves a manual or movable clock on, stopped or not, and wakes whoever slept until then.
     ///
     /// # Panics
-    /// On a clock that is not manual: real time cannot be moved.
+    /// On the process's clock: real time cannot be moved.
     pub fn advance(&self, by: Duration) {
-        let Source::Manual { now, sleepers } = &self.0.source else {
-            panic!(
-                "only a manual clock can be moved; under a paused runtime use tokio::time::advance"
-            )
-        };
-        let now = Moment(now.fetch_add(nanos(by), Ordering::AcqRel) + nanos(by));
-        let mut sleepers = sleepers.lock();
-        let due: Vec<_> = sleepers.extract_if(.., |(at, _)| *at <= now).collect();
-        drop(sleepers);
-        for (_, waker) in due {
-            waker.wake();
+        self.hand().advance(by);
+    }
+
+    /// Stops a movable clock; a manual one stands anyway. What sleeps on it goes on sleeping.
+    ///
+    /// # Panics
+    /// As [`Clock::advance`].
+    pub fn freeze(&self) {
+        self.hand().freeze();
+    }
+
+    /// Lets a movable clock go on from where it stands; a manual one stands still.
+    ///
+    /// # Panics
+    /// As [`Clock::advance`].
+    pub fn resume(&self) {
+        self.hand().resume();
+    }
+
+    /// Whether nothing but [`Clock::advance`] moves it now.
+    pub fn is_frozen(&self) -> bool {
+        match &self.0.source {
+            Source::System { .. } => false,
+            Source::Hand(hand) => hand.is_frozen(),
+        }
+    }
+
+    fn hand(&self) -> &Hand {
+        match &self.0.source {
+            Source::Hand(hand) => hand,
+            Source::System { .. } => panic!(
+                "only a movable clock can be moved; under a paused runtime use tokio::time::advance"
+            ),
         }
     }
 
     /// Completes when monotonic time reaches `at`; at once if it has.
     ///
-    /// Needs a tokio runtime with time enabled, unless the clock is manual.
+    /// Needs a tokio runtime with time enabled, unless the clock is manual or stopped.
     pub fn sleep_until(&self, at: Moment) -> Sleep {
         match &self.0.source {
             Source::System { start } => {
@@ -150,10 +194,7 @@ impl Clock {
                 let sleep = tokio::time::sleep_until(*start + Duration::from_nanos(at.0));
                 Sleep(SleepKind::Runtime(Box::pin(sleep)))
             }
-            Source::Manual { .. } => Sleep(SleepKind::Manual {
-                clock: self.clone(),
-                at,
-            }),
+            Source::Hand(_) => Sleep(SleepKind::Hand(HandSleep::new(self.clone(), at))),
         }
     }
 
@@ -184,11 +225,10 @@ impl Default for Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.0.source {
-            Source::System { .. } => "system",
-            Source::Manual { .. } => "manual",
-        };
-        write!(f, "Clock({kind}, {:?})", self.now())
+        match &self.0.source {
+            Source::System { .. } => write!(f, "Clock(system, {:?})", self.now()),
+            Source::Hand(hand) => write!(f, "Clock({hand:?}, {:?})", self.now()),
+        }
     }
 }
 
@@ -198,7 +238,13 @@ pub struct Sleep(SleepKind);
 
 enum SleepKind {
     Runtime(Pin<Box<tokio::time::Sleep>>),
-    Manual { clock: Clock, at: Moment },
+    Hand(HandSleep<Clock>),
+}
+
+impl AsRef<Hand> for Clock {
+    fn as_ref(&self) -> &Hand {
+        self.hand()
+    }
 }
 
 impl Future for Sleep {
@@ -207,19 +253,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             SleepKind::Runtime(sleep) => sleep.as_mut().poll(cx),
-            SleepKind::Manual { clock, at } => {
-                let Source::Manual { sleepers, .. } = &clock.0.source else {
-                    unreachable!()
-                };
-                // The lock orders this against `advance`: either it sees this waker or this sees its time.
-                let mut sleepers = sleepers.lock();
-                if clock.now() >= *at {
-                    return Poll::Ready(());
-                }
-                sleepers.retain(|(when, waker)| when != at || !waker.will_wake(cx.waker()));
-                sleepers.push((*at, cx.waker().clone()));
-                Poll::Pending
-            }
+            SleepKind::Hand(sleep) => Pin::new(sleep).poll(cx),
         }
     }
 }
@@ -326,6 +360,8 @@ fn nanos(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -365,6 +401,60 @@ mod tests {
         assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
         clock.advance(Duration::from_millis(1));
         assert!(Pin::new(&mut sleep).poll(&mut cx).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_movable_clock_goes_with_the_runtime_until_it_is_stopped() {
+        let (runtime, second) = (Clock::following_runtime(START), Duration::from_secs(1));
+        let clock = runtime.movable();
+        runtime.sleep(second).await;
+        assert_eq!((clock.now(), clock.wall()), (runtime.now(), START + second));
+        clock.freeze();
+        let stopped = clock.now();
+        runtime.sleep(second).await;
+        assert_eq!(clock.now(), stopped);
+        clock.resume();
+        runtime.sleep(second).await;
+        assert_eq!(clock.now() - stopped, second);
+        assert_eq!(runtime.now() - clock.now(), second);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_on_a_movable_clock_ends_when_the_clock_is_moved_there() {
+        let runtime = Clock::following_runtime(START);
+        let (clock, hour) = (runtime.movable(), Duration::from_secs(3_600));
+        let sleep = tokio::spawn(clock.sleep(hour));
+        runtime.sleep(Duration::from_secs(60)).await;
+        clock.advance(hour - Duration::from_secs(90));
+        let before = runtime.now();
+        sleep.await.unwrap();
+        assert_eq!(runtime.now() - before, Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_wakes_on_a_stopped_clock_until_it_goes_on() {
+        let runtime = Clock::following_runtime(START);
+        let (clock, second) = (runtime.movable(), Duration::from_secs(1));
+        let sleep = tokio::spawn(clock.sleep(second));
+        tokio::task::yield_now().await;
+        clock.freeze();
+        runtime.sleep(second * 1_000).await;
+        assert!(!sleep.is_finished());
+        clock.resume();
+        let before = runtime.now();
+        sleep.await.unwrap();
+        assert_eq!(runtime.now() - before, second);
+    }
+
+    #[test]
+    fn a_sleep_that_is_given_up_leaves_nothing_behind() {
+        let clock = Clock::manual(START);
+        let mut sleep = clock.sleep(Duration::from_secs(1));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut sleep).poll(&mut cx).is_pending());
+        assert_eq!(clock.hand().sleeping(), 1);
+        drop(sleep);
+        assert_eq!(clock.hand().sleeping(), 0);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod lifecycle;
 mod listing;
 mod log;
 mod memory;
+mod metrics;
 mod modes;
 mod monitoring;
 mod named;
@@ -64,6 +65,7 @@ use evict::Evictions;
 pub(crate) use faults::Strike;
 pub use faults::{Fault, Faults, Trouble};
 use memory::Memory;
+pub use metrics::{CallMetrics, ShardMetrics, StreamMetrics};
 use rates::Rates;
 use stream::Stream;
 use token::Sealer;
@@ -131,7 +133,8 @@ impl Engine {
         Self::guarded(config, Guard::new())
     }
 
-    fn guarded(config: EngineConfig, guard: Guard) -> Self {
+    fn guarded(mut config: EngineConfig, guard: Guard) -> Self {
+        config.clock = config.clock.movable();
         Self(Arc::new(Inner {
             quotas: AtomicBool::new(config.quotas),
             guard,
@@ -235,7 +238,8 @@ impl Engine {
         }
     }
 
-    /// The clock that tells this engine's time.
+    /// The clock that tells this engine's time: the one of its settings if that can be moved, else its own. A test can
+    /// stop it and move it on; the clients' clocks go on as they are.
     pub fn clock(&self) -> &Clock {
         &self.0.config.clock
     }

@@ -78,7 +78,9 @@ impl Inner {
             .spans
             .encryption_of(now.wall.as_millis());
         drop(state);
-        Ok(outcomes.answer(encryption))
+        let answer = outcomes.answer(encryption);
+        stream.calls.put_records(&answer);
+        Ok(answer)
     }
 
     pub(super) fn put_record(
@@ -112,7 +114,9 @@ impl Inner {
             .spans
             .encryption_of(now.wall.as_millis());
         drop(state);
-        outcomes.only(encryption)
+        let answer = outcomes.only(encryption);
+        stream.calls.put_record(answer.is_ok());
+        answer
     }
 
     /// Where the service puts a record of a stream with distribution AUTO: evenly, whatever its keys.
@@ -216,6 +220,7 @@ impl Batch<'_> {
                     .named()
                     .memory_full(self.shard.id, self.engine.memory.cap());
                 let refused = outcomes.reason(refusal);
+                self.shard.inner.lock().counts.writes_throttled += group.len() as u64;
                 for place in group {
                     outcomes.each[*place as u32 as usize] = refused;
                 }
@@ -234,7 +239,7 @@ impl Batch<'_> {
         let quotas = self.engine.has_quotas();
         let tracked = self.engine.evictions.enabled();
         let mut inner = self.shard.inner.lock();
-        let (log, quota) = inner.parts();
+        let (log, quota, counts) = inner.parts();
         log.release(self.horizon);
         let arrival = log.arrival(self.now.wall.as_millis());
         let mut newest = log.newest_segment();
@@ -248,6 +253,7 @@ impl Batch<'_> {
                 && !std::mem::take(&mut self.paid)
                 && let Err(throttled) = quota.write(self.now.moment, bytes)
             {
+                counts.writes_throttled += 1;
                 outcomes.each[place] = *refused.get_or_insert_with(|| {
                     throttled.tell(self.stream, self.shard.id);
                     outcomes.reason(self.stream.named().write_throttled(self.shard.id))
@@ -260,6 +266,8 @@ impl Batch<'_> {
                 inner.subscribers.take_waiting(&mut self.waiting);
                 return &group[judged..];
             }
+            counts.incoming_records += 1;
+            counts.incoming_bytes += bytes as u64;
             if tracked && log.newest_segment() != newest {
                 newest = log.newest_segment();
                 self.opened.extend(newest);

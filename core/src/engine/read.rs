@@ -70,6 +70,7 @@ impl Inner {
         }
         let taken = shard.inner.lock().quota.iterator(now.moment);
         taken.map_err(|throttled| {
+            shard.inner.lock().counts.reads_throttled += 1;
             throttled.tell(stream, shard.id);
             stream.named().read_throttled(shard.id)
         })
@@ -135,6 +136,7 @@ impl Inner {
         let page = self.read(now, &stream, &state, shard, position.next, limit)?;
         let ended = !page.more && !shard.is_open();
         let child_shards = ended.then(|| children(&state, shard, now.wall));
+        stream.calls.get_records();
         let shard = Arc::clone(shard);
         let spans = state.profile.encryption.spans.clone();
         drop(state);
@@ -164,9 +166,10 @@ impl Inner {
     ) -> Result<Page, Refusal> {
         let quotas = self.has_quotas();
         let mut inner = shard.inner.lock();
-        let (log, quota) = inner.parts();
+        let (log, quota, counts) = inner.parts();
         if quotas {
             quota.read(now.moment).map_err(|throttled| {
+                counts.reads_throttled += 1;
                 throttled.tell(stream, shard.id);
                 stream.named().read_throttled(shard.id)
             })?;
@@ -177,6 +180,9 @@ impl Inner {
             let full = page.more && page.count() < limit;
             quota.answered(now.moment, page.bytes, full);
         }
+        counts.outgoing_records += page.count() as u64;
+        counts.outgoing_bytes += page.bytes as u64;
+        counts.iterator_age = page.millis_behind;
         Ok(page)
     }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::log::ShardLog;
 use super::memory::Memory;
+use super::metrics::Counts;
 use super::quota::Quota;
 use super::sequence::{ShardNumbers, eight_digits, text_of};
 use super::subscribers::Subscribers;
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     pub log: ShardLog,
     pub quota: Quota,
     pub subscribers: Subscribers,
+    pub counts: Counts,
 }
 
 /// Where a shard came from.
@@ -59,9 +61,9 @@ pub(super) struct Closed {
 }
 
 impl Inner {
-    /// Log and quotas, to be used side by side.
-    pub fn parts(&mut self) -> (&mut ShardLog, &mut Quota) {
-        (&mut self.log, &mut self.quota)
+    /// Log, quotas and counts, to be used side by side.
+    pub fn parts(&mut self) -> (&mut ShardLog, &mut Quota, &mut Counts) {
+        (&mut self.log, &mut self.quota, &mut self.counts)
     }
 }
 
@@ -86,6 +88,7 @@ impl Shard {
                 log: ShardLog::new(Arc::clone(memory)),
                 quota: Quota::new(),
                 subscribers: Subscribers::default(),
+                counts: Counts::default(),
             }),
         }
     }

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 
 use super::Now;
 use super::memory::Memory;
+use super::metrics::Calls;
 use super::profile::Profile;
 use super::refuse::Named;
 use super::reshard::Step;
@@ -34,6 +35,7 @@ pub(super) struct Stream {
     pub created: Timestamp,
     /// The moment at which `state` changes by itself; [`Moment::MAX`] if it does not.
     due: AtomicU64,
+    pub calls: Calls,
     pub state: RwLock<State>,
 }
 
@@ -129,6 +131,7 @@ impl Stream {
             serial: new.serial,
             created,
             due: AtomicU64::new(ready.as_nanos()),
+            calls: Calls::default(),
             state: RwLock::new(state),
         }
     }

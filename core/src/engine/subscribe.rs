@@ -96,6 +96,7 @@ impl Engine {
         }
         let shard = Arc::clone(shard);
         drop(state);
+        stream.calls.subscription();
         Ok(Subscription::new(Live {
             engine: self.clone(),
             stream,
@@ -154,6 +155,7 @@ impl Live {
             self.paced = now.moment + std::time::Duration::from_nanos(nanos);
         }
         self.is_over = has_ended;
+        self.stream.calls.event();
         Look::Event(SubscribeToShardEvent {
             records: records(&self.shard, &page.runs, &state.profile.encryption.spans),
             continuation_sequence_number: (!has_ended)
