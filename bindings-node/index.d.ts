@@ -211,13 +211,30 @@ export interface Faults {
   clear(): void
 }
 
+/** The time that an engine goes by: what iterators, retention, quotas and state delays are judged by. */
+export interface Clock {
+  readonly now: Date
+  readonly frozen: boolean
+  /** Stops it. */
+  freeze(): void
+  /** Moves it on, whether it stands or goes. */
+  advance(ms: number): void
+  /** Lets it go on from where it stands. */
+  resume(): void
+}
+
 export class Engine {
   readonly faults: Faults
+  readonly clock: Clock
   constructor(options?: EngineOptions)
   createStream(name: string, shards?: number): void
   /** Every record that the stream holds, shard by shard. */
   records(stream: string): StoredRecord[]
-  /** Deletes every stream. */
+  /** What a stream has seen since it was made, by CloudWatch's names; of one shard, by its number, if given. */
+  metrics(stream: string, shard?: number): { [name: string]: number }
+  /** All metrics of all streams and shards, as Prometheus reads them. */
+  metricsText(): string
+  /** Deletes every stream and all faults; a clock that was stopped goes on. */
   reset(): void
 }
 
@@ -237,6 +254,7 @@ export class Server implements AsyncDisposable {
   readonly endpoint: string
   readonly engine: Engine
   readonly faults: Faults
+  readonly clock: Clock
   /** What `new KinesisClient(…)` of @aws-sdk/client-kinesis needs to reach this server. */
   clientConfig(): {
     endpoint: string

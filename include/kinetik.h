@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <stdbool.h>
 
+// Instead of a shard's number: all shards of the stream.
+#define KINETIK_ALL_SHARDS UINT32_MAX
+
 // What a call answers: KINETIK_OK, one of two quiet outcomes, or the number of an error kind.
 //
 // Numbers are stable and never given twice: 1 and 2 quiet outcomes, 1000 the caller's argument, 2000 the state
@@ -434,7 +437,7 @@ kinetik_status kinetik_engine_create_stream(kinetik_engine engine,
                                             const char *stream,
                                             uint32_t shards);
 
-// Forgets every stream, as if the engine had just been made.
+// Forgets every stream and all faults; a clock that was stopped goes on.
 kinetik_status kinetik_engine_reset(kinetik_engine engine);
 
 // Adds a fault for calls that reach the engine by an endpoint, as JSON: "operation", and one of "error" (with
@@ -446,6 +449,26 @@ kinetik_status kinetik_engine_fault(kinetik_engine engine,
 // Forgets all faults that have not struck yet.
 kinetik_status kinetik_engine_clear_faults(kinetik_engine engine);
 
+// Stops the engine's clock, by which iterators, retention, quotas and state delays are judged.
+kinetik_status kinetik_engine_clock_freeze(kinetik_engine engine);
+
+// Moves the engine's clock on, whether it stands or goes.
+kinetik_status kinetik_engine_clock_advance(kinetik_engine engine, uint64_t milliseconds);
+
+// Lets the engine's clock go on from where it stands.
+kinetik_status kinetik_engine_clock_resume(kinetik_engine engine);
+
+// Milliseconds since the Unix epoch, by the engine's clock.
+kinetik_status kinetik_engine_clock_now(kinetik_engine engine, uint64_t *milliseconds);
+
+// What a stream has seen since it was made: a value by CloudWatch's name, for example IncomingRecords or
+// PutRecords.Success; of one shard by its number, or with KINETIK_ALL_SHARDS the sum over all.
+kinetik_status kinetik_engine_metric(kinetik_engine engine,
+                                     const char *stream,
+                                     uint32_t shard,
+                                     const char *name,
+                                     uint64_t *value);
+
 // Frees the handle; the engine itself stays reachable by its name.
 kinetik_status kinetik_engine_close(kinetik_engine engine);
 
@@ -456,8 +479,9 @@ kinetik_status kinetik_engine_close(kinetik_engine engine);
 kinetik_status kinetik_server_start(const char *options,
                                     kinetik_server *server);
 
-// Adds a fault, as JSON; see kinetik_engine_fault().
-kinetik_status kinetik_server_fault(kinetik_server server, const char *fault);
+// Gives a handle on the engine behind a server, for its streams, faults, clock and metrics. It is the caller's to close.
+kinetik_status kinetik_server_engine(kinetik_server server,
+                                     kinetik_engine *engine);
 
 // Writes the server's address, for example http://127.0.0.1:40123, into a place of the caller's.
 kinetik_status kinetik_server_endpoint(kinetik_server server, char *url, size_t size);

@@ -1,7 +1,7 @@
-"""Run the README's code block of one language: `readme.py LANGUAGE COMMAND…`, where {} stands for the block's file.
+"""Run the documents' code blocks of one language: `readme.py LANGUAGE COMMAND…`, where {} stands for a block's file.
 
-Fails when the block is missing, when the program fails, or when it does not print what the README says behind `# ->`,
-`// ->` or `/* -> … */`.
+These are the README's block, which must be there, and every block under docs/ that says what it prints, behind `# ->`,
+`// ->` or `/* -> … */`. Fails when a program fails or prints something else.
 """
 
 import re
@@ -10,28 +10,43 @@ import sys
 import tempfile
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
 ENDINGS = {"python": "py", "js": "mjs", "c": "c", "sh": "sh"}
 
 
 def main() -> int:
     language, *command = sys.argv[1:]
-    block = re.search(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
-    if not block:
+    readme = blocks(ROOT / "README.md", language)
+    if not readme:
         print(f"README.md has no {language} block", file=sys.stderr)
         return 1
-    expected = [text.strip() for text in re.findall(r"(?:#|//|/\*) -> (.*?)(?:\*/)?$", block[1], re.M)]
+    programs = [("README.md", readme[0])]
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        programs += [(f"docs/{page.name}", block) for block in blocks(page, language) if expected(block)]
+    return max(run(place, block, language, command) for place, block in programs)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def expected(block: str) -> list[str]:
+    return [text.strip() for text in re.findall(r"(?:#|//|/\*) -> (.*?)(?:\*/)?$", block, re.M)]
+
+
+def run(place: str, block: str, language: str, command: list[str]) -> int:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        program = Path(folder) / f"quickstart.{ENDINGS[language]}"
-        program.write_text(block[1])
+        program = Path(folder) / f"program.{ENDINGS[language]}"
+        program.write_text(block)
         words = " ".join(command).replace("{}", str(program))
         done = subprocess.run(words, shell=True, capture_output=True, text=True, timeout=120)
     printed = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    if done.returncode or printed != expected or not expected:
-        print(f"README's {language} quick start: status {done.returncode}\n{done.stderr}", file=sys.stderr)
-        print(f"expected {expected}\nprinted  {printed}", file=sys.stderr)
+    wanted = expected(block)
+    if done.returncode or printed != wanted or not wanted:
+        print(f"{place}, {language}: status {done.returncode}\n{done.stderr}", file=sys.stderr)
+        print(f"expected {wanted}\nprinted  {printed}", file=sys.stderr)
         return 1
-    print(f"README's {language} quick start prints what it says")
+    print(f"{place}: its {language} program prints what it says")
     return 0
 
 

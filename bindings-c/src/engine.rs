@@ -1,6 +1,7 @@
 //! The engine: the service in memory, by name, as the endpoint memory://NAME reaches it.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use kinetik_core::engine::Engine;
 use kinetik_core::types::StreamName;
@@ -16,6 +17,9 @@ pub struct kinetik_engine {
     /// For the library alone.
     pub handle: u64,
 }
+
+/// Instead of a shard's number: all shards of the stream.
+pub const KINETIK_ALL_SHARDS: u32 = u32::MAX;
 
 pub(crate) static ENGINES: Slab<Engine> = Slab::new(3, "engine");
 
@@ -51,7 +55,7 @@ pub unsafe extern "C" fn kinetik_engine_create_stream(
     })
 }
 
-/// Forgets every stream, as if the engine had just been made.
+/// Forgets every stream and all faults; a clock that was stopped goes on.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_engine_reset(engine: kinetik_engine) -> kinetik_status {
     guard(|| {
@@ -81,6 +85,79 @@ pub unsafe extern "C" fn kinetik_engine_fault(
 pub extern "C" fn kinetik_engine_clear_faults(engine: kinetik_engine) -> kinetik_status {
     guard(|| {
         ENGINES.get(engine.handle)?.faults().clear();
+        Ok(())
+    })
+}
+
+/// Stops the engine's clock, by which iterators, retention, quotas and state delays are judged.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_clock_freeze(engine: kinetik_engine) -> kinetik_status {
+    guard(|| {
+        ENGINES.get(engine.handle)?.clock().freeze();
+        Ok(())
+    })
+}
+
+/// Moves the engine's clock on, whether it stands or goes.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_clock_advance(
+    engine: kinetik_engine,
+    milliseconds: u64,
+) -> kinetik_status {
+    guard(|| {
+        let by = Duration::from_millis(milliseconds);
+        ENGINES.get(engine.handle)?.clock().advance(by);
+        Ok(())
+    })
+}
+
+/// Lets the engine's clock go on from where it stands.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_clock_resume(engine: kinetik_engine) -> kinetik_status {
+    guard(|| {
+        ENGINES.get(engine.handle)?.clock().resume();
+        Ok(())
+    })
+}
+
+/// Milliseconds since the Unix epoch, by the engine's clock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_clock_now(
+    engine: kinetik_engine,
+    milliseconds: *mut u64,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("milliseconds", milliseconds) }?;
+        *place = ENGINES.get(engine.handle)?.clock().wall().as_millis();
+        Ok(())
+    })
+}
+
+/// What a stream has seen since it was made: a value by CloudWatch's name, for example IncomingRecords or
+/// PutRecords.Success; of one shard by its number, or with KINETIK_ALL_SHARDS the sum over all.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_metric(
+    engine: kinetik_engine,
+    stream: *const c_char,
+    shard: u32,
+    name: *const c_char,
+    value: *mut u64,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL, NUL-terminated strings, or a pointer that it may write.
+        let (stream, name, place) = unsafe {
+            (
+                text("stream", stream)?,
+                text("name", name)?,
+                out("value", value)?,
+            )
+        };
+        let shard = (shard != KINETIK_ALL_SHARDS).then_some(shard);
+        *place = ENGINES
+            .get(engine.handle)?
+            .metrics(stream)?
+            .value(name, shard)?;
         Ok(())
     })
 }

@@ -7,6 +7,7 @@ use kinetik_core::engine::{Engine, EngineConfig};
 use kinetik_core::{Error, Result};
 
 use crate::bytes::{out, text};
+use crate::engine::{ENGINES, kinetik_engine};
 use crate::own::Slab;
 use crate::route::write_text;
 use crate::status::{guard, kinetik_status};
@@ -99,16 +100,17 @@ fn start(options: &Options) -> Result<Server> {
     })
 }
 
-/// Adds a fault, as JSON; see kinetik_engine_fault().
+/// Gives a handle on the engine behind a server, for its streams, faults, clock and metrics. It is the caller's to close.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kinetik_server_fault(
+pub unsafe extern "C" fn kinetik_server_engine(
     server: kinetik_server,
-    fault: *const c_char,
+    engine: *mut kinetik_engine,
 ) -> kinetik_status {
     guard(|| {
-        // SAFETY: the caller passes NULL or a NUL-terminated string.
-        let fault = unsafe { text("fault", fault) }?.parse()?;
-        SERVERS.get(server.handle)?.engine().faults().push(fault);
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("engine", engine) }?;
+        let behind = SERVERS.get(server.handle)?.engine().clone();
+        place.handle = ENGINES.insert(behind)?;
         Ok(())
     })
 }

@@ -20,7 +20,9 @@ static void every_pointer_may_be_null(void)
     EXPECT(kinetik_engine_open("x", NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_server_start(NULL, NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_engine_fault(engine, NULL), KINETIK_INVALID_HANDLE);
-    EXPECT(kinetik_server_fault(server, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_server_engine(server, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_clock_now(engine, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_metric(engine, NULL, 0, NULL, NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_server_endpoint(server, NULL, 0), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_aggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
     EXPECT(kinetik_deaggregate(NULL, 1, NULL), KINETIK_INVALID_HANDLE);
@@ -69,6 +71,29 @@ static void a_fault_fails_what_it_names_and_is_forgotten(void)
     OK(kinetik_client_close(client));
     OK(kinetik_config_free(config));
     OK(kinetik_engine_close(engine));
+}
+
+static void the_clock_and_the_metrics_of_a_servers_engine_are_reached(void)
+{
+    kinetik_server server = {0};
+    kinetik_engine engine = {0};
+    uint64_t before = 0, after = 0, records = 1;
+    OK(kinetik_server_start("streams=orders:2", &server));
+    OK(kinetik_server_engine(server, &engine));
+    OK(kinetik_engine_clock_freeze(engine));
+    OK(kinetik_engine_clock_now(engine, &before));
+    OK(kinetik_engine_clock_advance(engine, 301000));
+    OK(kinetik_engine_clock_now(engine, &after));
+    CHECK(after - before == 301000);
+    OK(kinetik_engine_clock_resume(engine));
+    OK(kinetik_engine_metric(engine, "orders", KINETIK_ALL_SHARDS, "IncomingRecords", &records));
+    CHECK(records == 0);
+    OK(kinetik_engine_metric(engine, "orders", 1, "IncomingBytes", &records));
+    EXPECT(kinetik_engine_metric(engine, "orders", 2, "IncomingBytes", &records), KINETIK_NOT_FOUND);
+    EXPECT(kinetik_engine_metric(engine, "orders", 0, "IncomingByte", &records), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "did you mean IncomingBytes?"));
+    OK(kinetik_engine_close(engine));
+    OK(kinetik_server_stop(server));
 }
 
 static void a_million_garbage_handles_crash_nothing(void)
@@ -147,6 +172,7 @@ int main(void)
     EXPECT(kinetik_last_error(&info), KINETIK_END);
     every_pointer_may_be_null();
     a_fault_fails_what_it_names_and_is_forgotten();
+    the_clock_and_the_metrics_of_a_servers_engine_are_reached();
     handles_that_are_none_or_foreign_are_told_apart();
     a_million_garbage_handles_crash_nothing();
     settings_are_checked_when_they_are_set();

@@ -45,12 +45,40 @@ class Faults {
   }
 }
 
+/** The time that an engine goes by. */
+class Clock {
+  constructor(engine) {
+    Object.defineProperty(this, NATIVE, { value: engine })
+  }
+
+  get now() {
+    return new Date(this[NATIVE].clockNow())
+  }
+
+  get frozen() {
+    return this[NATIVE].clockIsFrozen()
+  }
+
+  freeze() {
+    this[NATIVE].freezeClock()
+  }
+
+  advance(ms) {
+    this[NATIVE].advanceClock(check.count('ms', ms, undefined, 0))
+  }
+
+  resume() {
+    this[NATIVE].resumeClock()
+  }
+}
+
 class Engine {
   constructor(options) {
     const { quotas, region, [NATIVE]: made } = check.options(options)
     const value = made ?? native.newEngine(check.flag('quotas', quotas, true), check.optionalString('region', region))
     Object.defineProperty(this, NATIVE, { value })
     this.faults = new Faults(value)
+    this.clock = new Clock(value)
   }
 
   createStream(name, shards = 1) {
@@ -60,6 +88,17 @@ class Engine {
   /** Every record that a stream holds, de-aggregated, shard by shard. */
   records(stream) {
     return this[NATIVE].records(check.string('stream', stream))
+  }
+
+  /** What a stream, or one of its shards, has seen since it was made. */
+  metrics(stream, shard) {
+    const only = shard === undefined ? undefined : check.count('shard', shard, undefined, 0)
+    return this[NATIVE].metrics(check.string('stream', stream), only)
+  }
+
+  /** All metrics of all streams and shards, as Prometheus reads them. */
+  metricsText() {
+    return this[NATIVE].metricsText()
   }
 
   reset() {
@@ -74,6 +113,7 @@ class Server {
     Object.defineProperty(this, NATIVE, { value: started })
     this.engine = new Engine({ [NATIVE]: started.engine() })
     this.faults = this.engine.faults
+    this.clock = this.engine.clock
     this.endpoint = started.url()
   }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
 use kinetik::engine::{Engine, EngineConfig, Fault, Record};
+use kinetik::metrics::Prometheus;
 use kinetik::transport::Endpoint;
 use kinetik::{Error, Result};
 use napi::Env;
@@ -85,10 +86,7 @@ impl NativeEngine {
     #[napi]
     pub fn round_trip(&self, env: Env, millis: f64) -> napi::Result<()> {
         guard(env.raw(), || {
-            let time = Duration::try_from_secs_f64(millis / 1_000.0).map_err(|_| {
-                Error::invalid("ms", "expected a number of milliseconds, 0 or more")
-            })?;
-            self.0.faults().set_round_trip(time);
+            self.0.faults().set_round_trip(milliseconds(millis)?);
             Ok(())
         })
     }
@@ -105,6 +103,65 @@ impl NativeEngine {
         self.0.faults().clear();
     }
 
+    /// Milliseconds since the Unix epoch, by its clock.
+    #[napi(catch_unwind)]
+    pub fn clock_now(&self) -> f64 {
+        self.0.clock().wall().as_millis() as f64
+    }
+
+    /// Whether its clock stands.
+    #[napi(catch_unwind)]
+    pub fn clock_is_frozen(&self) -> bool {
+        self.0.clock().is_frozen()
+    }
+
+    /// Stops its clock.
+    #[napi(catch_unwind)]
+    pub fn freeze_clock(&self) {
+        self.0.clock().freeze();
+    }
+
+    /// Moves its clock on by so many milliseconds.
+    #[napi]
+    pub fn advance_clock(&self, env: Env, millis: f64) -> napi::Result<()> {
+        guard(env.raw(), || {
+            self.0.clock().advance(milliseconds(millis)?);
+            Ok(())
+        })
+    }
+
+    /// Lets its clock go on.
+    #[napi(catch_unwind)]
+    pub fn resume_clock(&self) {
+        self.0.clock().resume();
+    }
+
+    /// What a stream or one of its shards has seen, as an object of numbers by CloudWatch's names.
+    #[napi]
+    pub fn metrics(&self, env: Env, stream: String, shard: Option<u32>) -> napi::Result<Raw> {
+        let env = env.raw();
+        guard(env, || {
+            let object = js::object(env);
+            for (name, value) in self.0.metrics(&stream)?.values_of(shard)? {
+                js::set_key(
+                    env,
+                    object,
+                    js::string(env, name),
+                    js::number(env, value as f64),
+                );
+            }
+            Ok(Raw(object))
+        })
+    }
+
+    /// All metrics as Prometheus reads them.
+    #[napi(catch_unwind)]
+    pub fn metrics_text(&self) -> String {
+        let mut text = Prometheus::new("kinetik_");
+        self.0.export(&mut text);
+        text.finish()
+    }
+
     /// Forgets all streams.
     #[napi]
     pub fn reset(&self, env: Env) -> napi::Result<()> {
@@ -113,6 +170,11 @@ impl NativeEngine {
             Ok(())
         })
     }
+}
+
+fn milliseconds(millis: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(millis / 1_000.0)
+        .map_err(|_| Error::invalid("ms", "expected a number of milliseconds, 0 or more"))
 }
 
 fn user_records(env: napi_env, record: &Record, found: &mut Vec<napi_value>) -> Result<()> {

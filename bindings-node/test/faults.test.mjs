@@ -1,7 +1,7 @@
 // Faults that a test asks for.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Engine, Producer, Server } from '../index.js'
+import { client, Engine, ExpiredIteratorError, NotFoundError, Producer, Server } from '../index.mjs'
 
 const THROTTLED = 'ProvisionedThroughputExceededException'
 
@@ -34,4 +34,37 @@ test('a name that does not exist is answered with the nearest', () => {
   assert.throws(() => faults.fail('PutRecords', { error: THROTTLED, shrad: 1 }), /did you mean shard\?/)
   assert.throws(() => faults.fail('PutRecords', {}), /error/)
   assert.throws(() => faults.loseAnswer('PutRecords', { times: -1 }), /times/)
+})
+
+test('the clock stands and is moved, and iterators expire by it', async () => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders')
+  const kinesis = client({ endpoint: engine })
+  const { ShardIterator } = await kinesis.getShardIterator({
+    StreamName: 'orders', ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON'
+  })
+  engine.clock.freeze()
+  const before = engine.clock.now
+  engine.clock.advance(301_000)
+  assert.equal(engine.clock.frozen, true)
+  assert.equal(engine.clock.now - before, 301_000)
+  await assert.rejects(kinesis.getRecords({ ShardIterator }), ExpiredIteratorError)
+  engine.clock.resume()
+  assert.equal(engine.clock.frozen, false)
+  assert.throws(() => engine.clock.advance(-1), /ms/)
+})
+
+test('metrics have the names of CloudWatch', async () => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 2)
+  const kinesis = client({ endpoint: engine })
+  for (let n = 0; n < 10; n += 1) {
+    await kinesis.putRecord({ StreamName: 'orders', PartitionKey: `key-${n}`, Data: Buffer.from('x') })
+  }
+  const { IncomingRecords, 'PutRecord.Success': calls } = engine.metrics('orders')
+  assert.deepEqual([IncomingRecords, calls], [10, 10])
+  const shards = [0, 1].map((shard) => engine.metrics('orders', shard).IncomingRecords)
+  assert.equal(shards[0] + shards[1], 10)
+  assert.match(engine.metricsText(), /kinetik_IncomingRecords\{StreamName="orders"/)
+  assert.throws(() => engine.metrics('orders', 2), NotFoundError)
 })

@@ -1,12 +1,16 @@
 //! The service in memory.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
 use kinetik::engine::{self, EngineConfig, WhenFull};
+use kinetik::metrics::Prometheus;
 use kinetik::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::clock::Clock;
 use crate::convert::{datetime, text};
 use crate::errors::OrRaise;
 use crate::faults::Faults;
@@ -111,6 +115,32 @@ impl Engine {
     #[getter]
     pub fn faults(&self) -> Faults {
         Faults(self.0.clone())
+    }
+
+    /// Its clock, which can be stopped and moved.
+    #[getter]
+    pub fn clock(&self) -> Clock {
+        Clock(self.0.clone())
+    }
+
+    /// What a stream has seen since it was made, by CloudWatch's names; of one shard, by its number, if given.
+    #[pyo3(signature = (stream, shard=None))]
+    fn metrics(
+        &self,
+        py: Python<'_>,
+        stream: &str,
+        shard: Option<u32>,
+    ) -> PyResult<BTreeMap<&'static str, u64>> {
+        let metrics = self.0.metrics(stream);
+        let values = metrics.and_then(|metrics| metrics.values_of(shard));
+        Ok(values.or_raise(py)?.into_iter().collect())
+    }
+
+    /// All metrics of all streams and shards, as Prometheus reads them.
+    fn metrics_text(&self) -> String {
+        let mut text = Prometheus::new("kinetik_");
+        self.0.export(&mut text);
+        text.finish()
     }
 
     /// Forgets all streams and their records, and all faults.

@@ -17,6 +17,7 @@ pub mod codec;
 pub mod command;
 pub mod route;
 pub mod client;
+pub mod clock;
 pub mod engine;
 pub mod faults;
 pub mod server;
@@ -34,6 +35,8 @@ mod _kinetik {
     use super::batch::{Batch, Record, Records};
     #[pymodule_export]
     use super::client::{Client, exceptions, operations};
+    #[pymodule_export]
+    use super::clock::Clock;
     #[pymodule_export]
     use super::codec::{UserRecord, aggregate, deaggregate, hash_key};
     #[pymodule_export]

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
+use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::faults::Faults;
@@ -83,10 +84,11 @@ impl Server {
     /// The environment variables with which an AWS SDK finds it: endpoint, region and dummy credentials.
     #[getter]
     fn env(&self) -> BTreeMap<&'static str, String> {
+        let region = &self.engine.get().0.config().region;
         BTreeMap::from([
             ("AWS_ENDPOINT_URL_KINESIS", self.endpoint.clone()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region.clone()),
             ("AWS_ACCESS_KEY_ID", "kinetik".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "kinetik".to_owned()),
         ])
@@ -107,6 +109,12 @@ impl Server {
     #[getter]
     fn faults(&self) -> Faults {
         self.engine.get().faults()
+    }
+
+    /// The engine's clock, which can be stopped and moved.
+    #[getter]
+    fn clock(&self) -> Clock {
+        self.engine.get().clock()
     }
 
     /// Forgets all streams and their records, and all faults.

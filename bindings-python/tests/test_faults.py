@@ -65,6 +65,40 @@ def test_the_server_is_found_by_the_environment_and_takes_faults(kinetik_server)
     assert [record.data for record in kinetik_server.records("orders")] == [b"data"]
 
 
+def test_the_clock_stands_and_is_moved_and_iterators_expire_by_it(kinetik_server):
+    kinetik_server.create_stream("orders")
+    client = kinetik.client("kinesis")
+    iterator = client.get_shard_iterator(
+        StreamName="orders", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    clock = kinetik_server.clock
+    clock.freeze()
+    before = clock.now
+    assert clock.frozen and clock.now == before
+    clock.advance(301)
+    assert clock.now - before == pytest.approx(301)
+    with pytest.raises(kinetik.ExpiredIterator):
+        client.get_records(ShardIterator=iterator)
+    clock.resume()
+    assert not clock.frozen
+    with pytest.raises(kinetik.InvalidArgumentError, match="seconds"):
+        clock.advance(-1)
+
+
+def test_metrics_have_the_names_of_cloudwatch(kinetik_engine):
+    kinetik_engine.create_stream("orders", shards=2)
+    client = kinetik.client("kinesis", endpoint_url=kinetik_engine)
+    for n in range(10):
+        put(client, f"key-{n}")
+    metrics = kinetik_engine.metrics("orders")
+    assert (metrics["IncomingRecords"], metrics["PutRecord.Success"]) == (10, 10)
+    shards = [kinetik_engine.metrics("orders", shard)["IncomingRecords"] for shard in (0, 1)]
+    assert sum(shards) == 10 and all(shards)
+    assert 'kinetik_IncomingRecords{StreamName="orders"' in kinetik_engine.metrics_text()
+    with pytest.raises(kinetik.NotFound):
+        kinetik_engine.metrics("orders", shard=2)
+
+
 def test_each_test_has_an_account_of_its_own_and_the_environment_is_restored(pytester, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS", "http://elsewhere")
     pytester.makepyfile(

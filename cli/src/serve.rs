@@ -10,7 +10,7 @@ use kinetik::{Error, ErrorKind};
 use kinetik_server::{Cors, Server, ServerConfig, Tls};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::units::{self, NewStream};
+use crate::units::{self, GivenKey, NewStream};
 use crate::{Failure, say};
 
 #[derive(Debug, Args)]
@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// Which web pages may call: those of this machine (`loopback`), also those of an origin, or all (`*`), as at AWS.
     #[arg(long, env = "KINETIK_CORS", default_value = "loopback", value_parser = units::cors, value_name = "loopback|ORIGIN|*")]
     cors: Cors,
+    /// An access key and its secret; may be repeated. With one, signatures are verified; without, every one is accepted.
+    #[arg(long = "credentials", env = "KINETIK_CREDENTIALS", hide_env_values = true, value_delimiter = ',', value_parser = GivenKey::parse, value_name = "KEY:SECRET")]
+    keys: Vec<GivenKey>,
     /// What stored records may take, for example 512MiB [default: half of this machine's memory]
     #[arg(long, env = "KINETIK_MEMORY", value_parser = units::size, value_name = "SIZE")]
     memory: Option<usize>,
@@ -129,12 +132,14 @@ fn start(options: Options) -> Result<Server, Error> {
     if !options.host.is_loopback() {
         tracing::warn!(host = %options.host, "other machines can reach this server, and nobody is asked for a password");
     }
+    let keys = options.keys.into_iter().map(GivenKey::key);
     Server::start(ServerConfig {
         host: options.host,
         port: options.port,
         names: options.names,
         cors: options.cors,
         tls,
+        keys: keys.collect::<Result<_, _>>()?,
         engine,
         ..ServerConfig::default()
     })

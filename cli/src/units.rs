@@ -1,9 +1,10 @@
 //! Durations, sizes and streams as the command line writes them.
 
-use kinetik_server::Cors;
 use std::time::Duration;
 
+use kinetik::Error;
 use kinetik::types::StreamName;
+use kinetik_server::{Cors, Key};
 
 /// `250ms`, `5s`, `2m` or `1h`; a bare 0 needs no unit.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -105,6 +106,24 @@ pub(crate) fn cors(text: &str) -> Result<Cors, String> {
             Ok(Cors::Origin(origin.to_owned()))
         }
         _ => Err("expected loopback, * or an origin such as https://app.test:3000".into()),
+    }
+}
+
+/// `KEY:SECRET`, or nothing if it is something else: a refusal of the command line would repeat the secret.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenKey(Option<Key>);
+
+impl GivenKey {
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split_once(':');
+        let whole = parts.filter(|(id, secret)| !id.is_empty() && !secret.is_empty());
+        Ok(Self(whole.map(|(id, secret)| Key::new(id, secret))))
+    }
+
+    pub(crate) fn key(self) -> Result<Key, Error> {
+        self.0
+            .ok_or_else(|| Error::invalid("credentials", "expected KEY:SECRET"))
     }
 }
 

@@ -160,12 +160,15 @@ fn wrong_usage_is_2_and_an_unreachable_service_is_3() {
         &["serve", "--quotas", "maybe"],
         &["serve", "--stream", "a b:1"],
         &["serve", "--memory", "lots"],
+        &["serve", "--credentials", "wJalrXUtnFEMI"],
         &["streams", "--endpoint-url", "localhost"],
         &["nonsense"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?} {output:?}");
         assert!(!output.stderr.is_empty());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!told.contains("wJalrXUtnFEMI"), "a secret was repeated");
     }
     let served = Served::start(&[]);
     let output = run(&["shards", "none", "--endpoint-url", &served.url]);

@@ -92,3 +92,20 @@ fn boto3_trusts_the_made_certificate_that_it_is_given_and_no_other() {
     succeeds(command.arg(script).arg(&server.endpoint).arg(file));
     std::fs::remove_file(certificate).unwrap();
 }
+
+#[test]
+fn boto3_comes_in_with_the_right_key_alone() {
+    let test = "boto3_comes_in_with_the_right_key_alone";
+    let python = root().join("build/peers-venv/bin/python");
+    if !is_there(test, &python) {
+        return;
+    }
+    let server = Served::start(&["--credentials", "AKIDKINETIK:a/b+c"]);
+    let script = root().join("tests/sdk/signed_smoke.py");
+    let mut command = Command::new(python);
+    succeeds(
+        command
+            .arg(script)
+            .args([&server.endpoint, "AKIDKINETIK", "a/b+c"]),
+    );
+}

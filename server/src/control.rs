@@ -1,58 +1,99 @@
-//! What a test asks of the engine behind the server, under `/_kinetik/`: faults and a fresh start. See docs/faults.md.
+//! What a test asks of the engine behind the server, under `/_kinetik/`: faults, its clock and a fresh start; and its
+//! metrics, as Prometheus collects them. See docs/engine.md.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
 use kinetik::engine::{Engine, Fault};
+use kinetik::metrics::Prometheus;
+use serde_json::{Value, json};
 
 use crate::reply::{Body, reply};
 
-/// The paths that are not the service's.
-const PREFIX: &str = "/_kinetik/";
 const JSON: &str = "application/json";
+const PATHS: &str = "expected GET /metrics, GET, POST or DELETE /_kinetik/faults, GET or POST /_kinetik/clock, or \
+                     POST /_kinetik/reset";
 
 /// Whether a request is for the engine's control and not for the service.
 pub(crate) fn is_control(head: &Parts) -> bool {
-    head.uri.path().starts_with(PREFIX)
+    let path = head.uri.path();
+    path.starts_with("/_kinetik/") || (path == "/metrics" && head.method == Method::GET)
 }
 
 /// Carries out what is asked.
 pub(crate) fn answer(engine: &Engine, head: &Parts, body: &Bytes) -> Response<Body> {
-    let what = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    match (&head.method, what) {
-        (&Method::GET, "faults") => waiting(engine),
-        (&Method::POST, "faults") => {
-            let text = String::from_utf8_lossy(body);
-            match text.parse::<Fault>() {
-                Ok(fault) => {
-                    engine.faults().push(fault);
-                    waiting(engine)
-                }
-                Err(error) => said(400, &serde_json::json!({ "error": error.to_string() })),
-            }
-        }
-        (&Method::DELETE, "faults") => {
+    let done = match (head.method.as_str(), head.uri.path()) {
+        ("GET", "/metrics") => return metrics(engine),
+        ("GET", "/_kinetik/faults") => Ok(waiting(engine)),
+        ("POST", "/_kinetik/faults") => push(engine, body),
+        ("DELETE", "/_kinetik/faults") => {
             engine.faults().clear();
-            waiting(engine)
+            Ok(waiting(engine))
         }
-        (&Method::POST, "reset") => {
+        ("GET", "/_kinetik/clock") => Ok(clock(engine)),
+        ("POST", "/_kinetik/clock") => move_clock(engine, body),
+        ("POST", "/_kinetik/reset") => {
             engine.reset();
-            said(200, &serde_json::json!({}))
+            Ok(json!({}))
         }
-        _ => {
-            let expected = "expected GET, POST or DELETE /_kinetik/faults, or POST /_kinetik/reset";
-            said(404, &serde_json::json!({ "error": expected }))
-        }
+        _ => return said(404, &json!({ "error": PATHS })),
+    };
+    match done {
+        Ok(value) => said(200, &value),
+        Err(error) => said(400, &json!({ "error": error })),
     }
 }
 
-fn waiting(engine: &Engine) -> Response<Body> {
-    said(
-        200,
-        &serde_json::json!({ "waiting": engine.faults().waiting() }),
-    )
+fn metrics(engine: &Engine) -> Response<Body> {
+    let mut text = Prometheus::new("kinetik_");
+    engine.export(&mut text);
+    let body = Body::new(text.finish(), None);
+    reply(200, Some(Prometheus::CONTENT_TYPE), body)
 }
 
-fn said(status: u16, body: &serde_json::Value) -> Response<Body> {
+fn push(engine: &Engine, body: &Bytes) -> Result<Value, String> {
+    let fault: Result<Fault, _> = String::from_utf8_lossy(body).parse();
+    engine
+        .faults()
+        .push(fault.map_err(|error| error.to_string())?);
+    Ok(waiting(engine))
+}
+
+fn waiting(engine: &Engine) -> Value {
+    json!({ "waiting": engine.faults().waiting() })
+}
+
+/// Reads `advance_ms`, a whole number, and `frozen`, true or false; it is stopped or let go first.
+fn move_clock(engine: &Engine, body: &Bytes) -> Result<Value, String> {
+    let expected =
+        || "expected {\"advance_ms\": whole number, \"frozen\": true or false}".to_owned();
+    let asked: Value = serde_json::from_slice(body).map_err(|_| expected())?;
+    let (mut advance, mut frozen) = (None, None);
+    for (name, value) in asked.as_object().ok_or_else(expected)? {
+        match (name.as_str(), value.as_u64(), value.as_bool()) {
+            ("advance_ms", Some(millis), _) => advance = Some(millis),
+            ("frozen", _, Some(is_frozen)) => frozen = Some(is_frozen),
+            _ => return Err(expected()),
+        }
+    }
+    match frozen {
+        Some(true) => engine.clock().freeze(),
+        Some(false) => engine.clock().resume(),
+        None => {}
+    }
+    if let Some(millis) = advance {
+        engine.clock().advance(Duration::from_millis(millis));
+    }
+    Ok(clock(engine))
+}
+
+fn clock(engine: &Engine) -> Value {
+    let (clock, wall) = (engine.clock(), engine.clock().wall());
+    json!({ "now": wall.as_millis() as f64 / 1_000.0, "frozen": clock.is_frozen() })
+}
+
+fn said(status: u16, body: &Value) -> Response<Body> {
     reply(status, Some(JSON), Body::new(body.to_string(), None))
 }

@@ -47,7 +47,7 @@ async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
     if is_control {
         return Ok(control::answer(&shared.engine, head, &taken.bytes));
     }
-    let Admitted { form, call } = match gate::admit(head, &taken.bytes) {
+    let Admitted { form, call } = match gate::admit(shared.verifier.as_ref(), head, &taken.bytes) {
         Ok(admitted) => admitted,
         Err(response) => return Ok(response),
     };

@@ -8,6 +8,7 @@ use kinetik::api::{Call, Form, Operation, Refusal, Value};
 
 use crate::reply::{Body, reply, xml};
 use crate::signature;
+use crate::verify::Verifier;
 
 /// A request that is the service's business.
 pub(crate) struct Admitted {
@@ -25,12 +26,16 @@ enum ContentType {
 
 const TARGET: &str = "Kinesis_20131202.";
 
-/// Reads a POST's head and body.
+/// Reads a POST's head and body; with a verifier, a signature must be right.
 #[expect(
     clippy::result_large_err,
     reason = "made once for a request that is refused; a box would only move it"
 )]
-pub(crate) fn admit(head: &Parts, body: &Bytes) -> Result<Admitted, Response<Body>> {
+pub(crate) fn admit(
+    verifier: Option<&Verifier>,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Admitted, Response<Body>> {
     let content_type = content_type(head);
     let target = Target::of(head);
     if body.is_empty() {
@@ -67,7 +72,9 @@ pub(crate) fn admit(head: &Parts, body: &Bytes) -> Result<Admitted, Response<Bod
             },
         ));
     };
-    if let Err(refusal) = signature::check(head) {
+    let signed = signature::check(head);
+    let signed = signed.and_then(|()| verifier.map_or(Ok(()), |keys| keys.check(head, body)));
+    if let Err(refusal) = signed {
         let refusal = if is_object(form, body) {
             refusal
         } else {

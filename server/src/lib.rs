@@ -38,10 +38,12 @@ mod signature;
 mod socket;
 mod stream;
 mod tls;
+mod verify;
 
 pub use door::Cors;
 pub use limits::Limits;
 pub use tls::Tls;
+pub use verify::Key;
 
 /// The settings of a [`Server`].
 #[derive(Clone, Debug)]
@@ -60,6 +62,9 @@ pub struct ServerConfig {
     pub cors: Cors,
     /// The certificate, default none: plain HTTP. With one, nothing but TLS is answered.
     pub tls: Option<Tls>,
+    /// The access keys that may call, default none: then every signature is accepted, whoever made it. Control and
+    /// metrics need none.
+    pub keys: Vec<Key>,
     /// The dice of request ids.
     pub rng: Rng,
     /// How much of the machine clients may take.
@@ -75,6 +80,7 @@ impl Default for ServerConfig {
             names: Vec::new(),
             cors: Cors::default(),
             tls: None,
+            keys: Vec::new(),
             rng: Rng::default(),
             limits: Limits::default(),
         }

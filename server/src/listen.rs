@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::door::Door;
 use crate::socket::Socket;
+use crate::verify::Verifier;
 use crate::{Limits, ServerConfig, Tls, exchange};
 
 /// What all connections share.
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     /// Whose faults are asked for.
     pub(crate) engine: Engine,
     pub(crate) door: Door,
+    /// Who may call, if not everybody.
+    pub(crate) verifier: Option<Verifier>,
     pub(crate) rng: Rng,
     pub(crate) clock: Clock,
     /// Bytes of bodies that may still be held, see [`Limits::all_bodies_bytes`].
@@ -44,12 +47,15 @@ pub(crate) async fn serve(
     config: &ServerConfig,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let clock = Clock::system();
+    let region = &config.engine.config().region;
     let shared = Arc::new(Shared {
         service,
         engine: config.engine.clone(),
         door: Door::new(config),
+        verifier: Verifier::new(&config.keys, region, clock.clone()),
         rng: config.rng.clone(),
-        clock: Clock::system(),
+        clock,
         room: Arc::new(Semaphore::new(config.limits.all_bodies_bytes)),
         limits: config.limits.clone(),
         tls: config.tls.as_ref().map(Tls::acceptor),

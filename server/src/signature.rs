@@ -1,5 +1,5 @@
-//! Whether a request carries a signature, header or query form. What is in it is accepted: a local server has no
-//! keys. Texts and order are those of reference/kinesis-api.md 3.5.
+//! Whether a request carries a signature, header or query form. What is in it is judged only by a server that has keys
+//! (see `verify`). Texts and order are those of reference/kinesis-api.md 3.5.
 
 use std::fmt::Write;
 

@@ -752,11 +752,11 @@ fn a_client_without_tls_gets_nothing_from_a_server_with_it() {
     assert!(!answer.starts_with(b"HTTP"));
 }
 
-/// A request to a path below `/_kinetik/`.
+/// A request for the engine's control or metrics.
 fn control(server: &Server, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut socket = connect(server);
     let text = format!(
-        "{method} /_kinetik/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} /{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     socket.write_all(text.as_bytes()).unwrap();
@@ -772,7 +772,7 @@ fn faults_are_asked_for_over_http_and_strike_what_comes_over_http() {
     let fault =
         r#"{"operation":"ListStreams","error":"LimitExceededException","message":"Rate exceeded"}"#;
     assert_eq!(
-        control(&server, "POST", "faults", fault),
+        control(&server, "POST", "_kinetik/faults", fault),
         (200, r#"{"waiting":1}"#.into())
     );
     let list = || {
@@ -787,16 +787,19 @@ fn faults_are_asked_for_over_http_and_strike_what_comes_over_http() {
     assert!(list().contains("orders"));
     let lost = r#"{"operation":"ListStreams","lose_answer":true,"times":5}"#;
     assert_eq!(
-        control(&server, "POST", "faults", lost).1,
+        control(&server, "POST", "_kinetik/faults", lost).1,
         r#"{"waiting":5}"#
     );
     assert_eq!(list(), "", "the connection is closed without an answer");
-    assert_eq!(control(&server, "GET", "faults", "").1, r#"{"waiting":4}"#);
     assert_eq!(
-        control(&server, "DELETE", "faults", "").1,
+        control(&server, "GET", "_kinetik/faults", "").1,
+        r#"{"waiting":4}"#
+    );
+    assert_eq!(
+        control(&server, "DELETE", "_kinetik/faults", "").1,
         r#"{"waiting":0}"#
     );
-    assert_eq!(control(&server, "POST", "reset", "").0, 200);
+    assert_eq!(control(&server, "POST", "_kinetik/reset", "").0, 200);
     assert!(!list().contains("orders"));
 }
 
@@ -806,12 +809,56 @@ fn wrong_control_requests_are_told_what_is_right() {
     let (status, text) = control(
         &server,
         "POST",
-        "faults",
+        "_kinetik/faults",
         r#"{"operation":"PutRecrd","lose_answer":true}"#,
     );
     assert_eq!(status, 400);
     assert!(text.contains("did you mean PutRecord?"), "{text}");
-    let (status, text) = control(&server, "PUT", "nonsense", "");
+    let (status, text) = control(&server, "PUT", "_kinetik/nonsense", "");
     assert_eq!(status, 404);
     assert!(text.contains("/_kinetik/faults"), "{text}");
+}
+
+#[test]
+fn the_clock_is_stopped_and_moved_over_http() {
+    let server = server();
+    let (status, text) = control(&server, "POST", "_kinetik/clock", r#"{"frozen":true}"#);
+    assert_eq!(status, 200);
+    let stopped: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(stopped["frozen"], true);
+    let (_, text) = control(
+        &server,
+        "POST",
+        "_kinetik/clock",
+        r#"{"advance_ms":301000}"#,
+    );
+    let moved: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let by = moved["now"].as_f64().unwrap() - stopped["now"].as_f64().unwrap();
+    assert!((by - 301.0).abs() < 0.002, "{by}");
+    let (_, text) = control(&server, "POST", "_kinetik/clock", r#"{"frozen":false}"#);
+    assert!(text.contains(r#""frozen":false"#), "{text}");
+    for wrong in [
+        "",
+        "[]",
+        r#"{"advance_ms":-1}"#,
+        r#"{"frozen":1}"#,
+        r#"{"speed":2}"#,
+    ] {
+        let (status, text) = control(&server, "POST", "_kinetik/clock", wrong);
+        assert!(
+            status == 400 && text.contains("advance_ms"),
+            "{wrong}: {text}"
+        );
+    }
+}
+
+#[test]
+fn metrics_are_prometheus_text_under_the_names_of_cloudwatch() {
+    let server = server();
+    server.engine().create_stream("metered", 1).unwrap();
+    let (status, text) = control(&server, "GET", "metrics", "");
+    assert_eq!(status, 200);
+    assert!(text.contains("# TYPE kinetik_IncomingRecords counter\n"));
+    let line = "kinetik_IncomingBytes{StreamName=\"metered\",ShardId=\"shardId-000000000000\"} 0\n";
+    assert!(text.contains(line), "{text}");
 }

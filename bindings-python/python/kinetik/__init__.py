@@ -13,6 +13,7 @@
 from . import errors
 from ._kinetik import (
     Batch,
+    Clock,
     Engine,
     Faults,
     Failure,
@@ -37,6 +38,7 @@ from .reader import Reader
 __all__ = [
     "Batch",
     "Client",
+    "Clock",
     "Engine",
     "Faults",
     "Failure",

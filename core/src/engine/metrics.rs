@@ -6,9 +6,9 @@
 use super::stream::Stream;
 use super::{Engine, Now};
 use crate::api::PutRecordsOutput;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::metrics::{Counter, Export};
-use crate::types::{ShardId, StreamName};
+use crate::types::{ShardId, StreamName, setting};
 
 /// What a stream has seen since it was made.
 ///
@@ -98,6 +98,38 @@ impl StreamMetrics {
     }
 }
 
+impl StreamMetrics {
+    /// The values of one shard, by its number, or without one [`StreamMetrics::values`].
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when the stream has no such shard.
+    pub fn values_of(&self, shard: Option<u32>) -> Result<Vec<(&'static str, u64)>> {
+        let Some(number) = shard else {
+            return Ok(self.values());
+        };
+        let id = ShardId::new(number);
+        let found = self.shards.iter().find(|shard| shard.shard_id == id);
+        let missing =
+            || Error::new(ErrorKind::NotFound, format!("there is no {id}")).stream(&self.stream);
+        Ok(found.ok_or_else(missing)?.values().to_vec())
+    }
+
+    /// One value by CloudWatch's name, of a shard or without one of the stream.
+    ///
+    /// # Errors
+    /// As [`StreamMetrics::values_of`], and [`InvalidArgument`](ErrorKind::InvalidArgument) for a name that there is
+    /// not, with the nearest that there is.
+    pub fn value(&self, name: &str, shard: Option<u32>) -> Result<u64> {
+        let values = self.values_of(shard)?;
+        let found = values.iter().find(|(known, _)| *known == name);
+        let unknown = || {
+            let known: Vec<_> = values.iter().map(|(known, _)| *known).collect();
+            setting::unknown_of("metric", name, &known)
+        };
+        Ok(found.ok_or_else(unknown)?.1)
+    }
+}
+
 impl CallMetrics {
     /// All values by CloudWatch's names.
     pub fn values(&self) -> [(&'static str, u64); 8] {
@@ -151,13 +183,13 @@ impl Engine {
     /// What a stream has seen since it was made. Cost: each shard's lock for a moment.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such stream.
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such stream.
     pub fn metrics(&self, stream: &str) -> Result<StreamMetrics> {
         self.check_process()?;
         let name = StreamName::new(stream)?.to_text();
         let now = self.now();
         let found = self.0.stream(now, Some(&name), None);
-        let found = found.map_err(|refusal| crate::Error::from(refusal).stream(stream))?;
+        let found = found.map_err(|refusal| Error::from(refusal).stream(stream))?;
         Ok(metrics_of(&found, now))
     }
 
@@ -400,7 +432,7 @@ mod tests {
     fn there_are_no_metrics_of_a_stream_that_is_not_there() {
         assert_eq!(
             engine().metrics("other").unwrap_err().kind(),
-            crate::ErrorKind::NotFound
+            ErrorKind::NotFound
         );
     }
 }

@@ -229,9 +229,11 @@ impl Engine {
         Ok(self.0.all_records(now, &found))
     }
 
-    /// Forgets all streams and their records, and all faults. Settings, clock and quotas stay.
+    /// Forgets all streams and their records, and all faults; a clock that was stopped goes on. Settings and quotas
+    /// stay.
     pub fn reset(&self) {
         if self.0.guard.is_here() {
+            self.0.config.clock.resume();
             self.0.faults.clear();
             self.0.account.clear();
             self.0.rates.clear();
