@@ -12,6 +12,7 @@ export CARGO_TERM_COLOR ?= auto
 export PYO3_PYTHON ?= $(shell command -v $(PYTHON))
 
 BUILD := build
+COMMA := ,
 VENV  := $(BUILD)/venv
 PEERS := $(BUILD)/peers-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
@@ -66,6 +67,9 @@ interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
 	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
 	  --test codec_peers --test generated_model --test boto3 --test sdks
+	$(call STEP,node:test$(COMMA) Jest and Vitest)
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
+	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
 sim: ## The simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
@@ -95,7 +99,7 @@ install: ## Install libkinetik, header and kinetik.pc below DESTDIR and PREFIX
 	sh bindings-c/install.sh "$(DESTDIR)" "$(PREFIX)"
 
 clean: ## Remove everything that was built
-	rm -rf $(BUILD) target bindings-node/node_modules tests/peers/node_modules tests/compare/node_modules fuzz/target
+	rm -rf $(BUILD) target bindings-node/node_modules tests/peers/node_modules tests/compare/node_modules examples/testing/node/node_modules fuzz/target
 
 $(VENV)/.done: bindings-python/tests/requirements.txt
 	$(call STEP,Python tools)

@@ -260,8 +260,6 @@ export class Server implements AsyncDisposable {
     endpoint: string
     region: string
     credentials: { accessKeyId: string; secretAccessKey: string }
-    /** HTTP/1.1; a handler of the SDK's own kind. */
-    requestHandler: any
   }
   records(stream: string): StoredRecord[]
   reset(): Promise<void>

@@ -3,7 +3,6 @@
 
 const native = require('../native.js')
 const check = require('./check.js')
-const { Http1Handler } = require('./handler.js')
 const { NATIVE } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
@@ -137,7 +136,6 @@ class Server {
       endpoint: this.endpoint,
       region: this[NATIVE].region(),
       credentials: { accessKeyId: 'kinetik', secretAccessKey: 'kinetik' },
-      requestHandler: new Http1Handler(),
     }
   }
 

@@ -28,26 +28,6 @@ test('reset empties a server, and its config fits the SDK', async (t) => {
   await assert.rejects(client({ endpoint: server }).describeStreamSummary({ StreamName: 'orders' }), NotFoundError)
 })
 
-test('the handler for the SDK carries a signed request and its answer', async (t) => {
-  const server = disposed(t, await Server.start({ streams: { orders: 1 } }))
-  const { requestHandler } = server.clientConfig()
-  t.after(() => requestHandler.destroy())
-  const { hostname, port } = new URL(server.endpoint)
-  const headers = {
-    host: `${hostname}:${port}`,
-    'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': 'Kinesis_20131202.ListStreams',
-    'x-amz-date': '20261122T000000Z',
-    authorization: 'AWS4-HMAC-SHA256 Credential=kinetik/20261122/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, Signature=00',
-  }
-  const { response } = await requestHandler.handle({ method: 'POST', hostname, port, path: '/', headers, body: '{}' })
-  assert.equal(response.statusCode, 200)
-  let text = ''
-  for await (const chunk of response.body) text += chunk
-  assert.deepEqual(JSON.parse(text).StreamNames, ['orders'])
-  await assert.rejects(requestHandler.handle({ method: 'POST', hostname, port, path: '/', headers, body: '{}' }, { abortSignal: AbortSignal.abort() }), { name: 'AbortError' })
-})
-
 test('bad options of servers and engines are refused by name', async () => {
   await assert.rejects(Server.start({ streams: { 'no/name': 1 } }), InvalidArgumentError)
   await assert.rejects(Server.start({ streams: { orders: 0 } }), InvalidArgumentError)

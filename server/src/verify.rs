@@ -428,15 +428,13 @@ mod tests {
                 .header("x-odd", "c")
                 .body(())
                 .unwrap();
-            let headers: Vec<_> = request
+            let headers = request
                 .headers()
                 .iter()
                 .filter(|(name, _)| *name != "x-odd")
                 .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
-                .chain([("x-odd", "a b,c")])
-                .collect();
-            let signable =
-                SignableRequest::new("POST", uri, headers.into_iter(), SignableBody::Bytes(BODY));
+                .chain([("x-odd", "a b,c")]);
+            let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(BODY));
             let (instructions, _) = sign(signable.unwrap(), &parameters.into())
                 .unwrap()
                 .into_parts();
