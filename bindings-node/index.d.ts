@@ -303,6 +303,13 @@ export interface Shard {
   SequenceNumberRange?: { StartingSequenceNumber: string; EndingSequenceNumber?: string }
 }
 
+export interface SubscribeToShardEvent {
+  Records: StreamRecord[]
+  ContinuationSequenceNumber?: string
+  MillisBehindLatest: number
+  ChildShards?: { ShardId: string; ParentShards: string[]; HashKeyRange: Shard['HashKeyRange'] }[]
+}
+
 /** One method for each operation of the service, with retries; never aggregates. */
 export class Client {
   constructor(options?: ClientOptions)
@@ -321,6 +328,8 @@ export class Client {
   splitShard: Operation<StreamName & { ShardToSplit: string; NewStartingHashKey: string }>
   mergeShards: Operation<StreamName & { ShardToMerge: string; AdjacentShardToMerge: string }>
   updateShardCount: Operation<StreamName & { TargetShardCount: number; ScalingType: string }>
+  /** The events end after five minutes, at the shard's end, or when the loop over them ends. */
+  subscribeToShard: Operation<{ ConsumerARN: string; ShardId: string; StartingPosition: { Type: string; SequenceNumber?: string; Timestamp?: Date } }, { EventStream: AsyncIterable<{ SubscribeToShardEvent: SubscribeToShardEvent }> }>
   acknowledgeDeadLetterQueueRecords: Operation
   acknowledgeQueueRecords: Operation
   addTagsToStream: Operation

@@ -226,6 +226,12 @@ typedef struct {
     uint64_t handle;
 } kinetik_client;
 
+// A subscription; {0} is none.
+typedef struct {
+    // For the library alone.
+    uint64_t handle;
+} kinetik_subscription;
+
 // An engine; {0} is none.
 typedef struct {
     // For the library alone.
@@ -426,6 +432,23 @@ kinetik_status kinetik_client_call(kinetik_client client,
 
 // Frees a client; calls that are under way in other threads end first.
 kinetik_status kinetik_client_close(kinetik_client client);
+
+// Calls SubscribeToShard with its input as JSON and hands out the subscription that begins. Blocks until the service
+// answers. Give it back with kinetik_subscription_close().
+kinetik_status kinetik_client_subscribe(kinetik_client client,
+                                        const uint8_t *input,
+                                        size_t input_len,
+                                        kinetik_subscription *subscription);
+
+// Waits up to timeout_ms for the next event: a SubscribeToShardEvent as JSON, payloads in base64, which the caller gives
+// back with kinetik_bytes_release(). KINETIK_TIMED_OUT: none came, try again. KINETIK_END: the subscription is over, after
+// five minutes or at the shard's end. One thread at a time waits; others wait for it.
+kinetik_status kinetik_subscription_poll(kinetik_subscription subscription,
+                                         uint32_t timeout_ms,
+                                         kinetik_bytes *event);
+
+// Ends a subscription and frees it; a poll that is under way in another thread ends first.
+kinetik_status kinetik_subscription_close(kinetik_subscription subscription);
 
 // Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
 // Any number of handles may name the same engine; it lives until the process ends.

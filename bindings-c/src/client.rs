@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-use kinetik_core::api::{Form, Operation};
+use bytes::Bytes;
+use kinetik_core::api::{Answer, Form, Operation};
 use kinetik_core::client::{Client, ClientConfig};
 use kinetik_core::runtime::Runtime;
 use kinetik_core::transport::{Connect, Endpoint};
@@ -66,8 +67,20 @@ pub unsafe extern "C" fn kinetik_client_call(
                 slice("input", input, input_len)?,
             )
         };
-        let client = CLIENTS.get(client.handle)?;
-        *place = give(call(&client, name, input)?);
+        let operation = Operation::from_name(name).ok_or_else(|| {
+            let expected = "expected the name of an operation, for example PutRecord";
+            Error::invalid("operation", expected)
+        })?;
+        if operation == Operation::SubscribeToShard {
+            let text = "its answer is no JSON; call kinetik_client_subscribe()";
+            return Err(Error::invalid("operation", text));
+        }
+        let body = Form::Json.encode_answer(&ask(client, operation, input)?);
+        *place = give(if body.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            body
+        });
         Ok(())
     })
 }
@@ -78,22 +91,12 @@ pub extern "C" fn kinetik_client_close(client: kinetik_client) -> kinetik_status
     guard(|| CLIENTS.remove(client.handle).map(|_| ()))
 }
 
-fn call(client: &Client, name: &str, input: &[u8]) -> Result<bytes::Bytes> {
-    let operation = Operation::from_name(name).ok_or_else(|| {
-        Error::invalid(
-            "operation",
-            "expected the name of an operation, for example PutRecord",
-        )
-    })?;
-    let body = bytes::Bytes::copy_from_slice(if input.is_empty() { b"{}" } else { input });
+/// Calls an operation with its input as JSON, none for `{}`.
+pub(crate) fn ask(client: kinetik_client, operation: Operation, input: &[u8]) -> Result<Answer> {
+    let client = CLIENTS.get(client.handle)?;
+    let body = Bytes::copy_from_slice(if input.is_empty() { b"{}" } else { input });
     let call = Form::Json
         .decode_call(operation, &body)
         .map_err(Error::from)?;
-    let answer = Runtime::shared()?.block_on(client.call(call))?;
-    let body = Form::Json.encode_answer(&answer);
-    Ok(if body.is_empty() {
-        bytes::Bytes::from_static(b"{}")
-    } else {
-        body
-    })
+    Runtime::shared()?.block_on(client.call(call))
 }

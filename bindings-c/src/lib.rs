@@ -14,6 +14,7 @@ mod config;
 mod codec;
 mod route;
 mod client;
+mod subscription;
 mod engine;
 mod server;
 mod producer;

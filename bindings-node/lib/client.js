@@ -6,6 +6,23 @@ const { cancellable } = require('./cancel.js')
 const check = require('./check.js')
 const { endpoint, settings } = require('./settings.js')
 
+/** The events of a subscription, as the SDK's EventStream gives them. */
+class EventStream {
+  #events
+
+  constructor(events) {
+    this.#events = events
+  }
+
+  async * [Symbol.asyncIterator]() {
+    try {
+      for (let event; (event = await this.#events.next());) yield { SubscribeToShardEvent: event }
+    } finally {
+      this.#events.close()
+    }
+  }
+}
+
 class Client {
   #native
 
@@ -18,7 +35,8 @@ class Client {
   async call(operation, input, options) {
     check.string('operation', operation)
     check.options(input, 'input')
-    return cancellable(check.options(options).signal, (cancel) => this.#native.call(operation, input ?? {}, cancel))
+    const answer = await cancellable(check.options(options).signal, (cancel) => this.#native.call(operation, input ?? {}, cancel))
+    return answer instanceof native.NativeEvents ? { EventStream: new EventStream(answer) } : answer
   }
 }
 

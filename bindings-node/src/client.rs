@@ -1,13 +1,19 @@
 //! The client: any operation of the service, by name, over the neutral tree.
 
-use kinetik::api::{Call, Form, Operation, Value};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+
+use kinetik::api::{Answer, Call, Form, Operation, Shape, Subscription, Value};
 use kinetik::client::{Client, ClientConfig};
 use kinetik::transport::{Connect, Endpoint};
 use kinetik::{Error, ErrorKind, Result};
 use napi::Env;
 use napi::JsValue;
-use napi::bindgen_prelude::Unknown;
+use napi::bindgen_prelude::{Either, Unknown};
+use napi::sys::napi_env;
 use napi_derive::napi;
+use parking_lot::Mutex;
 
 use crate::cancel::{Cancel, unless};
 use crate::engine::NativeEndpoint;
@@ -16,10 +22,10 @@ use crate::event_loop::promise;
 use crate::js::Raw;
 use crate::values;
 
-/// The service's names of its operations that answer with a value.
+/// The service's names of its operations.
 #[napi(catch_unwind)]
 pub fn operations() -> Vec<&'static str> {
-    callable().map(Operation::name).collect()
+    Operation::ALL.into_iter().map(Operation::name).collect()
 }
 
 /// A client.
@@ -70,32 +76,66 @@ impl NativeClient {
                 .map_err(|error| error.operation(operation.name()))?;
             let client = self.0.clone();
             let answered = async move { client.call(call).await };
-            let answered = promise(env, unless(cancel, answered), |env, answer| {
-                Raw(values::write(
-                    env,
-                    &answer.to_value().unwrap_or(Value::Map(Default::default())),
-                ))
-            })?;
+            let answered = promise(env, unless(cancel, answered), answer)?;
             Ok(Raw(answered))
         })
     }
 }
 
-/// All operations but the one that answers with a stream of events, which is no value.
-fn callable() -> impl Iterator<Item = Operation> {
-    let is_value = |operation: &Operation| *operation != Operation::SubscribeToShard;
-    Operation::ALL.into_iter().filter(is_value)
+/// The events of a subscription; `None` once it ended. Locked for each poll alone, never while it waits.
+#[napi]
+pub struct NativeEvents(Arc<Mutex<Option<Subscription>>>);
+
+#[napi]
+impl NativeEvents {
+    /// Resolves to the next event, or to `null` at the end.
+    #[napi]
+    pub fn next(&self, env: Env) -> napi::Result<Raw> {
+        let events = self.0.clone();
+        let next = poll_fn(move |cx| match &mut *events.lock() {
+            Some(subscription) => pin!(subscription.next()).poll(cx),
+            None => None.into(),
+        });
+        let next = async move {
+            let event = next.await.transpose();
+            event.map_err(|cut| Error::from(cut).operation("SubscribeToShard"))
+        };
+        guard(env.raw(), || {
+            let next = promise(env.raw(), next, |env, event| {
+                event.map(|event| Raw(values::write(env, &event.to_value())))
+            })?;
+            Ok(Raw(next))
+        })
+    }
+
+    /// Ends the subscription.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        let subscription = self.0.lock().take();
+        drop(subscription);
+    }
+}
+
+/// What an operation answers: the members of its output, or the events of a subscription.
+fn answer(env: napi_env, answer: Answer) -> Either<Raw, NativeEvents> {
+    match answer {
+        Answer::SubscribeToShard(subscription) => {
+            Either::B(NativeEvents(Arc::new(Mutex::new(Some(subscription)))))
+        }
+        answer => {
+            let members = answer.to_value().unwrap_or(Value::Map(Default::default()));
+            Either::A(Raw(values::write(env, &members)))
+        }
+    }
 }
 
 fn find(name: &str) -> Result<Operation> {
-    callable()
-        .find(|operation| operation.name() == name)
-        .ok_or_else(|| {
-            Error::invalid(
-                "operation",
-                "there is none of this name that answers with a value; write it as in PutRecord",
-            )
-        })
+    Operation::from_name(name).ok_or_else(|| {
+        Error::invalid(
+            "operation",
+            "the service has none of this name; write it as in PutRecord",
+        )
+    })
 }
 
 fn read_call(operation: Operation, input: Value) -> Result<Call> {

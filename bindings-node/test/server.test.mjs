@@ -111,3 +111,24 @@ test('the client refuses wrong types by name and passes service errors on', asyn
   assert.throws(() => client({ nonsense: 7 }), InvalidArgumentError)
   assert.throws(() => client(7), InvalidTypeError)
 })
+
+for (const where of ['memory', 'HTTP']) {
+  test(`a subscription over ${where} is iterated as with the SDK, and ends with its loop`, async (t) => {
+    const server = disposed(t, await Server.start({ streams: { orders: 1 }, quotas: false }))
+    const kinesis = client({ endpoint: where === 'memory' ? server.engine : server })
+    const { StreamDescriptionSummary: { StreamARN } } = await kinesis.describeStreamSummary({ StreamName: 'orders' })
+    const { Consumer: { ConsumerARN } } = await kinesis.registerStreamConsumer({ StreamARN, ConsumerName: 'reports' })
+    const put = (text) => kinesis.putRecord({ StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from(text) })
+    await put('first')
+    const subscribe = (Type) => kinesis.subscribeToShard({ ConsumerARN, ShardId: 'shardId-000000000000', StartingPosition: { Type } })
+    const seen = []
+    const { EventStream } = await subscribe('TRIM_HORIZON')
+    for await (const { SubscribeToShardEvent: { Records } } of EventStream) {
+      seen.push(...Records.map(({ Data }) => `${Data}`))
+      if (seen.length === 2) break
+      await put('second')
+    }
+    assert.deepEqual(seen, ['first', 'second'])
+    for await (const event of EventStream) assert.fail(`an ended subscription gave ${event}`)
+  })
+}

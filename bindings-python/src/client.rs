@@ -13,6 +13,7 @@ use crate::convert;
 use crate::endpoint;
 use crate::errors::{OrRaise, to_client_error, to_py};
 use crate::inherited::Inherited;
+use crate::subscription::EventStream;
 use crate::wait::wait;
 
 /// The names of all operations, as the service writes them.
@@ -147,14 +148,22 @@ fn unknown(given: &Value, read: &Value) -> Option<String> {
     }
 }
 
-/// The dict of an answer. A subscription becomes an iterator of its events.
+/// What an answer says. A subscription is an iterator of its events, under boto3's name.
+fn members(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyDict>> {
+    if let Answer::SubscribeToShard(subscription) = answer {
+        let dict = PyDict::new(py);
+        dict.set_item("EventStream", EventStream::new(subscription))?;
+        return Ok(dict);
+    }
+    let members = answer.to_value().unwrap_or_default();
+    let written = convert::write(py, &members)?.cast_into::<PyDict>();
+    Ok(written.unwrap_or_else(|_| PyDict::new(py)))
+}
+
+/// boto3's dict of an answer.
 fn finish(py: Python<'_>, answer: Result<Answer>) -> PyResult<Py<PyAny>> {
     let answer = answer.map_err(|error| to_client_error(py, &error))?;
-    let members = answer.to_value().unwrap_or_default();
-    let dict = match convert::write(py, &members)?.cast_into::<PyDict>() {
-        Ok(dict) => dict,
-        Err(_) => PyDict::new(py),
-    };
+    let dict = members(py, answer)?;
     let metadata = PyDict::new(py);
     metadata.set_item("RequestId", "")?;
     metadata.set_item("HTTPStatusCode", 200)?;

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod engine;
 pub mod faults;
 pub mod server;
+pub mod subscription;
 pub mod outcome;
 pub mod futures;
 pub mod producer;
@@ -59,6 +60,8 @@ mod _kinetik {
     use super::route::ShardMap;
     #[pymodule_export]
     use super::server::Server;
+    #[pymodule_export]
+    use super::subscription::EventStream;
     use pyo3::prelude::*;
 
     #[pymodule_init]

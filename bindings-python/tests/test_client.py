@@ -126,3 +126,38 @@ def test_a_server_that_is_not_there_is_a_connection_error():
         client.list_streams()
     assert (failed.value.retry, failed.value.operation) == ("after", "ListStreams")
     assert failed.value.attempts > 1
+
+
+def test_a_subscription_is_an_iterator_of_events_under_boto3s_names(kinesis):
+    arn = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reports")["Consumer"]
+    put = kinesis.put_record(StreamName="orders", Data=b"first", PartitionKey="key")
+
+    def subscribe(**position):
+        return kinesis.subscribe_to_shard(
+            ConsumerARN=consumer["ConsumerARN"], ShardId=put["ShardId"], StartingPosition=position
+        )["EventStream"]
+
+    with subscribe(Type="TRIM_HORIZON") as events:
+        event = next(events)["SubscribeToShardEvent"]
+        assert [record["Data"] for record in event["Records"]] == [b"first"]
+        kinesis.put_record(StreamName="orders", Data=b"second", PartitionKey="key")
+        after = next(events)["SubscribeToShardEvent"]
+        assert [record["Data"] for record in after["Records"]] == [b"second"]
+    assert list(events) == []
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
+        kinesis.subscribe_to_shard(
+            ConsumerARN=arn + "/consumer/nobody:1", ShardId=put["ShardId"], StartingPosition={"Type": "LATEST"}
+        )
+
+
+def test_a_deleted_consumer_ends_its_subscription_with_the_services_exception(kinesis):
+    arn = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reports")["Consumer"]["ConsumerARN"]
+    events = kinesis.subscribe_to_shard(
+        ConsumerARN=consumer, ShardId="shardId-000000000000", StartingPosition={"Type": "LATEST"}
+    )["EventStream"]
+    kinesis.deregister_stream_consumer(ConsumerARN=consumer)
+    with pytest.raises(kinetik.NotFound) as cut:
+        list(events)
+    assert cut.value.response["Error"]["Code"] == "ResourceNotFoundException"

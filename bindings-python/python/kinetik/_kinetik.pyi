@@ -59,6 +59,19 @@ class Client:
     def call(self, operation: str, arguments: dict[str, Any], completions: Completions | None = None) -> Any: ...
 
 @final
+class EventStream:
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
+
+@final
 class Engine:
     def __new__(
         cls,
