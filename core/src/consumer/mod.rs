@@ -3,5 +3,6 @@
 pub mod reader;
 
 pub use reader::{
-    Batch, Next, Positions, RangeFilter, Reader, ReaderConfig, Record, RecordRef, Start, Until,
+    Batch, Mode, Next, Positions, RangeFilter, Reader, ReaderConfig, Record, RecordRef, Start,
+    Until,
 };

@@ -9,6 +9,7 @@
 //! Hashing, routing and copying out happen outside the last of them.
 
 mod account;
+mod arrival;
 mod commitment;
 mod config;
 mod consumers;

@@ -60,6 +60,11 @@ impl Quota {
         taken.map_err(|_| self.throttled())
     }
 
+    /// When a GetRecords call would be admitted, if none came before.
+    pub fn readable_at(&self) -> Moment {
+        self.reads.ready_at(1, 0)
+    }
+
     /// Takes the bytes that the call answered; `full` says that the limit of bytes ended it.
     pub fn answered(&mut self, now: Moment, bytes: usize, full: bool) {
         let bytes = if full { GET_RECORDS_MAX_BYTES } else { bytes };

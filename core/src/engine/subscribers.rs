@@ -10,7 +10,11 @@ use crate::types::limits::SUBSCRIBE_WINDOW;
 
 /// The subscriptions of one shard, and for a few seconds those that were.
 #[derive(Debug, Default)]
-pub(super) struct Subscribers(Vec<Subscriber>);
+pub(super) struct Subscribers {
+    all: Vec<Subscriber>,
+    /// Those who only wait until something happens, by serial.
+    waiting: Vec<(u64, Waker)>,
+}
 
 #[derive(Debug)]
 struct Subscriber {
@@ -38,9 +42,9 @@ impl Subscribers {
         now: Moment,
         takeover: impl FnOnce() -> Refusal,
     ) -> Result<Option<Waker>, TooSoon> {
-        self.0
+        self.all
             .retain(|one| one.is_open || now.since(one.since) < SUBSCRIBE_WINDOW);
-        let others = self.0.iter_mut().filter(|one| one.consumer == *consumer);
+        let others = self.all.iter_mut().filter(|one| one.consumer == *consumer);
         let mut woken = None;
         if let Some(last) = others.max_by_key(|one| one.since) {
             if now.since(last.since) < SUBSCRIBE_WINDOW {
@@ -49,7 +53,7 @@ impl Subscribers {
             last.cut = Some(takeover());
             woken = last.waker.take();
         }
-        self.0.push(Subscriber {
+        self.all.push(Subscriber {
             consumer: consumer.clone(),
             serial,
             since: now,
@@ -75,6 +79,19 @@ impl Subscribers {
         }
     }
 
+    /// Has someone without a subscription woken when something happens.
+    pub fn watch(&mut self, serial: u64, waker: &Waker) {
+        match self.waiting.iter_mut().find(|(one, _)| *one == serial) {
+            Some((_, kept)) => kept.clone_from(waker),
+            None => self.waiting.push((serial, waker.clone())),
+        }
+    }
+
+    /// Nobody waits under this serial any more.
+    pub fn unwatch(&mut self, serial: u64) {
+        self.waiting.retain(|(one, _)| *one != serial);
+    }
+
     /// A subscription has ended.
     pub fn close(&mut self, serial: u64) {
         if let Some(one) = self.of(serial) {
@@ -83,13 +100,14 @@ impl Subscribers {
         }
     }
 
-    /// Takes the wakers of all that wait. Cost when nobody is subscribed: one comparison.
+    /// Takes the wakers of all that wait. Cost when nobody is subscribed: two comparisons.
     #[inline]
     pub fn take_waiting(&mut self, to: &mut Vec<Waker>) {
-        to.extend(self.0.iter_mut().filter_map(|one| one.waker.take()));
+        to.extend(self.all.iter_mut().filter_map(|one| one.waker.take()));
+        to.extend(self.waiting.drain(..).map(|(_, waker)| waker));
     }
 
     fn of(&mut self, serial: u64) -> Option<&mut Subscriber> {
-        self.0.iter_mut().find(|one| one.serial == serial)
+        self.all.iter_mut().find(|one| one.serial == serial)
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 
 use super::{BoxFuture, Fault, Transport};
@@ -307,6 +308,10 @@ fn broken(text: &'static str) -> Error {
 impl Transport for Faulty {
     fn call(&self, call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
         Box::pin(self.carry(call, deadline))
+    }
+
+    fn arrival(&self, iterator: &ByteString) -> Option<BoxFuture<'static, ()>> {
+        self.inner.arrival(iterator)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::ready;
 use std::time::Duration;
 
+use bytestring::ByteString;
+
 use super::faulty::put_part;
 use super::{BoxFuture, Fault, Transport};
 use crate::api::{Answer, Call};
@@ -90,6 +92,10 @@ impl Transport for Memory {
             return Box::pin(self.troubled(call));
         }
         Box::pin(ready(self.0.call(&call).map_err(Fault::Refused)))
+    }
+
+    fn arrival(&self, iterator: &ByteString) -> Option<BoxFuture<'static, ()>> {
+        Some(Box::pin(self.0.arrival(iterator)))
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use bytestring::ByteString;
+
 use crate::Error;
 use crate::api::{Answer, Call, Operation, Refusal};
 use crate::time::Moment;
@@ -33,6 +35,13 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends one call and waits for what comes back. Exactly one attempt.
     fn call(&self, call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>>;
+
+    /// Completes when GetRecords with this iterator will bring something new, an end or an error among it, and may be
+    /// called; `None` where only asking tells. Only a hint: it may complete early.
+    fn arrival(&self, iterator: &ByteString) -> Option<BoxFuture<'static, ()>> {
+        let _ = iterator;
+        None
+    }
 }
 
 /// Why a call brought no answer, and what is known of its effect.

@@ -35,6 +35,21 @@ pub enum Until {
     At(Timestamp),
 }
 
+/// How records are fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// By GetRecords, at the pace that the service allows: 5 reads/s and 2 MiB/s of each shard, shared by all who read
+    /// it so. Needs nothing but the right to read.
+    #[default]
+    Polling,
+    /// By SubscribeToShard: the service pushes records as they arrive, 2 MiB/s of each shard for this reader alone. Needs
+    /// a consumer, which AWS bills by the hour and shard; see [`ReaderConfig::consumer`].
+    FanOut,
+    /// By fan-out where the service lets us, by polling where it refuses or keeps failing, shard by shard. A reader that
+    /// ends [`Until::Now`] polls, because a registration would take longer.
+    Auto,
+}
+
 /// What to do with records of an aggregate whose hash key lies outside the shard that they were read from. They come
 /// from producers that aggregated by an old shard map, and many producers send them again to the right shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +79,9 @@ pub struct ReaderConfig {
     pub(super) until: Until,
     pub(super) endpoint: Endpoint,
     pub(super) region: Option<String>,
+    pub(super) mode: Mode,
+    pub(super) consumer: Option<String>,
+    pub(super) silence: Duration,
     pub(super) range_filter: RangeFilter,
     pub(super) deaggregate: bool,
     pub(super) max_records: usize,
@@ -83,6 +101,9 @@ impl ReaderConfig {
             until: Until::Forever,
             endpoint: Endpoint::Aws,
             region: None,
+            mode: Mode::Polling,
+            consumer: None,
+            silence: Duration::from_secs(30),
             range_filter: RangeFilter::Report,
             deaggregate: true,
             max_records: usize::MAX,
@@ -113,6 +134,30 @@ impl ReaderConfig {
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
+        self
+    }
+
+    /// How records are fetched. Default [`Mode::Polling`].
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The consumer to subscribe with in fan-out, by name or by ARN. One that is named and does not exist is registered,
+    /// and stays. Without this the reader registers one of its own, with a name of its own, and deregisters it when it is
+    /// closed or dropped. Two readers of one consumer take each other's subscriptions away.
+    #[must_use]
+    pub fn consumer(mut self, name_or_arn: impl Into<String>) -> Self {
+        self.consumer = Some(name_or_arn.into());
+        self
+    }
+
+    /// For how long a subscription may be silent before it is replaced by another, on a connection of its own. Default
+    /// 30 s; the service gives a sign of life about every five.
+    #[must_use]
+    pub fn silence(mut self, duration: Duration) -> Self {
+        self.silence = duration;
         self
     }
 

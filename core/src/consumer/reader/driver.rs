@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,17 +14,24 @@ use super::batch::Batch;
 use super::config::{ReaderConfig, Start};
 use super::decode::Decoding;
 use super::position::{Position, Positions};
+use super::registration::Registration;
 use super::shard::Cursor;
-use super::state::{Ask, Effect, Event, Outcome, Settings, State};
+use super::state::{Ask, Effect, Event, Outcome, Pulled, Settings, State};
 use super::stats::ReaderStats;
-use crate::api::{Call, GetRecordsInput, GetShardIteratorInput, Request};
+use crate::api::{
+    Call, GetRecordsInput, GetShardIteratorInput, Interruption, Request, StartingPosition,
+    SubscribeToShardInput, Subscription,
+};
 use crate::client::{Client, Shards};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fork;
 use crate::runtime::Runtime;
-use crate::time::{Moment, Sleep, Timestamp};
+use crate::time::{Moment, Sleep};
 use crate::transport::{BoxFuture, Connect, Endpoint};
-use crate::types::{ShardId, StreamRef};
+use crate::types::{SequenceNumber, ShardId, StreamRef};
+
+/// How long a subscription that was silent is waited for once more.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Reads every record of a stream, in order within each shard.
 ///
@@ -50,6 +58,11 @@ pub struct Reader {
     stream: StreamRef,
     state: State,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
+    /// Events of subscriptions that are waited for, looked at only while there is room for them.
+    pulls: FuturesUnordered<BoxFuture<'static, Event>>,
+    registration: Arc<Registration>,
+    silence: Duration,
+    is_closed: bool,
     sleep: Option<(Moment, Sleep)>,
     guard: fork::Guard,
 }
@@ -93,6 +106,8 @@ impl Reader {
         let opened = clock.now();
         let settings = Settings {
             until: config.until,
+            mode: config.mode,
+            pushed: client.transport().arrival(&Default::default()).is_some(),
             decoding: Decoding {
                 deaggregate: config.deaggregate,
                 range_filter: config.range_filter,
@@ -111,9 +126,17 @@ impl Reader {
         let plan = config.start.plan(stream.name().as_str(), listed, opened)?;
         let mut reader = Self {
             state: State::new(settings, client.config().rng.fork(), plan),
+            registration: Arc::new(Registration::new(
+                &stream,
+                config.consumer.as_deref(),
+                &client.config().rng,
+            )),
+            silence: config.silence,
+            is_closed: false,
             client,
             stream,
             calls: FuturesUnordered::new(),
+            pulls: FuturesUnordered::new(),
             sleep: None,
             guard: fork::Guard::new(),
         };
@@ -137,7 +160,7 @@ impl Reader {
     /// A failure that waiting will not mend, or one that lasts. The reader can be asked again afterwards and goes on
     /// where it stood.
     pub async fn next_batch(&mut self) -> Result<Option<Batch>> {
-        self.guard.check("reader")?;
+        self.check()?;
         poll_fn(|cx| self.poll_batch(cx)).await
     }
 
@@ -155,7 +178,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::next_batch`].
     pub async fn next_within(&mut self, wait: Duration) -> Result<Next> {
-        self.guard.check("reader")?;
+        self.check()?;
         let deadline = self.client.clock().now() + wait;
         let mut expiry = None;
         poll_fn(|cx| {
@@ -178,6 +201,38 @@ impl Reader {
         Runtime::shared()?.block_on(self.next_within(wait))
     }
 
+    /// Ends reading: subscriptions and connections are given up, and a consumer of the reader's own is deregistered, which
+    /// dropping the reader does in the background. What was not handed out stays unread; [`Reader::positions`] holds.
+    ///
+    /// # Errors
+    /// What kept the consumer from being deregistered.
+    pub async fn close(&mut self) -> Result<()> {
+        self.guard.check("reader")?;
+        self.is_closed = true;
+        self.calls.clear();
+        self.pulls.clear();
+        self.state.let_go();
+        let withdrawn = self.registration.withdraw(&self.client).await;
+        withdrawn.map_err(|error| self.named(error))
+    }
+
+    /// [`Reader::close`] for callers outside any runtime.
+    ///
+    /// # Errors
+    /// As [`Reader::close`].
+    pub fn close_blocking(&mut self) -> Result<()> {
+        self.guard.check("reader")?;
+        Runtime::shared()?.block_on(self.close())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.guard.check("reader")?;
+        match self.is_closed {
+            true => Err(Error::new(ErrorKind::Closed, "the reader was closed")),
+            false => Ok(()),
+        }
+    }
+
     /// Where the caller stands: behind the last record that was handed out. A reader that starts from there goes on
     /// as this one would have.
     ///
@@ -190,6 +245,12 @@ impl Reader {
     /// What was counted so far.
     pub fn stats(&self) -> ReaderStats {
         self.state.stats
+    }
+
+    /// Bytes that wait to be handed out.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.state.held()
     }
 
     /// The stream that is read.
@@ -223,11 +284,19 @@ impl Reader {
                     self.calls.push(call);
                     None
                 }
+                Effect::Pull(ticket, subscription) => {
+                    self.pulls.push(self.pull(ticket, subscription));
+                    None
+                }
                 Effect::Wait(until) => Some(until),
                 for_caller => return Poll::Ready(for_caller),
             };
             if let Poll::Ready(Some(ended)) = Pin::new(&mut self.calls).poll_next(cx) {
                 event = Some(ended);
+            } else if self.state.takes_events()
+                && let Poll::Ready(Some(pulled)) = Pin::new(&mut self.pulls).poll_next(cx)
+            {
+                event = Some(pulled);
             } else if let Some(until) = until
                 && self.poll_sleep(cx, until).is_pending()
             {
@@ -263,6 +332,7 @@ impl Reader {
     /// One call of the state machine, as a future of its own.
     fn call(&self, ticket: u64, ask: Ask) -> BoxFuture<'static, Event> {
         let (client, stream) = (self.client.clone(), self.stream.clone());
+        let registration = Arc::clone(&self.registration);
         Box::pin(async move {
             let outcome = match ask {
                 Ask::Iterator { shard, cursor } => {
@@ -281,8 +351,52 @@ impl Reader {
                     };
                     Outcome::Read(once(&client, input).await)
                 }
+                Ask::Consumer => Outcome::Consumer(registration.ready(&client).await),
+                Ask::Subscribe {
+                    shard,
+                    consumer,
+                    cursor,
+                    continuation,
+                } => {
+                    let input = SubscribeToShardInput {
+                        consumer_arn: Some(consumer),
+                        shard_id: Some(shard.to_string().into()),
+                        starting_position: Some(starting_position(cursor, continuation)),
+                        ..Default::default()
+                    };
+                    Outcome::Subscribed(once(&client, input).await)
+                }
+                Ask::Arrival { iterator } => {
+                    if let Some(arrival) = client.transport().arrival(&iterator) {
+                        arrival.await;
+                    }
+                    Outcome::Arrived
+                }
                 Ask::List => Outcome::Listed(client.list_all_shards(&stream, Shards::All).await),
             };
+            Event { ticket, outcome }
+        })
+    }
+
+    /// The next event of a subscription, as a future of its own.
+    fn pull(&self, ticket: u64, mut subscription: Subscription) -> BoxFuture<'static, Event> {
+        let (clock, silence) = (self.client.clock().clone(), self.silence);
+        Box::pin(async move {
+            let mut told = clock
+                .before(clock.now() + silence, subscription.next())
+                .await;
+            if told.is_none() {
+                // Nobody may have looked for that long: what waits in the connection is given a moment to come.
+                told = clock.before(clock.now() + GRACE, subscription.next()).await;
+            }
+            let pulled = match told {
+                None => Pulled::Silent,
+                Some(None) => Pulled::Over,
+                Some(Some(Ok(event))) => Pulled::Event(event, subscription),
+                Some(Some(Err(Interruption::Refused(refusal)))) => Pulled::Cut(refusal.into()),
+                Some(Some(Err(Interruption::Broken(error)))) => Pulled::Cut(error),
+            };
+            let outcome = Outcome::Pulled(pulled);
             Event { ticket, outcome }
         })
     }
@@ -305,7 +419,7 @@ async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
         .map_err(|fault| fault.into_error(I::OPERATION))?;
     I::output(answer).ok_or_else(|| {
         Error::new(
-            crate::ErrorKind::Protocol,
+            ErrorKind::Protocol,
             "the answer belongs to another operation",
         )
         .operation(I::OPERATION.name())
@@ -314,20 +428,45 @@ async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
 
 fn iterator_input(stream: &StreamRef, shard: ShardId, cursor: Cursor) -> GetShardIteratorInput {
     let (stream_name, stream_arn) = stream.members();
-    let mut timestamp: Option<Timestamp> = None;
-    let mut starting_sequence_number = None;
-    let kind = match cursor {
-        Cursor::Latest => "LATEST",
-        Cursor::At(Position::TrimHorizon | Position::End) => "TRIM_HORIZON",
-        Cursor::At(Position::At(time)) => {
-            timestamp = Some(time);
+    let StartingPosition {
+        r#type,
+        sequence_number,
+        timestamp,
+    } = starting_position(cursor, None);
+    GetShardIteratorInput {
+        stream_name,
+        stream_arn,
+        shard_id: Some(shard.to_string().into()),
+        shard_iterator_type: r#type,
+        starting_sequence_number: sequence_number,
+        timestamp,
+        ..Default::default()
+    }
+}
+
+/// A continuation is asked for by AT: should it name the next record, that one is not passed over, and should it name the
+/// last one, that one is known.
+fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> StartingPosition {
+    let mut position = StartingPosition::default();
+    let kind = match (cursor, continuation) {
+        (_, Some(number)) => {
+            position.sequence_number = Some(number.to_string().into());
+            "AT_SEQUENCE_NUMBER"
+        }
+        (Cursor::Latest, None) => "LATEST",
+        (Cursor::At(Position::TrimHorizon | Position::End), None) => "TRIM_HORIZON",
+        (Cursor::At(Position::At(time)), None) => {
+            position.timestamp = Some(time);
             "AT_TIMESTAMP"
         }
-        Cursor::At(Position::After {
-            sequence_number,
-            sub_sequence_number,
-        }) => {
-            starting_sequence_number = Some(sequence_number.to_string().into());
+        (
+            Cursor::At(Position::After {
+                sequence_number,
+                sub_sequence_number,
+            }),
+            None,
+        ) => {
+            position.sequence_number = Some(sequence_number.to_string().into());
             // A record that was read in part is asked for once more.
             match sub_sequence_number {
                 None => "AFTER_SEQUENCE_NUMBER",
@@ -335,15 +474,8 @@ fn iterator_input(stream: &StreamRef, shard: ShardId, cursor: Cursor) -> GetShar
             }
         }
     };
-    GetShardIteratorInput {
-        stream_name,
-        stream_arn,
-        shard_id: Some(shard.to_string().into()),
-        shard_iterator_type: Some(kind.into()),
-        starting_sequence_number,
-        timestamp,
-        ..Default::default()
-    }
+    position.r#type = Some(kind.into());
+    position
 }
 
 /// Whether the service is one that bills and throttles: not this process or this machine.
@@ -352,6 +484,25 @@ fn is_remote(endpoint: &Endpoint) -> bool {
         Endpoint::Aws => true,
         Endpoint::Http(url) => !url.is_loopback(),
         _ => false,
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.is_closed || !self.registration.is_owed() || self.guard.check("reader").is_err() {
+            return;
+        }
+        self.pulls.clear();
+        self.state.let_go();
+        let (client, registration) = (self.client.clone(), Arc::clone(&self.registration));
+        let withdraw = async move {
+            if let Err(error) = registration.withdraw(&client).await {
+                tracing::warn!(%error, "the reader's consumer stays registered");
+            }
+        };
+        if let Ok(runtime) = Runtime::current().or_else(|_| Runtime::shared()) {
+            runtime.spawn(withdraw);
+        }
     }
 }
 

@@ -10,13 +10,14 @@ mod decode;
 mod driver;
 mod lineage;
 mod position;
+mod registration;
 mod settings;
 mod shard;
 mod state;
 mod stats;
 
 pub use batch::{Batch, Record, RecordRef};
-pub use config::{RangeFilter, ReaderConfig, Start, Until};
+pub use config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 pub use driver::{Next, Reader};
 pub use position::{Position, Positions};
 pub use stats::ReaderStats;

@@ -1,6 +1,6 @@
 //! Every setting by its name, for C, files and command lines.
 
-use super::config::{RangeFilter, ReaderConfig, Start, Until};
+use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -11,6 +11,9 @@ const NAMES: &[&str] = &[
     "until",
     "endpoint",
     "region",
+    "mode",
+    "consumer",
+    "silence",
     "range_filter",
     "deaggregate",
     "max_records",
@@ -31,8 +34,9 @@ impl ReaderConfig {
     /// | `until` | `now`, `none`, or seconds since 1970 |
     /// | `range_filter` | `report`, `drop` or `kcl` |
     /// | `deaggregate` | `true` or `false` |
-    /// | `endpoint`, `region` | text |
-    /// | `give_up_after` | seconds, or milliseconds as `give_up_after_ms` |
+    /// | `endpoint`, `region`, `consumer` | text |
+    /// | `mode` | `polling`, `fan_out` or `auto` |
+    /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
     /// | the rest | a whole number |
     ///
     /// # Errors
@@ -53,6 +57,10 @@ impl ReaderConfig {
             "until" => self.until = until(name, value)?,
             "endpoint" => self.endpoint = value.parse()?,
             "region" => self.region = Some(value.to_owned()),
+            "mode" => self.mode = mode(name, value)?,
+            "consumer" => self.consumer = Some(value.to_owned()),
+            "silence" => self.silence = duration(name, value, 1.0)?,
+            "silence_ms" => self.silence = duration(name, value, 1e-3)?,
             "range_filter" => {
                 self.range_filter = match value {
                     "report" => RangeFilter::Report,
@@ -87,6 +95,15 @@ fn start(name: &str, value: &str) -> Result<Start> {
     }
 }
 
+fn mode(name: &str, value: &str) -> Result<Mode> {
+    match value {
+        "polling" => Ok(Mode::Polling),
+        "fan_out" => Ok(Mode::FanOut),
+        "auto" => Ok(Mode::Auto),
+        _ => Err(refused(name, "polling, fan_out or auto")),
+    }
+}
+
 fn until(name: &str, value: &str) -> Result<Until> {
     match value {
         "now" => Ok(Until::Now),
@@ -112,7 +129,10 @@ mod tests {
 
     #[test]
     fn every_name_is_known_and_refuses_nonsense_by_its_own_name() {
-        for name in NAMES.iter().filter(|name| **name != "region") {
+        for name in NAMES
+            .iter()
+            .filter(|name| !["region", "consumer"].contains(name))
+        {
             let error = ReaderConfig::new(Start::Latest)
                 .set(name, "\u{1}?")
                 .unwrap_err();

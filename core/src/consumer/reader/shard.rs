@@ -6,9 +6,12 @@ use bytestring::ByteString;
 
 use super::decode::ReadSoFar;
 use super::position::Position;
+use crate::api::Subscription;
 use crate::limit::ShardLimit;
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
+use crate::types::SequenceNumber;
+use crate::types::limits::SUBSCRIBE_WINDOW;
 
 /// What a reader knows of one shard.
 pub(super) struct Shard {
@@ -17,6 +20,11 @@ pub(super) struct Shard {
     /// Where the next iterator is asked for: behind the last record that was fetched.
     pub cursor: Cursor,
     pub iterator: Option<ByteString>,
+    /// Whether it is read by subscriptions.
+    pub by_fan_out: bool,
+    pub fan_out: FanOut,
+    /// The wait for something new that is under way.
+    pub awaited: Option<u64>,
     /// When the call under way was made.
     pub sent_at: Moment,
     /// What reading it is paced by, once it is.
@@ -32,6 +40,29 @@ pub(super) struct Shard {
     pub start: Position,
     /// Where the caller stands, once something was handed out.
     pub handed_out: Option<Position>,
+    /// How far the last answer was behind the shard's tip, in milliseconds.
+    pub behind: Option<u64>,
+}
+
+/// What a shard that is read by subscriptions has besides.
+#[derive(Debug, Default)]
+pub(super) struct FanOut {
+    /// The one that is open, unless an event of it is waited for.
+    pub subscription: Option<Subscription>,
+    /// When the last one began, and when it is to be replaced.
+    pub since: Option<Moment>,
+    pub renew_at: Moment,
+    /// Where the service said to go on, behind all that it told.
+    pub continuation: Option<SequenceNumber>,
+}
+
+impl FanOut {
+    /// When the service will take another subscription: five seconds after the last one began. Source: AWS,
+    /// SubscribeToShard.
+    pub fn ready_at(&self) -> Moment {
+        self.since
+            .map_or(Moment::ZERO, |since| since + SUBSCRIBE_WINDOW)
+    }
 }
 
 /// What is to be done with a shard next.
@@ -39,9 +70,13 @@ pub(super) struct Shard {
 pub(super) enum Stage {
     /// Its parents are not read to their ends.
     Waiting,
+    /// It is to be subscribed to once there is a consumer.
+    Consumerless,
+    /// The next event of its subscription is to be waited for.
+    Subscribed,
     /// A call is to be made at this moment.
     Due(Moment),
-    /// The call with this ticket is under way.
+    /// The call with this ticket is under way, or the next event is waited for.
     Calling(u64),
     /// It stopped answering; why is to be seen from a listing that is begun at this moment or later.
     Unclear {
@@ -83,6 +118,9 @@ impl Shard {
             cursor,
             start,
             iterator: None,
+            by_fan_out: false,
+            fan_out: FanOut::default(),
+            awaited: None,
             sent_at: Moment::ZERO,
             limit: None,
             failures: 0,
@@ -90,6 +128,7 @@ impl Shard {
             idle: 0,
             estimate: FIRST_ESTIMATE,
             handed_out: None,
+            behind: None,
         }
     }
 

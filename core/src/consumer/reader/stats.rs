@@ -24,6 +24,16 @@ pub struct ReaderStats {
     pub reads: u64,
     /// Of these, answers without a record.
     pub empty_reads: u64,
+    /// Subscriptions that began.
+    pub subscriptions: u64,
+    /// Events of them, signs of life among them.
+    pub events: u64,
+    /// Subscriptions that were replaced because they gave no sign of life.
+    pub silences: u64,
+    /// Subscriptions that another reader of the same consumer took away.
+    pub takeovers: u64,
+    /// How often polling took the place of fan-out: once for a shard, or once for all.
+    pub fallbacks: u64,
     /// Calls that were throttled.
     pub throttles: u64,
     /// Calls that failed and were made again.
@@ -51,6 +61,11 @@ impl ReaderStats {
             ("reader_look_alikes", self.outcomes.look_alikes),
             ("reader_reads", self.reads),
             ("reader_empty_reads", self.empty_reads),
+            ("reader_subscriptions", self.subscriptions),
+            ("reader_events", self.events),
+            ("reader_silences", self.silences),
+            ("reader_takeovers", self.takeovers),
+            ("reader_fallbacks", self.fallbacks),
             ("reader_throttles", self.throttles),
             ("reader_retries", self.retries),
             ("reader_expired_iterators", self.expired_iterators),

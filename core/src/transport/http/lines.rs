@@ -20,6 +20,10 @@ use crate::{Error, ErrorKind, Result, fork};
 const MAX_IDLE: usize = 32;
 const IDLE_FOR: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// Bytes of events that may be under way of one subscription: about a second of them. What is not read holds the service
+/// back, not memory.
+const SUBSCRIPTION_WINDOW: u32 = 2 << 20;
+
 /// How many forks deep a handle can be used.
 const GENERATIONS: usize = 8;
 
@@ -33,8 +37,13 @@ pub(super) struct Lines {
 /// A pool of connections and the service that they reach.
 pub(super) struct Line {
     pub(super) target: Target,
-    pub(super) client: Client<HttpsConnector<HttpConnector>, RequestBody>,
+    pub(super) client: HttpClient,
+    /// For subscriptions, each on a connection of its own: HTTP/2 where TLS agrees on it, as AWS demands. So one that is
+    /// half-open is replaced on a fresh one, and none waits for another's window.
+    pub(super) subscriptions: HttpClient,
 }
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, RequestBody>;
 
 impl Lines {
     pub(super) fn new(url: Option<HttpUrl>) -> Self {
@@ -92,17 +101,33 @@ impl Line {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(options.connect_timeout));
+        let tls = tls(target.url().is_https())?;
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(target.url().is_https())?)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(tcp.clone());
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(MAX_IDLE)
             .build(connector);
-        Ok(Self { target, client })
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let subscriptions = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_max_idle_per_host(0)
+            .http2_initial_stream_window_size(SUBSCRIPTION_WINDOW)
+            .http2_initial_connection_window_size(SUBSCRIPTION_WINDOW)
+            .build(connector);
+        Ok(Self {
+            target,
+            client,
+            subscriptions,
+        })
     }
 }
 

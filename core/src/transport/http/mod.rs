@@ -1,4 +1,5 @@
 //! Calls over HTTP: JSON 1.1 bodies, signed, over pooled HTTP/1.1 connections, with TLS for `https` endpoints.
+//! Subscriptions have connections of their own, HTTP/2 where TLS agrees on it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,7 +82,11 @@ impl Http {
             .await
             .map_err(Fault::NotSent)?
             .map(|()| RequestBody::new(body, sent.clone()));
-        let response = line.client.request(request).await.map_err(|error| {
+        let client = match operation {
+            Operation::SubscribeToShard => &line.subscriptions,
+            _ => &line.client,
+        };
+        let response = client.request(request).await.map_err(|error| {
             let text = format!("{}: {}", line.target.url(), innermost(&error));
             unanswered(Error::new(ErrorKind::Connection, text).source(error), sent)
         })?;

@@ -2,28 +2,56 @@
 
 use super::*;
 
+/// What an answer or an event tells of a shard.
+pub(super) struct News {
+    pub records: Vec<api::Record>,
+    pub behind: u64,
+    /// The service says that there is no more.
+    pub ended: bool,
+    pub children: Option<Vec<ChildShard>>,
+}
+
+/// When a shard is read again although nothing was told of it: well before its iterator expires.
+const UNLESS_PUSHED: Duration = Duration::from_secs(60);
+
+/// What is left to do with a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It has more.
+    ReadOn,
+    /// That has been seen to.
+    Settled,
+}
+
 impl State {
     pub(super) fn take_in(&mut self, now: Moment, Event { ticket, outcome }: Event) {
-        if let Outcome::Listed(result) = outcome {
-            return self.listed(now, ticket, result);
-        }
-        // An answer to a call that is no longer waited for is not looked at.
-        let Some(id) = self.calling.remove(&ticket) else {
-            return;
-        };
-        if matches!(outcome, Outcome::Read(_)) {
-            let estimate = self.shards.get(&id).map_or(0, |shard| shard.estimate);
-            self.reserved = self.reserved.saturating_sub(estimate);
-        }
         let done = match outcome {
-            Outcome::Iterator(Ok(iterator)) => self.has_iterator(now, id, iterator),
-            Outcome::Read(Ok(answer)) => self.has_answer(now, id, answer),
-            Outcome::Iterator(Err(error)) | Outcome::Read(Err(error)) => Err(error),
-            Outcome::Listed(_) => Ok(()),
+            Outcome::Listed(result) => return self.listed(now, ticket, result),
+            Outcome::Consumer(result) => return self.has_consumer(now, ticket, result),
+            Outcome::Arrived => return self.arrived(now, ticket),
+            Outcome::Pulled(pulled) => return self.pulled(now, ticket, pulled),
+            Outcome::Subscribed(result) => return self.subscribed(now, ticket, result),
+            Outcome::Iterator(result) => self.called(ticket).map(|id| {
+                let done = result.and_then(|iterator| self.has_iterator(now, id, iterator));
+                (id, done)
+            }),
+            Outcome::Read(result) => self.called(ticket).map(|id| {
+                let estimate = self.shards.get(&id).map_or(0, |shard| shard.estimate);
+                self.reserved = self.reserved.saturating_sub(estimate);
+                (
+                    id,
+                    result.and_then(|answer| self.has_answer(now, id, answer)),
+                )
+            }),
         };
-        if let Err(error) = done {
+        if let Some((id, Err(error))) = done {
             self.failed(now, id, error);
         }
+    }
+
+    /// The shard of a call that ended. An answer to a call that is no longer waited for is not looked at.
+    pub(super) fn called(&mut self, ticket: u64) -> Option<ShardId> {
+        self.calling.remove(&ticket)
     }
 
     pub(super) fn has_iterator(
@@ -53,21 +81,47 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn has_answer(
-        &mut self,
-        now: Moment,
-        id: ShardId,
-        answer: GetRecordsOutput,
-    ) -> Result<()> {
-        let GetRecordsOutput {
+    fn has_answer(&mut self, now: Moment, id: ShardId, answer: GetRecordsOutput) -> Result<()> {
+        // Null, absent and empty all mean that there is no next iterator.
+        let iterator = answer
+            .next_shard_iterator
+            .filter(|iterator| !iterator.is_empty());
+        let behind = answer.millis_behind_latest.unwrap_or(0);
+        let any = !answer.records.is_empty();
+        self.stats.reads += 1;
+        self.stats.empty_reads += u64::from(!any);
+        let news = News {
+            records: answer.records,
+            behind: u64::try_from(behind).unwrap_or(0),
+            ended: iterator.is_none(),
+            children: answer.child_shards,
+        };
+        if self.has_news(now, id, news)? == Next::ReadOn {
+            let Some(shard) = self.shards.get_mut(&id) else {
+                return Ok(());
+            };
+            shard.iterator = iterator;
+            if self.settings.pushed && behind == 0 {
+                self.set_due(id, now + UNLESS_PUSHED);
+                self.await_arrival(id);
+            } else {
+                let at = shard.next_read(now, any, behind == 0);
+                self.set_due(id, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what an answer or an event tells, and says whether the shard has more.
+    pub(super) fn has_news(&mut self, now: Moment, id: ShardId, news: News) -> Result<Next> {
+        let News {
             records,
-            next_shard_iterator,
-            millis_behind_latest,
-            child_shards,
-        } = answer;
-        let behind = u64::try_from(millis_behind_latest.unwrap_or(0)).unwrap_or(0);
+            behind,
+            ended,
+            children,
+        } = news;
         let Some(shard) = self.shards.get_mut(&id) else {
-            return Ok(());
+            return Ok(Next::Settled);
         };
         shard.recovered();
         let (any, sent_at) = (!records.is_empty(), shard.sent_at);
@@ -76,16 +130,14 @@ impl State {
             self.settings
                 .decoding
                 .decode(records, shard.info.range, so_far, &mut self.stats)?;
-        self.stats.reads += 1;
-        self.stats.empty_reads += u64::from(!any);
         if let Some(limit) = &mut shard.limit {
             limit.charge_answer(now, decoded.bytes as u64);
         }
         shard.estimate = (decoded.bytes * 2)
             .max(shard.estimate / 2)
             .clamp(16 << 10, 10 << 20);
-        // Null, absent and empty all mean that there is no next iterator.
-        shard.iterator = next_shard_iterator.filter(|iterator| !iterator.is_empty());
+        shard.iterator = None;
+        shard.behind = Some(behind);
         if let Some(last) = decoded.sources.last() {
             let sequence_number = last.sequence_number;
             shard.cursor = Cursor::At(Position::After {
@@ -96,21 +148,15 @@ impl State {
             shard.nothing_until(self.settings.wall(sent_at) - MARGIN);
         }
         let last_arrival = decoded.sources.last().map(|source| source.arrived_at);
-        let ended = shard.iterator.is_none();
         self.queue(id, decoded, behind);
         if self.is_past_until(id, behind, sent_at, last_arrival) {
             self.finish(now, id, false);
-            return Ok(());
+            return Ok(Next::Settled);
         }
         if !ended {
-            let Some(shard) = self.shards.get_mut(&id) else {
-                return Ok(());
-            };
-            let at = shard.next_read(now, any, behind == 0);
-            self.set_due(id, at);
-            return Ok(());
+            return Ok(Next::ReadOn);
         }
-        match child_shards.filter(|children| !children.is_empty()) {
+        match children.filter(|children| !children.is_empty()) {
             Some(children) => {
                 let children = children
                     .iter()
@@ -123,7 +169,7 @@ impl State {
             None if any => self.set_due(id, now),
             None => self.set_unclear(now, id, false),
         }
-        Ok(())
+        Ok(Next::Settled)
     }
 
     /// Whether an answer shows that the shard was read as far as `until` asks.

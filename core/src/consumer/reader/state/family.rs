@@ -14,6 +14,7 @@ impl State {
         if self.settings.paced {
             shard.limit = Some(ShardLimit::reads());
         }
+        shard.by_fan_out = self.fan_out;
         self.shards.insert(id, shard);
     }
 
@@ -47,6 +48,7 @@ impl State {
                 self.due.remove(&(at, id));
             }
             shard.stage = Stage::Done { ended };
+            shard.fan_out.subscription = None;
         }
         if ended {
             self.ready.push_back(Ready::End(id));
@@ -231,12 +233,16 @@ impl State {
             .longest(shard.failures + 1)
             .min(Duration::from_secs(1));
         self.stats.early_ends += u64::from(!not_found);
+        let consumer_may_be_gone = not_found && shard.by_fan_out;
         if not_found && now - since >= self.settings.give_up_after {
             shard.failing_since = None;
             let text = "the service lists the shard and says that it does not exist";
             self.failure = Some(Error::new(ErrorKind::NotFound, text).shard(id.to_string()));
         }
         self.set_due(id, now + pause);
+        if consumer_may_be_gone {
+            self.want_consumer(now);
+        }
     }
 }
 

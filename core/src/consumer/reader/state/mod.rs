@@ -2,6 +2,7 @@
 
 mod answers;
 mod family;
+mod fan_out;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,12 +12,12 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::batch::{Batch, Entry, Source};
-use super::config::Until;
+use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
 use super::position::{Position, Positions};
 use super::shard::{Cursor, Shard, Stage};
 use super::stats::ReaderStats;
-use crate::api::GetRecordsOutput;
+use crate::api::{self, ChildShard, GetRecordsOutput, SubscribeToShardEvent, Subscription};
 use crate::client::child_info;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::limit::ShardLimit;
@@ -24,12 +25,15 @@ use crate::retry::{Policy, Verdict};
 use crate::rng::Rng;
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
-use crate::types::ShardId;
+use crate::types::{SequenceNumber, ShardId};
 
 /// What a reader is run with.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub until: Until,
+    pub mode: Mode,
+    /// Whether waiting for something new is worth more than asking now and then.
+    pub pushed: bool,
     pub decoding: Decoding,
     pub max_records: usize,
     pub buffer_bytes: usize,
@@ -62,6 +66,24 @@ pub(super) enum Outcome {
     Iterator(Result<Option<ByteString>>),
     Read(Result<GetRecordsOutput>),
     Listed(Result<Vec<ShardInfo>>),
+    Consumer(Result<ByteString>),
+    Subscribed(Result<Subscription>),
+    Pulled(Pulled),
+    /// There is something new in a shard.
+    Arrived,
+}
+
+/// What waiting for an event came to.
+#[derive(Debug)]
+pub(super) enum Pulled {
+    /// An event, and the subscription that there may be more of.
+    Event(SubscribeToShardEvent, Subscription),
+    /// The subscription ended as it should.
+    Over,
+    /// It was cut short.
+    Cut(Error),
+    /// It gave no sign of life.
+    Silent,
 }
 
 /// What to do next.
@@ -69,6 +91,8 @@ pub(super) enum Outcome {
 pub(super) enum Effect {
     /// Make a call and report with its ticket.
     Call(u64, Ask),
+    /// Wait for the next event of a subscription and report with this ticket, but only while there is room.
+    Pull(u64, Subscription),
     /// Give the caller these records.
     HandOut(Batch),
     /// Tell the caller; reading may go on afterwards.
@@ -84,9 +108,27 @@ pub(super) enum Effect {
 /// A call to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    Iterator { shard: ShardId, cursor: Cursor },
-    Read { iterator: ByteString },
+    Iterator {
+        shard: ShardId,
+        cursor: Cursor,
+    },
+    Read {
+        iterator: ByteString,
+    },
     List,
+    /// Find the consumer, or register it, and wait until it is active.
+    Consumer,
+    Subscribe {
+        shard: ShardId,
+        consumer: ByteString,
+        cursor: Cursor,
+        /// Where to go on if that is known better than by the cursor.
+        continuation: Option<SequenceNumber>,
+    },
+    /// Wait until there is something new behind an iterator.
+    Arrival {
+        iterator: ByteString,
+    },
 }
 
 /// What waits to be handed out.
@@ -112,6 +154,15 @@ pub(super) struct State {
     /// A call was made since the last batch was handed out.
     called_ahead: bool,
     listing: Listing,
+    /// Whether shards are read by subscriptions from their beginnings, and by whose.
+    fan_out: bool,
+    consumer: Consumer,
+    /// The shards in [`Stage::Subscribed`], and those whose next events are waited for.
+    subscribed: VecDeque<ShardId>,
+    pulling: BTreeMap<u64, ShardId>,
+    /// Shards that wait for something new, and those that are about to.
+    awaiting: BTreeMap<u64, ShardId>,
+    to_await: VecDeque<ShardId>,
     next_ticket: u64,
     failure: Option<Error>,
     opening: bool,
@@ -135,6 +186,22 @@ enum Listing {
     },
 }
 
+/// The consumer that subscribes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Consumer {
+    /// Nobody needs one.
+    None,
+    Due {
+        at: Moment,
+        failures: u32,
+    },
+    Asked {
+        ticket: u64,
+        failures: u32,
+    },
+    Ready(ByteString),
+}
+
 /// How far this machine's clock and the service's may lie apart without a record being missed.
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long after its last moment a reader waits for records that were on their way to the shard.
@@ -144,7 +211,24 @@ const PAUSE_AFTER_LASTING_FAILURE: Duration = Duration::from_secs(1);
 impl State {
     /// A reader over these shards. It opens first: see [`Effect::Opened`].
     pub fn new(settings: Settings, rng: Rng, shards: impl IntoIterator<Item = Shard>) -> Self {
+        let fan_out = match settings.mode {
+            Mode::Polling => false,
+            Mode::FanOut => true,
+            Mode::Auto => settings.until != Until::Now,
+        };
         let mut state = Self {
+            fan_out,
+            consumer: match fan_out {
+                true => Consumer::Due {
+                    at: settings.opened,
+                    failures: 0,
+                },
+                false => Consumer::None,
+            },
+            subscribed: VecDeque::new(),
+            pulling: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
+            to_await: VecDeque::new(),
             settings,
             policy: Policy::default(),
             rng,
@@ -178,6 +262,7 @@ impl State {
         }
         self.pass_over();
         if self.opening
+            && !self.wants_consumer()
             && self
                 .shards
                 .values()
@@ -192,6 +277,12 @@ impl State {
         {
             self.called_ahead = !self.ready.is_empty();
             return Effect::Call(ticket, ask);
+        }
+        if let Some((ticket, ask)) = self.next_arrival() {
+            return Effect::Call(ticket, ask);
+        }
+        if let Some((ticket, subscription)) = self.next_pull(now) {
+            return Effect::Pull(ticket, subscription);
         }
         if !self.opening {
             if let Some(batch) = self.hand_out() {
@@ -234,6 +325,7 @@ impl State {
         let done = |shard: &Shard| matches!(shard.stage, Stage::Done { .. } | Stage::Waiting);
         self.ready.is_empty()
             && self.calling.is_empty()
+            && self.pulling.is_empty()
             && self.due.is_empty()
             && matches!(self.listing, Listing::Idle { .. })
             && self.shards.values().all(done)
@@ -251,6 +343,9 @@ impl State {
             };
             return Some((ticket, Ask::List));
         }
+        if let Some(ask) = self.ask_for_consumer(now) {
+            return Some(ask);
+        }
         if !self.has_room() {
             return None;
         }
@@ -259,6 +354,12 @@ impl State {
             self.due.remove(&(at, id));
             let ticket = self.next_ticket + 1;
             let shard = self.shards.get_mut(&id)?;
+            if shard.by_fan_out {
+                match self.subscribe(now, id) {
+                    Some(ask) => return Some((ticket, ask)),
+                    None => continue,
+                }
+            }
             let ask = match &shard.iterator {
                 None => Ask::Iterator {
                     shard: id,
@@ -294,20 +395,38 @@ impl State {
             Listing::Due { at, .. } => Some(at),
             _ => None,
         };
+        let consumer = match self.consumer {
+            Consumer::Due { at, .. } => Some(at),
+            _ => None,
+        };
         // Full hands and full buffers wait for an answer or for the caller, not for time.
         let due = self
             .due
             .first()
             .map(|&(at, _)| at)
             .filter(|_| self.has_room());
-        [due, listing].into_iter().flatten().min()
+        [due, listing, consumer].into_iter().flatten().min()
     }
 
     /// Whether one more call may be made: few enough are under way, and their answers find room.
     fn has_room(&self) -> bool {
         let idle = self.calling.is_empty() && self.ready.is_empty();
-        let fits = self.held + self.reserved < self.settings.buffer_bytes;
-        self.calling.len() < self.settings.concurrency && (idle || fits)
+        self.calling.len() < self.settings.concurrency && (idle || self.fits())
+    }
+
+    /// Bytes that wait to be handed out.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    fn fits(&self) -> bool {
+        self.held + self.reserved < self.settings.buffer_bytes
+    }
+
+    /// Whether events of subscriptions may be taken in: what comes later waits where it is.
+    pub fn takes_events(&self) -> bool {
+        self.ready.is_empty() || self.fits()
     }
 
     fn ticket(&mut self) -> u64 {

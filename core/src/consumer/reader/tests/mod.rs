@@ -1,6 +1,9 @@
 //! The reader's state machine against a model of the service that misbehaves as servers do.
 
+mod fan_out;
+mod fan_out_simulated;
 mod ledger;
 mod memory;
 mod model;
 mod simulated;
+mod way;

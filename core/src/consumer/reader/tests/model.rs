@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::super::batch::{Batch, Record};
-use super::super::config::{RangeFilter, Start, Until};
+use super::super::config::{Mode, RangeFilter, Start, Until};
 use super::super::decode::Decoding;
 use super::super::position::Position;
 use super::super::shard::Cursor;
@@ -200,6 +200,9 @@ impl Model {
                 Outcome::Iterator(self.iterator(*shard, *cursor))
             }
             (Ask::Read { .. }, Some(error)) => Outcome::Read(Err(error)),
+            (Ask::Consumer | Ask::Subscribe { .. } | Ask::Arrival { .. }, _) => {
+                panic!("{ask:?}: the model is polled")
+            }
             (Ask::Read { iterator }, None) => Outcome::Read(self.read(iterator, fault)),
         }
     }
@@ -327,6 +330,8 @@ pub struct Driven {
 pub fn settings(model: &Model, until: Until) -> Settings {
     Settings {
         until,
+        mode: Mode::Polling,
+        pushed: false,
         decoding: Decoding {
             deaggregate: true,
             range_filter: RangeFilter::Report,
