@@ -84,6 +84,7 @@ pub struct ReaderConfig {
     pub(super) silence: Duration,
     pub(super) range_filter: RangeFilter,
     pub(super) deaggregate: bool,
+    pub(super) strip_glue: bool,
     pub(super) max_records: usize,
     pub(super) buffer_bytes: usize,
     pub(super) concurrency: usize,
@@ -106,6 +107,7 @@ impl ReaderConfig {
             silence: Duration::from_secs(30),
             range_filter: RangeFilter::Report,
             deaggregate: true,
+            strip_glue: false,
             max_records: usize::MAX,
             buffer_bytes: 32 << 20,
             concurrency: 64,
@@ -172,6 +174,15 @@ impl ReaderConfig {
     #[must_use]
     pub fn deaggregate(mut self, deaggregate: bool) -> Self {
         self.deaggregate = deaggregate;
+        self
+    }
+
+    /// Whether the 18 bytes that the Glue Schema Registry's serialisers put before the data are taken away. Default no. Data
+    /// that they compressed is handed out as it is, with its header, which says so; both are counted. Only bytes tell the
+    /// header: ask for this on streams that carry it.
+    #[must_use]
+    pub fn strip_glue(mut self, strip: bool) -> Self {
+        self.strip_glue = strip;
         self
     }
 

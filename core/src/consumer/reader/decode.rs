@@ -1,6 +1,7 @@
 //! From the Kinesis records of an answer to user records.
 
 use crate::api;
+use crate::codec::glue::{Compression, GlueHeader, HEADER_LEN};
 use crate::codec::{Deaggregated, Mode, deaggregate_many};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{HashRange, SequenceNumber};
@@ -14,6 +15,7 @@ use super::stats::ReaderStats;
 pub(super) struct Decoding {
     pub deaggregate: bool,
     pub range_filter: RangeFilter,
+    pub strip_glue: bool,
 }
 
 /// What was read before, so that nothing comes twice.
@@ -62,6 +64,9 @@ impl Decoding {
                 .zip(&decoded.sources)
                 .map(|(i, source)| plain(i, source));
             decoded.entries = whole.collect();
+        }
+        if self.strip_glue {
+            strip_glue(&mut decoded, stats);
         }
         stats.records += decoded.entries.len() as u64;
         Ok(decoded)
@@ -129,6 +134,23 @@ impl Decoding {
             RangeFilter::Kcl => entries.truncate(first),
         }
         stats.dropped += (before - entries.len()) as u64;
+    }
+}
+
+/// Takes the Glue header off each user record that has one and is not compressed behind it.
+fn strip_glue(decoded: &mut Decoded, stats: &mut ReaderStats) {
+    for entry in &mut decoded.entries {
+        let data = &decoded.sources[entry.source as usize].data;
+        let data = &data[entry.data_at as usize..][..entry.data_len as usize];
+        match GlueHeader::split(data) {
+            Some((header, _)) if header.compression == Compression::None => {
+                entry.data_at += HEADER_LEN as u32;
+                entry.data_len -= HEADER_LEN as u32;
+                stats.glue_headers += 1;
+            }
+            Some(_) => stats.glue_compressed += 1,
+            None => {}
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use futures_util::stream::FuturesUnordered;
 use super::batch::Batch;
 use super::config::{ReaderConfig, Start};
 use super::decode::Decoding;
+use super::lag::ShardLag;
+use super::pace::Pace;
 use super::position::{Position, Positions};
 use super::registration::Registration;
 use super::shard::Cursor;
@@ -111,11 +113,13 @@ impl Reader {
             decoding: Decoding {
                 deaggregate: config.deaggregate,
                 range_filter: config.range_filter,
+                strip_glue: config.strip_glue,
             },
             max_records: config.max_records,
             buffer_bytes: config.buffer_bytes,
             concurrency: config.concurrency,
             paced: config.paced.unwrap_or_else(|| is_remote(&config.endpoint)),
+            pace: pace(&config, &stream, opened),
             give_up_after: config.give_up_after,
             opened,
             opened_wall: clock.wall_at(opened),
@@ -251,6 +255,11 @@ impl Reader {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.state.held()
+    }
+
+    /// How far behind each shard is that is being read, by the service's last answer.
+    pub fn lag(&self) -> Vec<ShardLag> {
+        self.state.lag()
     }
 
     /// The stream that is read.
@@ -476,6 +485,23 @@ fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> St
     };
     position.r#type = Some(kind.into());
     position
+}
+
+/// The pace that readers of one stream of one service share. Engines and transports of the caller's own have no name, and
+/// clocks of his own their own time.
+fn pace(config: &ReaderConfig, stream: &StreamRef, now: Moment) -> Pace {
+    let name = match &config.endpoint {
+        Endpoint::Aws => "",
+        Endpoint::Http(url) => &url.to_string(),
+        _ => return Pace::default(),
+    };
+    if config.clock.is_some() {
+        return Pace::default();
+    }
+    let region = config.region.as_deref().unwrap_or_default();
+    let (by_name, by_arn) = stream.members();
+    let stream = by_arn.or(by_name).unwrap_or_default();
+    Pace::shared(format!("{name} {region} {stream}"), now)
 }
 
 /// Whether the service is one that bills and throttles: not this process or this machine.

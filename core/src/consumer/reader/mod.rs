@@ -8,7 +8,9 @@ mod batch;
 mod config;
 mod decode;
 mod driver;
+mod lag;
 mod lineage;
+mod pace;
 mod position;
 mod registration;
 mod settings;
@@ -19,6 +21,7 @@ mod stats;
 pub use batch::{Batch, Record, RecordRef};
 pub use config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 pub use driver::{Next, Reader};
+pub use lag::ShardLag;
 pub use position::{Position, Positions};
 pub use stats::ReaderStats;
 

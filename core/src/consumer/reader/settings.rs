@@ -1,5 +1,8 @@
 //! Every setting by its name, for C, files and command lines.
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
 use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
 use crate::error::Result;
@@ -16,6 +19,7 @@ const NAMES: &[&str] = &[
     "silence",
     "range_filter",
     "deaggregate",
+    "strip_glue",
     "max_records",
     "buffer_bytes",
     "concurrency",
@@ -30,14 +34,16 @@ impl ReaderConfig {
     ///
     /// | value of | form |
     /// |---|---|
-    /// | `start` | `TRIM_HORIZON`, `LATEST`, seconds since 1970, or the JSON of saved [`Positions`] |
-    /// | `until` | `now`, `none`, or seconds since 1970 |
+    /// | `start` | `TRIM_HORIZON`, `LATEST`, a time, or the JSON of saved [`Positions`] |
+    /// | `until` | `now`, `none`, or a time |
     /// | `range_filter` | `report`, `drop` or `kcl` |
-    /// | `deaggregate` | `true` or `false` |
+    /// | `deaggregate`, `strip_glue` | `true` or `false` |
     /// | `endpoint`, `region`, `consumer` | text |
     /// | `mode` | `polling`, `fan_out` or `auto` |
     /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
     /// | the rest | a whole number |
+    ///
+    /// A time is written as in RFC 3339, `2026-11-23T08:00:00Z`, or as seconds since 1970.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that does not exist, naming the nearest that
@@ -70,6 +76,7 @@ impl ReaderConfig {
                 }
             }
             "deaggregate" => self.deaggregate = flag(name, value)?,
+            "strip_glue" => self.strip_glue = flag(name, value)?,
             "max_records" => self.max_records = number(name, value)?,
             "buffer_bytes" => self.buffer_bytes = number(name, value)?,
             "concurrency" => self.concurrency = number(name, value)?,
@@ -89,7 +96,7 @@ fn start(name: &str, value: &str) -> Result<Start> {
         _ => time(value).map(Start::At).ok_or_else(|| {
             refused(
                 name,
-                "TRIM_HORIZON, LATEST, seconds since 1970, or saved positions as JSON",
+                format!("TRIM_HORIZON, LATEST, {A_TIME}, or saved positions as JSON"),
             )
         }),
     }
@@ -110,17 +117,25 @@ fn until(name: &str, value: &str) -> Result<Until> {
         "none" => Ok(Until::Forever),
         _ => time(value)
             .map(Until::At)
-            .ok_or_else(|| refused(name, "now, none, or seconds since 1970")),
+            .ok_or_else(|| refused(name, format!("now, none, or {A_TIME}"))),
     }
 }
 
-/// Seconds since 1970, with or without a fraction.
+const A_TIME: &str = "a time such as 2026-11-23T08:00:00Z or seconds since 1970";
+
+/// A time as RFC 3339 writes it, or seconds since 1970, with or without a fraction.
 fn time(value: &str) -> Option<Timestamp> {
-    let seconds = value
-        .parse::<f64>()
+    if let Ok(seconds) = value.parse::<f64>() {
+        let legal = (0.0..1e10).contains(&seconds);
+        return legal.then(|| Timestamp::from_nanos((seconds * 1e9) as u64));
+    }
+    let time = DateTime::from_str(value, Format::DateTimeWithOffset).ok()?;
+    let seconds = u64::try_from(time.secs())
         .ok()
-        .filter(|seconds| (0.0..1e10).contains(seconds))?;
-    Some(Timestamp::from_nanos((seconds * 1e9) as u64))
+        .filter(|&secs| secs < 10_000_000_000)?;
+    Some(Timestamp::from_nanos(
+        seconds * 1_000_000_000 + u64::from(time.subsec_nanos()),
+    ))
 }
 
 #[cfg(test)]
@@ -150,6 +165,11 @@ mod tests {
             config.start,
             Start::At(Timestamp::from_millis(1_700_000_000_500))
         );
+        for text in ["2023-11-14T22:13:20.5Z", "2023-11-14T23:13:20.500+01:00"] {
+            config.set("start", text).unwrap();
+            let time = Timestamp::from_millis(1_700_000_000_500);
+            assert_eq!(config.start, Start::At(time), "{text}");
+        }
         let saved = Positions::of_stream("orders");
         config.set("start", &saved.to_json()).unwrap();
         assert_eq!(config.start, Start::Positions(saved));
@@ -161,7 +181,15 @@ mod tests {
             config.set("until", text).unwrap();
             assert_eq!(config.until, until);
         }
-        for wrong in ["-1", "yesterday", "1e99", "NaN", "{"] {
+        for wrong in [
+            "-1",
+            "yesterday",
+            "1e99",
+            "NaN",
+            "{",
+            "1969-01-01T00:00:00Z",
+            "2023-11-14",
+        ] {
             assert!(config.set("start", wrong).is_err(), "{wrong}");
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::decode::ReadSoFar;
+use super::pace::{Idle, Pace};
 use super::position::Position;
 use crate::api::Subscription;
-use crate::limit::ShardLimit;
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
 use crate::types::SequenceNumber;
@@ -27,13 +27,12 @@ pub(super) struct Shard {
     pub awaited: Option<u64>,
     /// When the call under way was made.
     pub sent_at: Moment,
-    /// What reading it is paced by, once it is.
-    pub limit: Option<ShardLimit>,
     /// Failures in a row, and since when.
     pub failures: u32,
     pub failing_since: Option<Moment>,
-    /// Empty answers in a row.
+    /// Answers at the tip in a row that brought nothing, and the mark of a shard that has them.
     pub idle: u32,
+    pub is_idle: Option<Idle>,
     /// How large the next answer may be, by the last ones.
     pub estimate: usize,
     /// Where reading began.
@@ -122,10 +121,10 @@ impl Shard {
             fan_out: FanOut::default(),
             awaited: None,
             sent_at: Moment::ZERO,
-            limit: None,
             failures: 0,
             failing_since: None,
             idle: 0,
+            is_idle: None,
             estimate: FIRST_ESTIMATE,
             handed_out: None,
             behind: None,
@@ -179,18 +178,23 @@ impl Shard {
         }
     }
 
-    /// When to read again after an answer that did (or did not) bring records and did (or did not) reach the tip.
-    pub fn next_read(&mut self, now: Moment, any: bool, at_tip: bool) -> Moment {
+    /// How long to wait after an answer that did (or did not) bring records and did (or did not) reach the tip.
+    pub fn pause(&mut self, any: bool, at_tip: bool, pace: &Pace) -> Duration {
         if any {
             self.idle = 0;
+            self.is_idle = None;
         }
         if !at_tip {
-            return now;
+            return Duration::ZERO;
         }
         let (shortest, longest) = IDLE_PAUSES;
         let pause = shortest.saturating_mul(1 << self.idle.min(8)).min(longest);
         self.idle += 1;
-        now + pause
+        if any {
+            return pause;
+        }
+        self.is_idle.get_or_insert_with(|| pace.idle());
+        pause.max(pace.idle_pause())
     }
 
     /// A call succeeded.

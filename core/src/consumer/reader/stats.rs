@@ -18,6 +18,10 @@ pub struct ReaderStats {
     pub out_of_range: u64,
     /// User records that the range filter dropped.
     pub dropped: u64,
+    /// User records whose Glue header was taken away.
+    pub glue_headers: u64,
+    /// User records that kept their Glue header, because they are compressed behind it.
+    pub glue_compressed: u64,
     /// Kinesis records that the server gave a second time, and that were not handed out again.
     pub repeated: u64,
     /// GetRecords calls that were answered.
@@ -56,6 +60,8 @@ impl ReaderStats {
             ("reader_bytes", self.bytes),
             ("reader_out_of_range_records", self.out_of_range),
             ("reader_dropped_records", self.dropped),
+            ("reader_glue_headers", self.glue_headers),
+            ("reader_glue_compressed", self.glue_compressed),
             ("reader_repeated_kinesis_records", self.repeated),
             ("reader_corrupt_aggregates", self.outcomes.corrupt),
             ("reader_look_alikes", self.outcomes.look_alikes),

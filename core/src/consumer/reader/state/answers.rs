@@ -105,8 +105,10 @@ impl State {
                 self.set_due(id, now + UNLESS_PUSHED);
                 self.await_arrival(id);
             } else {
-                let at = shard.next_read(now, any, behind == 0);
-                self.set_due(id, at);
+                let pause = shard.pause(any, behind == 0, &self.settings.pace);
+                // Spread, so that shards that began together are not polled together for ever.
+                let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
+                self.set_due(id, now + pause);
             }
         }
         Ok(())
@@ -130,8 +132,8 @@ impl State {
             self.settings
                 .decoding
                 .decode(records, shard.info.range, so_far, &mut self.stats)?;
-        if let Some(limit) = &mut shard.limit {
-            limit.charge_answer(now, decoded.bytes as u64);
+        if !shard.by_fan_out {
+            self.settings.pace.answered(id, now, decoded.bytes as u64);
         }
         shard.estimate = (decoded.bytes * 2)
             .max(shard.estimate / 2)
@@ -234,8 +236,7 @@ impl State {
         if verdict == Verdict::Throttled {
             self.stats.throttles += 1;
             // From now on the shard is read at the service's pace.
-            let limit = shard.limit.get_or_insert_with(ShardLimit::reads);
-            limit.block(now + pause);
+            self.settings.pace.throttled(id, now, now + pause);
         }
         let given_up = now - since >= self.settings.give_up_after;
         let attempts = shard.failures;

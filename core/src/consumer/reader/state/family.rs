@@ -12,7 +12,7 @@ impl State {
             self.due.insert((at, id));
         }
         if self.settings.paced {
-            shard.limit = Some(ShardLimit::reads());
+            self.settings.pace.keep(id);
         }
         shard.by_fan_out = self.fan_out;
         self.shards.insert(id, shard);
@@ -49,7 +49,9 @@ impl State {
             }
             shard.stage = Stage::Done { ended };
             shard.fan_out.subscription = None;
+            shard.is_idle = None;
         }
+        self.settings.pace.forget(id);
         if ended {
             self.ready.push_back(Ready::End(id));
             self.release_all_of(now, id);

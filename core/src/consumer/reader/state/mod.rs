@@ -14,13 +14,14 @@ use bytestring::ByteString;
 use super::batch::{Batch, Entry, Source};
 use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
+use super::lag::ShardLag;
+use super::pace::Pace;
 use super::position::{Position, Positions};
 use super::shard::{Cursor, Shard, Stage};
 use super::stats::ReaderStats;
 use crate::api::{self, ChildShard, GetRecordsOutput, SubscribeToShardEvent, Subscription};
 use crate::client::child_info;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::limit::ShardLimit;
 use crate::retry::{Policy, Verdict};
 use crate::rng::Rng;
 use crate::route::ShardInfo;
@@ -39,6 +40,7 @@ pub(super) struct Settings {
     pub buffer_bytes: usize,
     pub concurrency: usize,
     pub paced: bool,
+    pub pace: Pace,
     pub give_up_after: Duration,
     pub opened: Moment,
     pub opened_wall: Timestamp,
@@ -312,6 +314,16 @@ impl State {
         positions
     }
 
+    /// How far behind the shards are that are being read.
+    pub fn lag(&self) -> Vec<ShardLag> {
+        let read = |shard: &&Shard| !matches!(shard.stage, Stage::Waiting | Stage::Done { .. });
+        let lag = |shard: &Shard| ShardLag {
+            shard_id: shard.info.id,
+            millis_behind_latest: shard.behind,
+        };
+        self.shards.values().filter(read).map(lag).collect()
+    }
+
     /// Whether all records of a shard's parents were handed out. A parent that is not known yet may still have some;
     /// the shard waits until a listing tells.
     fn has_begun(&self, id: ShardId) -> bool {
@@ -365,11 +377,7 @@ impl State {
                     shard: id,
                     cursor: shard.cursor,
                 },
-                Some(iterator) => match shard
-                    .limit
-                    .as_mut()
-                    .map_or(Ok(()), |limit| limit.take(now, 1, 0))
-                {
+                Some(iterator) => match self.settings.pace.take(id, now) {
                     Ok(()) => Ask::Read {
                         iterator: iterator.clone(),
                     },

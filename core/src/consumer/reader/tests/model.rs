@@ -335,11 +335,13 @@ pub fn settings(model: &Model, until: Until) -> Settings {
         decoding: Decoding {
             deaggregate: true,
             range_filter: RangeFilter::Report,
+            strip_glue: false,
         },
         max_records: usize::MAX,
         buffer_bytes: 1 << 20,
         concurrency: 8,
         paced: false,
+        pace: Default::default(),
         give_up_after: Duration::from_secs(60),
         opened: model.now,
         opened_wall: model.wall(),
