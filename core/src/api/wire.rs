@@ -26,14 +26,6 @@ impl Form {
             .find(|form| media.eq_ignore_ascii_case(form.content_type()))
     }
 
-    /// What the hand-written path makes, where there is one.
-    fn hot<T>(self, path: impl FnOnce() -> Option<T>) -> Option<T> {
-        match self {
-            Self::Json => path(),
-            Self::Cbor => None,
-        }
-    }
-
     /// Reads any body; `None` if it is not of this form. Bounded in depth and in the number of values.
     pub fn decode(self, body: &Bytes) -> Option<Value> {
         match self {
@@ -56,7 +48,7 @@ impl Form {
     /// A `SerializationException`: without a text if the body cannot be read or is no object, otherwise naming
     /// the type that does not fit (reference/kinesis-api.md 3.4 and 5.1).
     pub fn decode_call(self, operation: Operation, body: &Bytes) -> Result<Call, Refusal> {
-        if let Some(call) = self.hot(|| hot::decode_call(operation, body)) {
+        if let Some(call) = hot::decode_call(self, operation, body) {
             return Ok(call);
         }
         match self.decode(body) {
@@ -67,7 +59,7 @@ impl Form {
 
     /// Writes a request's body.
     pub fn encode_call(self, call: &Call) -> Bytes {
-        match self.hot(|| hot::encode_call(call)) {
+        match hot::encode_call(self, call) {
             Some(body) => body.into(),
             None => self.encode(&call.to_value()),
         }
@@ -79,7 +71,7 @@ impl Form {
     /// [`ErrorKind::Protocol`] if it is not what the operation answers, which includes the body of a
     /// subscription: that is a stream of events, each read by [`Form::decode_event`].
     pub fn decode_answer(self, operation: Operation, body: &Bytes) -> Result<Answer, Error> {
-        if let Some(answer) = self.hot(|| hot::decode_answer(operation, body)) {
+        if let Some(answer) = hot::decode_answer(self, operation, body) {
             return Ok(answer);
         }
         if operation.has_empty_output() {
@@ -99,7 +91,7 @@ impl Form {
 
     /// Writes the body of a success: zero bytes where the operation answers nothing, or a stream of events.
     pub fn encode_answer(self, answer: &Answer) -> Bytes {
-        if let Some(body) = self.hot(|| hot::encode_answer(answer)) {
+        if let Some(body) = hot::encode_answer(self, answer) {
             return body.into();
         }
         answer

@@ -1,63 +1,99 @@
-//! The hot operations in JSON, by hand: PutRecord and PutRecords requests, PutRecords and GetRecords answers.
+//! The hot operations, by hand: PutRecord and PutRecords, and the answers of GetRecords.
 //!
 //! Each function gives up (`None`) on anything unusual and leaves it to the general path, which words the errors.
 //! What they do not give up on is equal to the general path's work, byte for byte and value for value; property
 //! tests hold them to it.
 
+mod binary;
+mod items;
 mod read;
 mod scan;
+mod text;
 mod write;
 
 use bytes::Bytes;
 
+use self::binary::Cbor;
+use self::items::Items;
+use self::read::Source;
 use self::scan::Scan;
+use self::text::Json;
 use self::write::{Body, Size};
-use super::{Answer, Call, Operation};
+use super::{Answer, Call, Form, Operation};
 
-/// Reads a request's body. Strings are slices of the body, payloads are slices of one decoded buffer.
-pub(super) fn decode_call(operation: Operation, body: &Bytes) -> Option<Call> {
+/// Reads a request's body. Strings are slices of the body, payloads too or slices of one decoded buffer.
+pub(super) fn decode_call(form: Form, operation: Operation, body: &Bytes) -> Option<Call> {
+    match form {
+        Form::Json => call(operation, Scan::new(body)),
+        Form::Cbor => call(operation, Items::new(body)),
+    }
+}
+
+fn call(operation: Operation, source: impl Source) -> Option<Call> {
     match operation {
-        Operation::PutRecord => read::put_record(Scan::new(body)).map(Call::PutRecord),
-        Operation::PutRecords => read::put_records(Scan::new(body)).map(Call::PutRecords),
+        Operation::PutRecord => read::put_record(source).map(Call::PutRecord),
+        Operation::PutRecords => read::put_records(source).map(Call::PutRecords),
         _ => None,
     }
 }
 
 /// Reads the body of a success, likewise.
-pub(super) fn decode_answer(operation: Operation, body: &Bytes) -> Option<Answer> {
+pub(super) fn decode_answer(form: Form, operation: Operation, body: &Bytes) -> Option<Answer> {
+    match form {
+        Form::Json => answer(operation, Scan::new(body)),
+        Form::Cbor => answer(operation, Items::new(body)),
+    }
+}
+
+fn answer(operation: Operation, source: impl Source) -> Option<Answer> {
     match operation {
-        Operation::GetRecords => read::get_records(Scan::new(body)).map(Answer::GetRecords),
-        Operation::PutRecords => read::put_records_answer(Scan::new(body)).map(Answer::PutRecords),
+        Operation::GetRecords => read::get_records(source).map(Answer::GetRecords),
+        Operation::PutRecord => read::put_record_answer(source).map(Answer::PutRecord),
+        Operation::PutRecords => read::put_records_answer(source).map(Answer::PutRecords),
         _ => None,
     }
 }
 
 /// Writes a request's body into one allocation of its exact size.
-pub(super) fn encode_call(call: &Call) -> Option<Vec<u8>> {
+pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
     match call {
-        Call::PutRecord(input) => exactly(input),
-        Call::PutRecords(input) => exactly(input),
+        Call::PutRecord(input) => exactly(form, input),
+        Call::PutRecords(input) => exactly(form, input),
         _ => None,
     }
 }
 
 /// Writes the body of a success, likewise.
-pub(super) fn encode_answer(answer: &Answer) -> Option<Vec<u8>> {
+pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Vec<u8>> {
     match answer {
-        Answer::GetRecords(output) => exactly(output),
-        Answer::PutRecords(output) => exactly(output),
+        Answer::GetRecords(output) => exactly(form, output),
+        Answer::PutRecord(output) => exactly(form, output),
+        Answer::PutRecords(output) => exactly(form, output),
         _ => None,
     }
 }
 
 /// Measures, then writes.
-fn exactly(value: &impl Body) -> Option<Vec<u8>> {
-    let mut size = Size::default();
-    value.write(&mut size)?;
-    let mut body = Vec::with_capacity(size.bytes());
-    value.write(&mut body)?;
-    debug_assert_eq!(body.len(), size.bytes());
-    Some(body)
+fn exactly(form: Form, value: &impl Body) -> Option<Vec<u8>> {
+    let size = |size: usize| Vec::with_capacity(size);
+    match form {
+        Form::Json => {
+            let mut measured = Json(Size::default());
+            value.write(&mut measured)?;
+            let mut body = Json(size(measured.0.0));
+            value.write(&mut body)?;
+            debug_assert_eq!(body.0.len(), measured.0.0);
+            Some(body.0)
+        }
+        Form::Cbor => {
+            let mut measured = Cbor(Size::default());
+            value.write(&mut measured)?;
+            let mut body = Cbor(size(measured.0.0));
+            value.write(&mut body)?;
+            debug_assert_eq!(body.0.len(), measured.0.0);
+            Some(body.0)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,26 +103,17 @@ mod tests {
 
     use super::*;
     use crate::api::{
-        Form, GetRecordsOutput, PutRecordInput, PutRecordsInput, PutRecordsOutput,
-        PutRecordsRequestEntry, PutRecordsResultEntry, Record, json,
+        GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
+        PutRecordsRequestEntry, PutRecordsResultEntry, Record,
     };
     use crate::time::Timestamp;
 
-    fn general_call(operation: Operation, body: &Bytes) -> Option<Call> {
-        Call::from_value(operation, json::decode(body)?, Form::Json).ok()
+    fn general_call(form: Form, operation: Operation, body: &Bytes) -> Option<Call> {
+        Call::from_value(operation, form.decode(body)?, form).ok()
     }
 
-    fn general_answer(operation: Operation, body: &Bytes) -> Option<Answer> {
-        Answer::from_value(operation, json::decode(body)?, Form::Json).ok()?
-    }
-
-    /// Answers hold subscriptions, which cannot be compared; these can.
-    fn outputs(answer: &Answer) -> (Option<&GetRecordsOutput>, Option<&PutRecordsOutput>) {
-        match answer {
-            Answer::GetRecords(output) => (Some(output), None),
-            Answer::PutRecords(output) => (None, Some(output)),
-            _ => (None, None),
-        }
+    fn general_answer(form: Form, operation: Operation, body: &Bytes) -> Option<Answer> {
+        Answer::from_value(operation, form.decode(body)?, form).ok()?
     }
 
     fn text() -> impl Strategy<Value = ByteString> {
@@ -190,6 +217,19 @@ mod tests {
         })
     }
 
+    fn put_record_answer() -> impl Strategy<Value = Answer> {
+        let parts = (text(), text(), proptest::option::of(text()));
+        parts.prop_map(|(shard_id, sequence_number, encryption_type)| {
+            Answer::PutRecord(PutRecordOutput {
+                shard_id,
+                sequence_number,
+                encryption_type,
+            })
+        })
+    }
+
+    const FORMS: [Form; 2] = [Form::Json, Form::Cbor];
+
     const INSERTED: &[&str] = &[
         "\"", "\\", ",", ":", "{", "}", "[", "]", " ", "0", "1e3", "-", ".5", "null", "=",
         "\\u0041", "A", "true", "\n",
@@ -210,15 +250,64 @@ mod tests {
         "\"FailedRecordCount\":4294967296,",
     ];
 
+    const INSERTED_ITEMS: &[&[u8]] = &[
+        b"\x00",
+        b"\x18",
+        b"\x19\x01",
+        b"\x40",
+        b"\x58",
+        b"\x60",
+        b"\x78\x00",
+        b"\x80",
+        b"\x9f",
+        b"\xa0",
+        b"\xbf",
+        b"\xc1",
+        b"\xf4",
+        b"\xf6",
+        b"\xf7",
+        b"\xff",
+        b"\x5f\x41\x00\xff",
+        b"\xfb",
+        b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+    const MEMBER_ITEMS: &[&[u8]] = &[
+        b"\x64Data\x41a",
+        b"\x64Data\xf6",
+        b"\x78\x04Data\x58\x01a",
+        b"\x64Data\x5f\x41a\x41b\xff",
+        b"\x6cPartitionKey\x61k",
+        b"\x67Records\x80",
+        b"\x67Records\x9f\xff",
+        b"\x6aStreamName\x7f\x61a\xff",
+        b"\x65Other\xa1\x64Data\x80",
+        b"\x6eSequenceNumber\x612",
+        b"\x71FailedRecordCount\x1b\x00\x00\x00\x01\x00\x00\x00\x00",
+        b"\x71FailedRecordCount\x20",
+        b"\x72MillisBehindLatest\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x78\x1bApproximateArrivalTimestamp\xc1\x01",
+        b"\x78\x1bApproximateArrivalTimestamp\x01",
+    ];
+
+    fn pieces<P: AsRef<[u8]>>(pieces: &[P]) -> Vec<Vec<u8>> {
+        pieces.iter().map(|piece| piece.as_ref().to_vec()).collect()
+    }
+
     /// Changes that keep a body near to what the fast path takes: a byte, a piece anywhere, a member in its place.
-    fn changed(mut body: Vec<u8>, edits: &[(prop::sample::Index, u8, u8)]) -> Bytes {
+    fn changed(form: Form, mut body: Vec<u8>, edits: &[(prop::sample::Index, u8, u8)]) -> Bytes {
+        let (inserted, members) = match form {
+            Form::Json => (pieces(INSERTED), pieces(MEMBERS)),
+            Form::Cbor => (pieces(INSERTED_ITEMS), pieces(MEMBER_ITEMS)),
+        };
         for (place, kind, byte) in edits {
-            let starts_of_members = body
-                .windows(2)
-                .enumerate()
-                .filter(|(_, pair)| matches!(pair, [b'{' | b',', b'"']));
+            let begins = |pair: &[u8]| match form {
+                Form::Json => matches!(pair, [b'{' | b',', b'"']),
+                // Behind the opening of a map, where a name begins.
+                Form::Cbor => matches!(pair, [0xa0..=0xbf, 0x60..=0x7f]),
+            };
+            let starts_of_members = body.windows(2).enumerate().filter(|(_, pair)| begins(pair));
             let starts: Vec<usize> = starts_of_members.map(|(at, _)| at + 1).collect();
-            let pick = |pieces: &[&'static str]| pieces[usize::from(*byte) % pieces.len()].bytes();
+            let pick = |pieces: &[Vec<u8>]| pieces[usize::from(*byte) % pieces.len()].clone();
             match kind % 4 {
                 0 if !body.is_empty() => {
                     let at = place.index(body.len());
@@ -227,11 +316,11 @@ mod tests {
                 1 if !body.is_empty() => drop(body.remove(place.index(body.len()))),
                 2 if !starts.is_empty() => {
                     let at = *place.get(&starts);
-                    body.splice(at..at, pick(MEMBERS));
+                    body.splice(at..at, pick(&members));
                 }
                 _ => {
                     let at = place.index(body.len() + 1);
-                    body.splice(at..at, pick(INSERTED));
+                    body.splice(at..at, pick(&inserted));
                 }
             }
         }
@@ -247,29 +336,33 @@ mod tests {
 
         #[test]
         fn a_hot_request_is_the_general_one(call in prop_oneof![put_records(), put_record()], edits in edits()) {
-            let general = json::encode(&call.to_value());
-            if let Some(hot) = encode_call(&call) {
-                prop_assert_eq!(&hot, &general);
-            }
-            let body = changed(general, &edits);
-            if let Some(hot) = decode_call(call.operation(), &body) {
-                prop_assert_eq!(Some(hot), general_call(call.operation(), &body));
+            for form in FORMS {
+                let general = form.encode(&call.to_value());
+                if let Some(hot) = encode_call(form, &call) {
+                    prop_assert_eq!(&hot, &general);
+                }
+                let body = changed(form, general.into(), &edits);
+                if let Some(hot) = decode_call(form, call.operation(), &body) {
+                    prop_assert_eq!(Some(hot), general_call(form, call.operation(), &body));
+                }
             }
         }
 
         #[test]
         fn a_hot_answer_is_the_general_one(
-            answer in prop_oneof![get_records(), put_records_answer()],
+            answer in prop_oneof![2 => get_records(), 2 => put_records_answer(), 1 => put_record_answer()],
             edits in edits(),
         ) {
-            let general = json::encode(&answer.to_value().expect("no subscription"));
-            if let Some(hot) = encode_answer(&answer) {
-                prop_assert_eq!(&hot, &general);
-            }
-            let body = changed(general, &edits);
-            if let Some(hot) = decode_answer(answer.operation(), &body) {
-                let general = general_answer(answer.operation(), &body).expect("read by both");
-                prop_assert_eq!(outputs(&hot), outputs(&general));
+            for form in FORMS {
+                let general = form.encode(&answer.to_value().expect("no subscription"));
+                if let Some(hot) = encode_answer(form, &answer) {
+                    prop_assert_eq!(&hot, &general);
+                }
+                let body = changed(form, general.into(), &edits);
+                if let Some(hot) = decode_answer(form, answer.operation(), &body) {
+                    let general = general_answer(form, answer.operation(), &body).expect("read by both");
+                    prop_assert_eq!(hot.to_value(), general.to_value());
+                }
             }
         }
     }
@@ -290,17 +383,20 @@ mod tests {
     #[test]
     fn usual_bodies_take_the_fast_path() {
         let call = usual(500);
-        let body = Bytes::from(encode_call(&call).expect("fast"));
-        assert_eq!(decode_call(Operation::PutRecords, &body), Some(call));
+        let body = Bytes::from(encode_call(Form::Json, &call).expect("fast"));
+        assert_eq!(
+            decode_call(Form::Json, Operation::PutRecords, &body),
+            Some(call)
+        );
         // As botocore and other SDKs write it: other order, blanks.
         let spaced = Bytes::from_static(
             br#" { "StreamName" : "s", "PartitionKey": "k", "Data": "aGk=" , "StreamARN": "a" } "#,
         );
-        assert!(decode_call(Operation::PutRecord, &spaced).is_some());
+        assert!(decode_call(Form::Json, Operation::PutRecord, &spaced).is_some());
         let answer = Bytes::from_static(
             br#"{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":1700000000.123,"Data":"aGk=","PartitionKey":"k"}],"NextShardIterator":"i","MillisBehindLatest":0}"#,
         );
-        let answer = decode_answer(Operation::GetRecords, &answer);
+        let answer = decode_answer(Form::Json, Operation::GetRecords, &answer);
         let Some(Answer::GetRecords(output)) = answer else {
             panic!("fast")
         };
@@ -310,16 +406,40 @@ mod tests {
     }
 
     #[test]
+    fn usual_bodies_in_cbor_take_the_fast_path_without_a_copy() {
+        let call = usual(500);
+        let body = Bytes::from(encode_call(Form::Cbor, &call).expect("fast"));
+        let read = decode_call(Form::Cbor, Operation::PutRecords, &body);
+        assert_eq!(read.as_ref(), Some(&call));
+        let Some(Call::PutRecords(input)) = read else {
+            panic!("fast")
+        };
+        let data = input.records.expect("records")[7]
+            .data
+            .clone()
+            .expect("data");
+        assert!(body.as_ptr_range().contains(&data.as_ptr()));
+        // As the Java SDK writes it: a map of definite length.
+        let definite =
+            Bytes::from_static(b"\xa3\x6aStreamName\x61s\x6cPartitionKey\x61k\x64Data\x42hi");
+        assert!(decode_call(Form::Cbor, Operation::PutRecord, &definite).is_some());
+    }
+
+    #[test]
     fn more_records_than_allowed_are_left_to_the_general_path() {
-        let body = Bytes::from(encode_call(&usual(501)).expect("fast"));
-        assert_eq!(decode_call(Operation::PutRecords, &body), None);
-        assert_eq!(general_call(Operation::PutRecords, &body), Some(usual(501)));
+        let body = Bytes::from(encode_call(Form::Json, &usual(501)).expect("fast"));
+        assert_eq!(decode_call(Form::Json, Operation::PutRecords, &body), None);
+        assert_eq!(
+            general_call(Form::Json, Operation::PutRecords, &body),
+            Some(usual(501))
+        );
     }
 
     #[test]
     fn payloads_are_slices_of_one_buffer_and_strings_of_the_body() {
-        let body = Bytes::from(encode_call(&usual(3)).expect("fast"));
-        let Some(Call::PutRecords(input)) = decode_call(Operation::PutRecords, &body) else {
+        let body = Bytes::from(encode_call(Form::Json, &usual(3)).expect("fast"));
+        let Some(Call::PutRecords(input)) = decode_call(Form::Json, Operation::PutRecords, &body)
+        else {
             panic!("fast")
         };
         let records = input.records.expect("records");
@@ -337,8 +457,8 @@ mod tests {
         let body = Bytes::from_static(
             br#"{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":18446744074,"Data":""}]}"#,
         );
-        let hot = decode_answer(Operation::GetRecords, &body).expect("fast");
-        let general = general_answer(Operation::GetRecords, &body).expect("general");
-        assert_eq!(outputs(&hot), outputs(&general));
+        let hot = decode_answer(Form::Json, Operation::GetRecords, &body).expect("fast");
+        let general = general_answer(Form::Json, Operation::GetRecords, &body).expect("general");
+        assert_eq!(hot.to_value(), general.to_value());
     }
 }

@@ -1,35 +1,68 @@
 //! Shapes read straight from bodies.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
-use super::scan::{Scan, once};
 use crate::api::{
-    GetRecordsOutput, PutRecordInput, PutRecordsInput, PutRecordsOutput, PutRecordsRequestEntry,
-    PutRecordsResultEntry, Record,
+    GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
+    PutRecordsRequestEntry, PutRecordsResultEntry, Record,
 };
+use crate::time::Timestamp;
 use crate::types::limits;
 
-/// Stands for a blob until all are decoded.
-const LATER: Bytes = Bytes::new();
+/// A cursor over a body. Each step gives up (`None`) on what it does not expect.
+pub(super) trait Source: Sized {
+    /// Reads an object, member by member; an empty one is unusual.
+    fn object(&mut self, member: impl FnMut(&mut Self, &[u8]) -> Option<()>) -> Option<()>;
 
-pub(super) fn put_record(mut scan: Scan<'_>) -> Option<PutRecordInput> {
+    /// Reads a list of at most so many elements.
+    fn list<T>(
+        &mut self,
+        most: usize,
+        element: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>>;
+
+    /// A string, as a slice of the body.
+    fn text(&mut self) -> Option<ByteString>;
+
+    /// A blob: as a slice of the body, or empty until [`Source::fill`] is asked.
+    fn blob(&mut self) -> Option<Bytes>;
+
+    /// A whole number from 0.
+    fn number(&mut self) -> Option<i64>;
+
+    /// A time.
+    fn time(&mut self) -> Option<Timestamp>;
+
+    /// Gives all blobs that were met what they hold, in their order.
+    fn fill<'b>(&self, blobs: impl Iterator<Item = &'b mut Bytes>) -> Option<()>;
+
+    /// Ends the body.
+    fn end(self) -> Option<()>;
+}
+
+/// Sets a member that must not have come before: of two, the general path takes the last.
+pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.is_none().then(|| *slot = Some(value))
+}
+
+pub(super) fn put_record(mut scan: impl Source) -> Option<PutRecordInput> {
     let mut input = PutRecordInput::default();
     scan.object(|scan, name| match name {
         b"StreamName" => once(&mut input.stream_name, scan.text()?),
         b"StreamARN" => once(&mut input.stream_arn, scan.text()?),
-        b"Data" => once(&mut input.data, scan.blob().map(|()| LATER)?),
+        b"Data" => once(&mut input.data, scan.blob()?),
         b"PartitionKey" => once(&mut input.partition_key, scan.text()?),
         b"ExplicitHashKey" => once(&mut input.explicit_hash_key, scan.text()?),
         b"SequenceNumberForOrdering" => once(&mut input.sequence_number_for_ordering, scan.text()?),
         _ => None,
     })?;
-    let mut blobs = scan.decoded()?;
+    scan.fill([input.data.as_mut()?].into_iter())?;
     scan.end()?;
-    input.data = Some(input.data.and_then(|_| blobs.next())?);
     Some(input)
 }
 
-pub(super) fn put_records(mut scan: Scan<'_>) -> Option<PutRecordsInput> {
+pub(super) fn put_records(mut scan: impl Source) -> Option<PutRecordsInput> {
     let mut input = PutRecordsInput::default();
     scan.object(|scan, name| match name {
         b"Records" => {
@@ -40,18 +73,16 @@ pub(super) fn put_records(mut scan: Scan<'_>) -> Option<PutRecordsInput> {
         b"StreamARN" => once(&mut input.stream_arn, scan.text()?),
         _ => None,
     })?;
-    let blobs = scan.decoded()?;
+    let entries = input.records.as_mut()?.iter_mut();
+    scan.fill(entries.filter_map(|entry| entry.data.as_mut()))?;
     scan.end()?;
-    for (entry, blob) in input.records.as_mut()?.iter_mut().zip(blobs) {
-        entry.data = Some(blob);
-    }
     Some(input)
 }
 
-fn put_records_entry(scan: &mut Scan<'_>) -> Option<PutRecordsRequestEntry> {
+fn put_records_entry(scan: &mut impl Source) -> Option<PutRecordsRequestEntry> {
     let mut entry = PutRecordsRequestEntry::default();
     scan.object(|scan, name| match name {
-        b"Data" => once(&mut entry.data, scan.blob().map(|()| LATER)?),
+        b"Data" => once(&mut entry.data, scan.blob()?),
         b"PartitionKey" => once(&mut entry.partition_key, scan.text()?),
         b"ExplicitHashKey" => once(&mut entry.explicit_hash_key, scan.text()?),
         _ => None,
@@ -59,7 +90,7 @@ fn put_records_entry(scan: &mut Scan<'_>) -> Option<PutRecordsRequestEntry> {
     entry.data.is_some().then_some(entry)
 }
 
-pub(super) fn get_records(mut scan: Scan<'_>) -> Option<GetRecordsOutput> {
+pub(super) fn get_records(mut scan: impl Source) -> Option<GetRecordsOutput> {
     let mut records = None;
     let mut output = GetRecordsOutput::default();
     scan.object(|scan, name| match name {
@@ -72,15 +103,12 @@ pub(super) fn get_records(mut scan: Scan<'_>) -> Option<GetRecordsOutput> {
         _ => None,
     })?;
     output.records = records?;
-    let blobs = scan.decoded()?;
+    scan.fill(output.records.iter_mut().map(|record| &mut record.data))?;
     scan.end()?;
-    for (record, blob) in output.records.iter_mut().zip(blobs) {
-        record.data = blob;
-    }
     Some(output)
 }
 
-fn record(scan: &mut Scan<'_>) -> Option<Record> {
+fn record(scan: &mut impl Source) -> Option<Record> {
     let (mut record, mut sequence_number, mut data) = (Record::default(), None, None);
     scan.object(|scan, name| match name {
         b"SequenceNumber" => once(&mut sequence_number, scan.text()?),
@@ -93,10 +121,27 @@ fn record(scan: &mut Scan<'_>) -> Option<Record> {
         _ => None,
     })?;
     record.sequence_number = sequence_number?;
-    data.map(|()| record)
+    record.data = data?;
+    Some(record)
 }
 
-pub(super) fn put_records_answer(mut scan: Scan<'_>) -> Option<PutRecordsOutput> {
+pub(super) fn put_record_answer(mut scan: impl Source) -> Option<PutRecordOutput> {
+    let (mut shard_id, mut sequence_number, mut encryption_type) = (None, None, None);
+    scan.object(|scan, name| match name {
+        b"ShardId" => once(&mut shard_id, scan.text()?),
+        b"SequenceNumber" => once(&mut sequence_number, scan.text()?),
+        b"EncryptionType" => once(&mut encryption_type, scan.text()?),
+        _ => None,
+    })?;
+    scan.end()?;
+    Some(PutRecordOutput {
+        shard_id: shard_id?,
+        sequence_number: sequence_number?,
+        encryption_type,
+    })
+}
+
+pub(super) fn put_records_answer(mut scan: impl Source) -> Option<PutRecordsOutput> {
     let mut records = None;
     let mut output = PutRecordsOutput::default();
     scan.object(|scan, name| match name {
@@ -116,7 +161,7 @@ pub(super) fn put_records_answer(mut scan: Scan<'_>) -> Option<PutRecordsOutput>
     Some(output)
 }
 
-fn put_records_result(scan: &mut Scan<'_>) -> Option<PutRecordsResultEntry> {
+fn put_records_result(scan: &mut impl Source) -> Option<PutRecordsResultEntry> {
     let mut entry = PutRecordsResultEntry::default();
     scan.object(|scan, name| match name {
         b"SequenceNumber" => once(&mut entry.sequence_number, scan.text()?),

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use memchr::memchr;
 
+use super::read::Source;
 use crate::time::Timestamp;
 
 /// A place in a body.
 pub(super) struct Scan<'a> {
     body: &'a Bytes,
     at: usize,
-    /// The base64 texts that were met, in order.
+    /// The base64 texts that were met, in order; [`Source::fill`] decodes them all.
     blobs: Vec<&'a [u8]>,
 }
 
@@ -49,11 +50,38 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Reads an object, member by member; an empty one is unusual.
-    pub(super) fn object(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &[u8]) -> Option<()>,
-    ) -> Option<()> {
+    /// The bytes of a string without escapes and control characters.
+    #[inline]
+    fn short(&mut self) -> Option<&'a [u8]> {
+        self.pass(b'"')?;
+        let start = self.at;
+        loop {
+            match *self.body.get(self.at)? {
+                b'"' => break,
+                b'\\' | 0..b' ' => return None,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        Some(&self.body[start..self.at - 1])
+    }
+
+    /// The value and the count of the digits that follow; the value means nothing above 19 of them.
+    fn digits(&mut self) -> (u64, usize) {
+        let start = self.at;
+        let mut number = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.body.get(self.at) {
+            number = number
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        (number, self.at - start)
+    }
+}
+
+impl Source for Scan<'_> {
+    fn object(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Option<()>) -> Option<()> {
         self.pass(b'{')?;
         loop {
             let name = self.short()?;
@@ -65,8 +93,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Reads a list of at most so many elements.
-    pub(super) fn list<T>(
+    fn list<T>(
         &mut self,
         most: usize,
         mut element: impl FnMut(&mut Self) -> Option<T>,
@@ -86,40 +113,22 @@ impl<'a> Scan<'a> {
         None
     }
 
-    /// The bytes of a string without escapes and control characters.
-    #[inline]
-    fn short(&mut self) -> Option<&'a [u8]> {
-        self.pass(b'"')?;
-        let start = self.at;
-        loop {
-            match *self.body.get(self.at)? {
-                b'"' => break,
-                b'\\' | 0..b' ' => return None,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        Some(&self.body[start..self.at - 1])
-    }
-
-    /// A string, as a slice of the body.
-    pub(super) fn text(&mut self) -> Option<ByteString> {
+    fn text(&mut self) -> Option<ByteString> {
         let text = self.short()?;
         ByteString::try_from(self.body.slice_ref(text)).ok()
     }
 
-    /// Remembers a blob; [`Scan::decoded`] gives them all. Its characters are judged by the decoder.
-    pub(super) fn blob(&mut self) -> Option<()> {
+    /// Remembers where it stands. Its characters are judged by the decoder.
+    fn blob(&mut self) -> Option<Bytes> {
         self.pass(b'"')?;
         let rest = &self.body[self.at..];
         let end = memchr(b'"', rest)?;
         self.blobs.push(&rest[..end]);
         self.at += end + 1;
-        Some(())
+        Some(Bytes::new())
     }
 
-    /// A whole number from 0, of at most 18 digits.
-    pub(super) fn number(&mut self) -> Option<i64> {
+    fn number(&mut self) -> Option<i64> {
         self.peek()?;
         let (number, digits) = self.digits();
         let leading_zero = digits > 1 && self.body[self.at - digits] == b'0';
@@ -130,8 +139,7 @@ impl<'a> Scan<'a> {
             .filter(|_| !leading_zero && !goes_on)
     }
 
-    /// Seconds in plain decimals, with at most three places.
-    pub(super) fn time(&mut self) -> Option<Timestamp> {
+    fn time(&mut self) -> Option<Timestamp> {
         self.peek()?;
         let start = self.at;
         let (seconds, digits) = self.digits();
@@ -151,26 +159,8 @@ impl<'a> Scan<'a> {
         (!exponent).then(|| Timestamp::from_millis(millis))
     }
 
-    /// The value and the count of the digits that follow; the value means nothing above 19 of them.
-    fn digits(&mut self) -> (u64, usize) {
-        let start = self.at;
-        let mut number = 0_u64;
-        while let Some(digit @ b'0'..=b'9') = self.body.get(self.at) {
-            number = number
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
-        }
-        (number, self.at - start)
-    }
-
-    /// Ends the body.
-    pub(super) fn end(mut self) -> Option<()> {
-        self.peek().is_none().then_some(())
-    }
-
-    /// Decodes the blobs into one buffer, of which each is a slice.
-    pub(super) fn decoded(&self) -> Option<impl Iterator<Item = Bytes> + use<>> {
+    /// Into one buffer, of which each is a slice.
+    fn fill<'b>(&self, blobs: impl Iterator<Item = &'b mut Bytes>) -> Option<()> {
         let sizes = self.blobs.iter().map(|text| decoded_size(text));
         let mut buffer = Vec::with_capacity(sizes.sum());
         let mut ends = Vec::with_capacity(self.blobs.len());
@@ -182,11 +172,15 @@ impl<'a> Scan<'a> {
         }
         let buffer = Bytes::from(buffer);
         let mut start = 0;
-        Some(ends.into_iter().map(move |end| {
-            let blob = buffer.slice(start..end);
+        for (blob, end) in blobs.zip(ends) {
+            *blob = buffer.slice(start..end);
             start = end;
-            blob
-        }))
+        }
+        Some(())
+    }
+
+    fn end(mut self) -> Option<()> {
+        self.peek().is_none().then_some(())
     }
 }
 
@@ -199,9 +193,4 @@ fn decoded_size(text: &[u8]) -> usize {
         .take_while(|&&c| c == b'=')
         .count();
     (text.len() / 4 * 3).saturating_sub(padding)
-}
-
-/// Sets a member that must not have come before: of two, the general path takes the last.
-pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
-    slot.is_none().then(|| *slot = Some(value))
 }

@@ -4,270 +4,268 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::api::{
-    GetRecordsOutput, PutRecordInput, PutRecordsInput, PutRecordsOutput, PutRecordsRequestEntry,
-    PutRecordsResultEntry, Record,
+    GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
+    PutRecordsRequestEntry, PutRecordsResultEntry, Record,
 };
 use crate::time::Timestamp;
 
 /// What can be written by hand.
 pub(super) trait Body {
     /// Writes it; `None` if it is unusual.
-    fn write(&self, sink: &mut impl Sink) -> Option<()>;
+    fn write(&self, form: &mut impl Written) -> Option<()>;
 }
 
-/// Takes the pieces of a body: once to measure them, once to write them.
-pub(super) trait Sink {
-    /// JSON as it stands.
-    fn raw(&mut self, json: &str);
-
-    /// A string between quotes that stand in the raw pieces; `None` if it needs an escape.
-    fn text(&mut self, text: &str) -> Option<()>;
-
-    /// A blob in base64, likewise.
-    fn blob(&mut self, bytes: &Bytes);
+/// A body in one form, piece by piece.
+pub(super) trait Written {
+    /// Opens an object.
+    fn open(&mut self);
+    /// Ends an object.
+    fn close(&mut self);
+    /// Stands between two members, and between two elements.
+    fn between(&mut self);
+    /// A member that is a string; `None` if it cannot be written as it is.
+    fn text(&mut self, name: &Name, text: &str) -> Option<()>;
+    /// A member that is a blob.
+    fn blob(&mut self, name: &Name, bytes: &[u8]);
+    /// A member that is true or false.
+    fn truth(&mut self, name: &Name, truth: bool);
+    /// A member that is a whole number.
+    fn number(&mut self, name: &Name, number: u64);
+    /// A member that is a time.
+    fn time(&mut self, name: &Name, time: Timestamp);
+    /// Opens a member that is a list.
+    fn open_list(&mut self, name: &Name);
+    /// Ends a list.
+    fn close_list(&mut self);
 }
 
-/// Counts bytes and looks for characters that need an escape.
+/// The name of a member.
+pub(super) struct Name {
+    /// As it is.
+    pub plain: &'static str,
+    /// As JSON begins a string: `"Data":"`. Without its last quote, any other member.
+    pub json: &'static str,
+}
+
+macro_rules! name {
+    ($name:literal) => {
+        &Name {
+            plain: $name,
+            json: concat!("\"", $name, "\":\""),
+        }
+    };
+}
+
+/// Takes the bytes of a body: once to measure them, once to write them.
+pub(super) trait Out {
+    /// Whether what is unusual is to be looked for: when the body is measured.
+    const JUDGES: bool;
+
+    /// Bytes as they are.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Bytes in base64.
+    fn base64(&mut self, bytes: &[u8]);
+}
+
+/// Counts bytes.
 #[derive(Default)]
-pub(super) struct Size(usize);
+pub(super) struct Size(pub usize);
 
-impl Size {
-    pub(super) fn bytes(&self) -> usize {
-        self.0
-    }
-}
+impl Out for Size {
+    const JUDGES: bool = true;
 
-impl Sink for Size {
-    fn raw(&mut self, json: &str) {
-        self.0 += json.len();
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
     }
 
-    fn text(&mut self, text: &str) -> Option<()> {
-        self.0 += text.len();
-        is_plain(text).then_some(())
-    }
-
-    fn blob(&mut self, bytes: &Bytes) {
+    fn base64(&mut self, bytes: &[u8]) {
         self.0 += base64_simd::STANDARD.encoded_length(bytes.len());
     }
 }
 
-/// Without early exit, so that it runs in vectors.
-fn is_plain(text: &str) -> bool {
-    let special = |c: u8| (c < b' ') | (c == b'"') | (c == b'\\');
-    !text.bytes().fold(false, |found, c| found | special(c))
-}
+impl Out for Vec<u8> {
+    const JUDGES: bool = false;
 
-/// Writes what [`Size`] has looked at before.
-impl Sink for Vec<u8> {
-    fn raw(&mut self, json: &str) {
-        self.extend_from_slice(json.as_bytes());
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
 
-    fn text(&mut self, text: &str) -> Option<()> {
-        self.extend_from_slice(text.as_bytes());
-        Some(())
-    }
-
-    fn blob(&mut self, bytes: &Bytes) {
+    fn base64(&mut self, bytes: &[u8]) {
         base64_simd::STANDARD.encode_append(bytes, self);
     }
 }
 
-/// Separates members: the opening brace before the first, a comma before the others.
-struct Object<'a, S> {
-    sink: &'a mut S,
-    next: &'static str,
+/// Writes the members that are there, with what stands between them.
+struct Object<'a, W> {
+    form: &'a mut W,
+    is_empty: bool,
 }
 
-impl<'a, S: Sink> Object<'a, S> {
-    fn open(sink: &'a mut S) -> Self {
-        Self { sink, next: "{" }
-    }
-
-    /// The start of a member; `name` is written with its quotes and colon.
-    fn member(&mut self, name: &'static str) -> &mut S {
-        self.sink.raw(self.next);
-        self.next = ",";
-        self.sink.raw(name);
-        self.sink
-    }
-
-    /// A string, if it is there; `name` ends with the opening quote.
-    fn text(&mut self, name: &'static str, text: Option<&ByteString>) -> Option<()> {
-        if let Some(text) = text {
-            let sink = self.member(name);
-            sink.text(text)?;
-            sink.raw("\"");
+impl<'a, W: Written> Object<'a, W> {
+    fn open(form: &'a mut W) -> Self {
+        form.open();
+        Self {
+            form,
+            is_empty: true,
         }
-        Some(())
     }
 
-    fn blob(&mut self, name: &'static str, bytes: Option<&Bytes>) {
+    fn member(&mut self) -> &mut W {
+        if !std::mem::take(&mut self.is_empty) {
+            self.form.between();
+        }
+        self.form
+    }
+
+    fn text(&mut self, name: &Name, text: Option<&ByteString>) -> Option<()> {
+        match text {
+            Some(text) => self.member().text(name, text),
+            None => Some(()),
+        }
+    }
+
+    fn blob(&mut self, name: &Name, bytes: Option<&Bytes>) {
         if let Some(bytes) = bytes {
-            let sink = self.member(name);
-            sink.blob(bytes);
-            sink.raw("\"");
+            self.member().blob(name, bytes);
         }
     }
 
-    fn truth(&mut self, name: &'static str, truth: Option<bool>) {
+    fn truth(&mut self, name: &Name, truth: Option<bool>) {
         if let Some(truth) = truth {
-            self.member(name).raw(if truth { "true" } else { "false" });
+            self.member().truth(name, truth);
         }
     }
 
-    fn number(&mut self, name: &'static str, number: Option<i64>) -> Option<()> {
+    fn number(&mut self, name: &Name, number: Option<i64>) -> Option<()> {
         if let Some(number) = number {
-            let digits = Digits::of(u64::try_from(number).ok()?);
-            self.member(name).raw(digits.as_str());
+            let number = u64::try_from(number).ok()?;
+            self.member().number(name, number);
         }
         Some(())
     }
 
-    fn time(&mut self, name: &'static str, time: Option<Timestamp>) {
-        let Some(millis) = time.map(Timestamp::as_millis) else {
-            return;
-        };
-        let sink = self.member(name);
-        sink.raw(Digits::of(millis / 1000).as_str());
-        let fraction = millis % 1000;
-        if fraction > 0 {
-            sink.raw(".");
-            // The leading 1 keeps the zeros behind the point.
-            sink.raw(&Digits::of(fraction + 1000).as_str()[1..]);
+    fn time(&mut self, name: &Name, time: Option<Timestamp>) {
+        if let Some(time) = time {
+            self.member().time(name, time);
         }
     }
 
-    fn list(&mut self, name: &'static str, items: &[impl Body]) -> Option<()> {
-        let sink = self.member(name);
+    fn list(&mut self, name: &Name, items: &[impl Body]) -> Option<()> {
+        let form = self.member();
+        form.open_list(name);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                sink.raw(",");
+                form.between();
             }
-            item.write(sink)?;
+            item.write(form)?;
         }
-        sink.raw("]");
+        form.close_list();
         Some(())
     }
 
     /// Ends the object; `None` if it has no members, which the general path may write.
     fn close(self) -> Option<()> {
-        self.sink.raw("}");
-        (self.next == ",").then_some(())
+        self.form.close();
+        (!self.is_empty).then_some(())
     }
 }
 
 impl Body for PutRecordInput {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
-        object.text(r#""StreamName":""#, self.stream_name.as_ref())?;
-        object.blob(r#""Data":""#, self.data.as_ref());
-        object.text(r#""PartitionKey":""#, self.partition_key.as_ref())?;
-        object.text(r#""ExplicitHashKey":""#, self.explicit_hash_key.as_ref())?;
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.text(name!("StreamName"), self.stream_name.as_ref())?;
+        object.blob(name!("Data"), self.data.as_ref());
+        object.text(name!("PartitionKey"), self.partition_key.as_ref())?;
+        object.text(name!("ExplicitHashKey"), self.explicit_hash_key.as_ref())?;
         let ordering = self.sequence_number_for_ordering.as_ref();
-        object.text(r#""SequenceNumberForOrdering":""#, ordering)?;
-        object.text(r#""StreamARN":""#, self.stream_arn.as_ref())?;
-        object.text(r#""StreamId":""#, self.stream_id.as_ref())?;
-        object.truth(r#""DryRun":"#, self.dry_run);
+        object.text(name!("SequenceNumberForOrdering"), ordering)?;
+        object.text(name!("StreamARN"), self.stream_arn.as_ref())?;
+        object.text(name!("StreamId"), self.stream_id.as_ref())?;
+        object.truth(name!("DryRun"), self.dry_run);
         object.close()
     }
 }
 
 impl Body for PutRecordsInput {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
-        object.list(r#""Records":["#, self.records.as_deref()?)?;
-        object.text(r#""StreamName":""#, self.stream_name.as_ref())?;
-        object.text(r#""StreamARN":""#, self.stream_arn.as_ref())?;
-        object.text(r#""StreamId":""#, self.stream_id.as_ref())?;
-        object.truth(r#""DryRun":"#, self.dry_run);
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.list(name!("Records"), self.records.as_deref()?)?;
+        object.text(name!("StreamName"), self.stream_name.as_ref())?;
+        object.text(name!("StreamARN"), self.stream_arn.as_ref())?;
+        object.text(name!("StreamId"), self.stream_id.as_ref())?;
+        object.truth(name!("DryRun"), self.dry_run);
         object.close()
     }
 }
 
 impl Body for PutRecordsRequestEntry {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
-        object.blob(r#""Data":""#, self.data.as_ref());
-        object.text(r#""ExplicitHashKey":""#, self.explicit_hash_key.as_ref())?;
-        object.text(r#""PartitionKey":""#, self.partition_key.as_ref())?;
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.blob(name!("Data"), self.data.as_ref());
+        object.text(name!("ExplicitHashKey"), self.explicit_hash_key.as_ref())?;
+        object.text(name!("PartitionKey"), self.partition_key.as_ref())?;
+        object.close()
+    }
+}
+
+impl Body for PutRecordOutput {
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.text(name!("ShardId"), Some(&self.shard_id))?;
+        object.text(name!("SequenceNumber"), Some(&self.sequence_number))?;
+        object.text(name!("EncryptionType"), self.encryption_type.as_ref())?;
         object.close()
     }
 }
 
 impl Body for PutRecordsOutput {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
         let failed = self.failed_record_count.map(i64::from);
-        object.number(r#""FailedRecordCount":"#, failed)?;
-        object.list(r#""Records":["#, &self.records)?;
-        object.text(r#""EncryptionType":""#, self.encryption_type.as_ref())?;
+        object.number(name!("FailedRecordCount"), failed)?;
+        object.list(name!("Records"), &self.records)?;
+        object.text(name!("EncryptionType"), self.encryption_type.as_ref())?;
         object.close()
     }
 }
 
 impl Body for PutRecordsResultEntry {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
-        object.text(r#""SequenceNumber":""#, self.sequence_number.as_ref())?;
-        object.text(r#""ShardId":""#, self.shard_id.as_ref())?;
-        object.text(r#""ErrorCode":""#, self.error_code.as_ref())?;
-        object.text(r#""ErrorMessage":""#, self.error_message.as_ref())?;
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.text(name!("SequenceNumber"), self.sequence_number.as_ref())?;
+        object.text(name!("ShardId"), self.shard_id.as_ref())?;
+        object.text(name!("ErrorCode"), self.error_code.as_ref())?;
+        object.text(name!("ErrorMessage"), self.error_message.as_ref())?;
         object.close()
     }
 }
 
 impl Body for GetRecordsOutput {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
+    fn write(&self, form: &mut impl Written) -> Option<()> {
         if self.child_shards.is_some() {
             return None;
         }
-        let mut object = Object::open(sink);
-        object.list(r#""Records":["#, &self.records)?;
+        let mut object = Object::open(form);
+        object.list(name!("Records"), &self.records)?;
         object.text(
-            r#""NextShardIterator":""#,
+            name!("NextShardIterator"),
             self.next_shard_iterator.as_ref(),
         )?;
-        object.number(r#""MillisBehindLatest":"#, self.millis_behind_latest)?;
+        object.number(name!("MillisBehindLatest"), self.millis_behind_latest)?;
         object.close()
     }
 }
 
 impl Body for Record {
-    fn write(&self, sink: &mut impl Sink) -> Option<()> {
-        let mut object = Object::open(sink);
-        object.text(r#""SequenceNumber":""#, Some(&self.sequence_number))?;
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        let mut object = Object::open(form);
+        object.text(name!("SequenceNumber"), Some(&self.sequence_number))?;
         let arrived = self.approximate_arrival_timestamp;
-        object.time(r#""ApproximateArrivalTimestamp":"#, arrived);
-        object.blob(r#""Data":""#, Some(&self.data));
-        object.text(r#""PartitionKey":""#, self.partition_key.as_ref())?;
-        object.text(r#""EncryptionType":""#, self.encryption_type.as_ref())?;
+        object.time(name!("ApproximateArrivalTimestamp"), arrived);
+        object.blob(name!("Data"), Some(&self.data));
+        object.text(name!("PartitionKey"), self.partition_key.as_ref())?;
+        object.text(name!("EncryptionType"), self.encryption_type.as_ref())?;
         object.close()
-    }
-}
-
-/// A number in decimal, on the stack.
-struct Digits {
-    bytes: [u8; 20],
-    start: usize,
-}
-
-impl Digits {
-    fn of(mut number: u64) -> Self {
-        let mut digits = Self {
-            bytes: [b'0'; 20],
-            start: 20,
-        };
-        while digits.start == 20 || number > 0 {
-            digits.start -= 1;
-            digits.bytes[digits.start] = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        digits
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
     }
 }
