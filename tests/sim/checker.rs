@@ -1,7 +1,7 @@
 //! The judge of a run: the rules of Jepsen's Kafka workload, as far as they apply to a producer and a reader.
 //!
-//! 1 lost write · 2 phantom · 3 duplicate · 4 inconsistent offset · 6 nonmonotonic poll · 7 parent before child ·
-//! 9 unseen · 10 conservation · 11 routing · 12 boundedness. (5 is of ordered mode, 8 of checkpoints.)
+//! 1 lost write · 2 phantom · 3 duplicate · 4 inconsistent offset · 5 nonmonotonic send · 6 nonmonotonic poll ·
+//! 7 parent before child · 9 unseen · 10 conservation · 11 routing · 12 boundedness. (8 is of checkpoints.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub enum Rule {
     Duplicate,
     /// Two reads of one place differ.
     InconsistentOffset,
+    /// In ordered mode two acknowledged records of a key are swapped, or one came after a hole.
+    NonmonotonicSend,
     /// A reader went back or jumped over a record.
     NonmonotonicPoll,
     /// A child's record came before one of its parent.
@@ -85,6 +87,9 @@ pub fn check(history: &History) -> BTreeMap<Rule, String> {
         }
     }
     reads(history, &mut broken);
+    if history.is_ordered {
+        order(history, &mut broken);
+    }
     broken.unless(
         history.peak_bytes <= history.max_bytes,
         Rule::Boundedness,
@@ -159,6 +164,54 @@ fn conservation(history: &History, broken: &mut Broken) {
     );
 }
 
+/// The records of each key lie, by their first occurrence in its range and where their receipts say, in the order in which
+/// they were put (a split in flight may leave a copy on a sister shard, which readers drop), and none was acknowledged after one that was given back, unless the key was mended in between.
+fn order(history: &History, broken: &mut Broken) {
+    let mut first: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut at: BTreeMap<Place, usize> = BTreeMap::new();
+    for (index, read) in history.reads.iter().enumerate() {
+        if read.in_range {
+            first.entry(read.id).or_insert(index);
+        }
+        at.insert(read.place, index);
+    }
+    let mut last: BTreeMap<u64, (u64, [Option<usize>; 2])> = BTreeMap::new();
+    let mut holes: BTreeMap<u64, u64> = BTreeMap::new();
+    for put in &history.puts {
+        match put.ends.first() {
+            Some(End::Delivered { place, .. }) => {
+                let found = [first.get(&put.id), at.get(place)].map(|index| index.copied());
+                if let Some((id, before)) = last.insert(put.key, (put.id, found)) {
+                    let is_later = before.iter().zip(&found).all(|(before, now)| before < now);
+                    broken.unless(is_later, Rule::NonmonotonicSend, || {
+                        format!(
+                            "{} was put after {id} of its key and lies before it",
+                            put.id
+                        )
+                    });
+                }
+                let Some(hole) = holes.get(&put.key) else {
+                    continue;
+                };
+                let is_mended = history.resumes.iter().any(|resume| {
+                    let is_of_key = resume.key.is_none_or(|key| key == put.key);
+                    is_of_key && (*hole + 1..=put.id).contains(&resume.before)
+                });
+                broken.unless(is_mended, Rule::NonmonotonicSend, || {
+                    format!(
+                        "{} is acknowledged after {hole} of its key was given back",
+                        put.id
+                    )
+                });
+            }
+            Some(End::GivenBack { .. }) => {
+                holes.insert(put.key, put.id);
+            }
+            Some(End::Refused) | None => {}
+        }
+    }
+}
+
 fn reads(history: &History, broken: &mut Broken) {
     let mut at: BTreeMap<Place, u64> = BTreeMap::new();
     for read in history.reads.iter().chain(&history.reads_again) {
@@ -208,7 +261,7 @@ fn in_order(history: &History, reads: &[Read], broken: &mut Broken) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Lineage, Put};
+    use crate::history::{Lineage, Put, Resume};
     use kinetik::producer::{Ledger, Tally};
     use kinetik::types::SequenceNumber;
 
@@ -232,6 +285,7 @@ mod tests {
     fn good() -> History {
         let delivered = |id, place| Put {
             id,
+            key: id,
             ends: vec![End::Delivered {
                 place,
                 may_be_duplicate: false,
@@ -248,10 +302,12 @@ mod tests {
                 delivered(2, place(1, 1)),
                 Put {
                     id: 3,
+                    key: 3,
                     ends: vec![End::Refused],
                 },
                 Put {
                     id: 4,
+                    key: 4,
                     ends: vec![End::GivenBack {
                         persisted: Persisted::No,
                     }],
@@ -399,6 +455,48 @@ mod tests {
             history.ledger.failed = Tally::default();
         });
         assert_eq!(found, [Rule::Unseen]);
+    }
+
+    #[test]
+    fn swapped_records_and_those_after_a_hole_are_found_in_ordered_mode() {
+        let one_key = |history: &mut History| {
+            history.is_ordered = true;
+            history.puts.iter_mut().for_each(|put| put.key = 7);
+        };
+        assert_eq!(broken(one_key), []);
+        let swapped = |history: &mut History| {
+            let [first, second] = [0, 1].map(|put: usize| history.puts[put].ends.clone());
+            for reads in [
+                &mut history.reads,
+                &mut history.reads_again,
+                &mut history.reads_of_kcl,
+            ] {
+                (reads[0].id, reads[1].id) = (2, 1);
+            }
+            (history.puts[0].ends, history.puts[1].ends) = (second, first);
+        };
+        assert_eq!(broken(swapped), []);
+        let found = broken(|history| {
+            one_key(history);
+            swapped(history);
+        });
+        assert_eq!(found, [Rule::NonmonotonicSend]);
+        let after_a_hole = |history: &mut History| {
+            one_key(history);
+            // The record that was given back is put first.
+            let mut hole = history.puts.pop().expect("four were put");
+            hole.id = 0;
+            history.puts.insert(0, hole);
+        };
+        assert_eq!(broken(after_a_hole), [Rule::NonmonotonicSend]);
+        let mended = broken(|history| {
+            after_a_hole(history);
+            history.resumes.push(Resume {
+                key: Some(7),
+                before: 1,
+            });
+        });
+        assert_eq!(mended, []);
     }
 
     #[test]

@@ -27,10 +27,11 @@ pub enum End {
     GivenBack { persisted: Persisted },
 }
 
-/// A put: its record's id, and all ends that were told of it.
+/// A put: its record's id, which grows from put to put, its key, and all ends that were told of it.
 #[derive(Clone, Debug)]
 pub struct Put {
     pub id: u64,
+    pub key: u64,
     pub ends: Vec<End>,
 }
 
@@ -50,10 +51,20 @@ pub struct Lineage {
     pub parents: Vec<ShardId>,
 }
 
+/// A key that was mended, or all, before the put of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume {
+    pub key: Option<u64>,
+    pub before: u64,
+}
+
 /// One run, as the checker judges it.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub puts: Vec<Put>,
+    /// The producer was asked to keep each key's order.
+    pub is_ordered: bool,
+    pub resumes: Vec<Resume>,
     /// All there is, read from the beginning to the end.
     pub reads: Vec<Read>,
     /// The same, a second time.

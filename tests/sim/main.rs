@@ -17,15 +17,15 @@ mod world;
 use std::collections::BTreeMap;
 use std::env;
 
-use world::Run;
+use world::{Profile, Run};
 
 /// Runs a seed and judges it; panics with the broken rules and how to see more.
-fn judged(seed: u64) -> Run {
-    let run = world::run(seed);
+fn judged(profile: Profile, seed: u64) -> Run {
+    let run = world::run(profile, seed);
     let broken = checker::check(&run.history);
     assert!(
         broken.is_empty(),
-        "seed {seed} breaks {broken:#?}\nreplay it with: make sim SEED={seed}"
+        "{profile:?} seed {seed} breaks {broken:#?}\nreplay it with: make sim SEED={seed}"
     );
     let faults: u64 = run.faults.values().sum();
     let puts = run.history.puts.len();
@@ -37,15 +37,24 @@ fn judged(seed: u64) -> Run {
 }
 
 #[test]
-fn a_hundred_seeds_break_no_rule() {
+fn seeds_break_no_rule() {
+    seeds_of(Profile::Default);
+}
+
+#[test]
+fn seeds_of_ordered_mode_break_no_rule() {
+    seeds_of(Profile::Ordered);
+}
+
+fn seeds_of(profile: Profile) {
     if let Some(seed) = number("SIM_SEED") {
-        return replay(seed);
+        return replay(profile, seed);
     }
     let seeds = number("SIM_SEEDS").unwrap_or(100);
     let mut faults = BTreeMap::new();
     let (mut records, mut duplicates, mut given_back, mut reshards) = (0, 0, 0, 0);
     for seed in 0..seeds {
-        let run = judged(seed);
+        let run = judged(profile, seed);
         records += run.history.puts.len();
         duplicates += run.duplicates;
         given_back += run.given_back;
@@ -55,7 +64,7 @@ fn a_hundred_seeds_break_no_rule() {
         }
     }
     println!(
-        "{seeds} seeds: {records} records, {reshards} reshards, {duplicates} duplicates that were told of, \
+        "{profile:?}, {seeds} seeds: {records} records, {reshards} reshards, {duplicates} duplicates that were told of, \
          {given_back} records given back, faults {faults:?}"
     );
     assert!(faults.len() == 9, "every kind of fault was met: {faults:?}");
@@ -67,25 +76,33 @@ const CAUGHT: [u64; 1] = [2_354];
 
 #[test]
 fn seeds_that_once_broke_a_rule_break_none() {
-    CAUGHT.into_iter().for_each(|seed| drop(judged(seed)));
+    CAUGHT
+        .into_iter()
+        .for_each(|seed| drop(judged(Profile::Default, seed)));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    for seed in [3, 14, 159, 2_653] {
-        let [first, again] = [world::run(seed), world::run(seed)];
+    for (profile, seed) in [
+        (Profile::Default, 3),
+        (Profile::Default, 14),
+        (Profile::Default, 2_653),
+        (Profile::Ordered, 159),
+    ] {
+        let [first, again] = [world::run(profile, seed), world::run(profile, seed)];
         let difference = first.history.trace.difference(&again.history.trace);
         assert_eq!(difference, None, "seed {seed}");
         assert!(first.history.trace.lines().len() > 1_000);
     }
 }
 
-fn replay(seed: u64) {
-    let run = world::run(seed);
+fn replay(profile: Profile, seed: u64) {
+    let run = world::run(profile, seed);
+    println!("{profile:?} seed {seed}");
     for line in run.history.trace.lines() {
         println!("{line}");
     }
-    judged(seed);
+    judged(profile, seed);
 }
 
 fn number(name: &str) -> Option<u64> {

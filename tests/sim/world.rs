@@ -20,7 +20,7 @@ use kinetik::transport::{Memory, Transport};
 use kinetik::types::StreamRef;
 
 use crate::faults::{Faults, Kind, Log};
-use crate::history::{End, History, Lineage, Place, Put, Read};
+use crate::history::{End, History, Lineage, Place, Put, Read, Resume};
 
 const STREAM: &str = "orders";
 const SHARDS: u32 = 4;
@@ -29,6 +29,15 @@ const PUTTING: Duration = Duration::from_secs(30);
 /// From then on nothing goes wrong.
 const HEALED: Duration = Duration::from_secs(26);
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// How the producer is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// As by default.
+    Default,
+    /// Each key's order is kept.
+    Ordered,
+}
 
 /// A run, with what it reached.
 pub struct Run {
@@ -40,16 +49,16 @@ pub struct Run {
 }
 
 /// Runs the history of a seed.
-pub fn run(seed: u64) -> Run {
+pub fn run(profile: Profile, seed: u64) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(simulate(seed))
+    runtime.block_on(simulate(profile, seed))
 }
 
-async fn simulate(seed: u64) -> Run {
+async fn simulate(profile: Profile, seed: u64) -> Run {
     let rng = Rng::seeded(seed);
     let clock = Clock::following_runtime(START);
     let engine = Engine::new(EngineConfig {
@@ -68,20 +77,26 @@ async fn simulate(seed: u64) -> Run {
         Arc::clone(&log),
     ));
     let max_bytes = [256 << 10, 1 << 20, 16 << 20][rng.below(3) as usize];
-    let config = config(&rng, &clock, transport).buffer_bytes(max_bytes);
+    let is_ordered = profile == Profile::Ordered;
+    let config = config(&rng, &clock, transport)
+        .buffer_bytes(max_bytes)
+        .ordered(is_ordered);
     let producer = open(&config).await;
 
     let mut history = History {
         max_bytes: max_bytes as u64,
+        is_ordered,
         ..History::default()
     };
-    let mut ends: BTreeMap<u64, Vec<End>> = BTreeMap::new();
+    let mut ends = Ends::new();
     let mut reshards = 0;
     let actor = Actor {
         producer: &producer,
         engine: &engine,
         clock: &clock,
         rng: rng.fork(),
+        // Few keys have their order tried more often.
+        keys: if is_ordered { 40 } else { 200 },
     };
     actor.act(&mut history, &mut ends, &mut reshards).await;
 
@@ -94,12 +109,17 @@ async fn simulate(seed: u64) -> Run {
         let id = left.opaque.expect("all are tracked");
         ends.entry(id)
             .or_default()
+            .ends
             .push(End::GivenBack { persisted });
     }
     history.ledger = producer.ledger();
     history.puts = ends
         .into_iter()
-        .map(|(id, ends)| Put { id, ends })
+        .map(|(id, told)| Put {
+            id,
+            key: told.key,
+            ends: told.ends,
+        })
         .collect();
 
     let shards = shards(&engine, &clock).await;
@@ -174,21 +194,26 @@ async fn open(config: &ProducerConfig) -> Producer {
     }
 }
 
+/// What was put under each id and told of it.
+type Ends = BTreeMap<u64, Told>;
+
+#[derive(Default)]
+struct Told {
+    key: u64,
+    ends: Vec<End>,
+}
+
 /// Whoever puts records, and splits and merges shards meanwhile.
 struct Actor<'a> {
     producer: &'a Producer,
     engine: &'a Engine,
     clock: &'a Clock,
     rng: Rng,
+    keys: u64,
 }
 
 impl Actor<'_> {
-    async fn act(
-        &self,
-        history: &mut History,
-        ends: &mut BTreeMap<u64, Vec<End>>,
-        reshards: &mut u32,
-    ) {
+    async fn act(&self, history: &mut History, ends: &mut Ends, reshards: &mut u32) {
         let start = self.clock.now();
         let wanted = 1 + self.rng.below(3);
         let mut at: Vec<Moment> = (0..wanted)
@@ -208,6 +233,9 @@ impl Actor<'_> {
             let pending = self.producer.ledger().pending.bytes;
             history.peak_bytes = history.peak_bytes.max(pending);
             take_reports(self.producer, ends);
+            if history.is_ordered && self.rng.chance(0.1) {
+                self.resume(history, id).await;
+            }
             if self.rng.chance(0.02) {
                 // What it says is checked by its own tests; here it must only not disturb.
                 let _ = self.producer.flush(Duration::from_secs(2)).await;
@@ -215,7 +243,19 @@ impl Actor<'_> {
         }
     }
 
-    fn burst(&self, id: &mut u64, ends: &mut BTreeMap<u64, Vec<End>>) {
+    /// Mends a key, or sometimes all, whether or not it is broken.
+    async fn resume(&self, history: &mut History, id: u64) {
+        let key = match self.rng.chance(0.3) {
+            true => None,
+            false => Some(self.rng.below(self.keys)),
+        };
+        let name = key.map(|key| format!("key-{key}"));
+        if self.producer.resume(name.as_deref()).await.is_ok() {
+            history.resumes.push(Resume { key, before: id });
+        }
+    }
+
+    fn burst(&self, id: &mut u64, ends: &mut Ends) {
         for _ in 0..self.rng.below(40) {
             let padding = match self.rng.chance(0.02) {
                 true => self.rng.below(30_000),
@@ -223,14 +263,16 @@ impl Actor<'_> {
             };
             let mut data = id.to_le_bytes().to_vec();
             data.resize(8 + padding as usize, b'.');
-            let key = format!("key-{}", self.rng.below(200));
+            let number = self.rng.below(self.keys);
+            let key = format!("key-{number}");
             let put = self.producer.put_record(PutRef {
                 track: Track::Opaque(*id),
                 ..PutRef::new(key.as_bytes(), &data)
             });
             let told = ends.entry(*id).or_default();
+            told.key = number;
             if put.is_err() {
-                told.push(End::Refused);
+                told.ends.push(End::Refused);
             }
             *id += 1;
         }
@@ -264,7 +306,7 @@ impl Actor<'_> {
     }
 }
 
-fn take_reports(producer: &Producer, ends: &mut BTreeMap<u64, Vec<End>>) {
+fn take_reports(producer: &Producer, ends: &mut Ends) {
     let mut reports = Vec::new();
     producer.poll_reports(usize::MAX, &mut reports);
     for Report { opaque, outcome } in reports {
@@ -277,7 +319,7 @@ fn take_reports(producer: &Producer, ends: &mut BTreeMap<u64, Vec<End>>) {
                 persisted: failure.persisted,
             },
         };
-        ends.entry(opaque).or_default().push(end);
+        ends.entry(opaque).or_default().ends.push(end);
     }
 }
 

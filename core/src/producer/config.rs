@@ -109,6 +109,8 @@ pub struct ProducerConfig {
     pub(super) aggregate_bytes: usize,
     pub(super) request_bytes: usize,
     pub(super) shard_limit: bool,
+    pub(super) ordered: bool,
+    pub(super) stop_on_failure: bool,
     pub(super) reports: Reports,
     pub(super) lazy: bool,
     pub(super) on_failure: Option<FailureSink>,
@@ -135,6 +137,8 @@ impl ProducerConfig {
             aggregate_bytes: AGGREGATE_DEFAULT_MAX_BYTES,
             request_bytes: 1 << 20,
             shard_limit: true,
+            ordered: false,
+            stop_on_failure: true,
             reports: Reports::default(),
             lazy: false,
             on_failure: None,
@@ -235,6 +239,28 @@ impl ProducerConfig {
     /// an engine of this process whose quotas are off. No is for servers without quotas.
     pub fn shard_limit(mut self, limit: bool) -> Self {
         self.shard_limit = limit;
+        self
+    }
+
+    /// Whether the records of a partition key keep the order in which they were put, through retries, throttles, splits
+    /// and merges. Default no.
+    ///
+    /// Each shard is sent its next Kinesis record when the last one is answered, so a shard gets one aggregate (or,
+    /// without aggregation, one record) a round trip. After a record that failed, later ones of its key fail with
+    /// [`OrderBroken`](crate::ErrorKind::OrderBroken) until [`resume`](super::Producer::resume); see
+    /// [`stop_on_failure`](Self::stop_on_failure). Needs to list the shards. Order is that of puts from one thread, or of
+    /// puts that otherwise came one after the other. A record whose answer was lost is sent again and may lie there
+    /// twice; a split under way may leave a copy of an aggregate on a sister shard, flagged as out of range by kinetik's
+    /// reader and dropped by KCL.
+    pub fn ordered(mut self, ordered: bool) -> Self {
+        self.ordered = ordered;
+        self
+    }
+
+    /// In ordered mode: whether a failed record stops its key, so that nothing comes after the hole that it leaves.
+    /// Default yes; no goes on with the next record of the key.
+    pub fn stop_on_failure(mut self, stop: bool) -> Self {
+        self.stop_on_failure = stop;
         self
     }
 

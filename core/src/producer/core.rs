@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytestring::ByteString;
 use tokio::sync::oneshot;
 
 use super::arena::{Entry, Tag};
 use super::bell::Bell;
 use super::budget::Budget;
-use super::config::{Aggregate, ProducerConfig};
+use super::config::ProducerConfig;
 use super::desk::Desk;
 use super::driver::{Driver, Note};
 use super::intake::{Intake, Shut};
@@ -137,6 +138,13 @@ impl Core {
         }
     }
 
+    /// Mends a broken key, or all. What was put before has ended by then if it was broken.
+    pub async fn resume(&self, key: Option<ByteString>) -> Result<bool> {
+        let (done, receiver) = oneshot::channel();
+        self.intake.leave(Note::Resume(key, done));
+        receiver.await.map_err(|_| self.intake.shut_error())
+    }
+
     /// Flushes, then ends the sender; what is left is at the desk.
     pub async fn close(&self, timeout: Duration) -> Result<()> {
         self.intake.shut(Shut::Closed);
@@ -226,12 +234,12 @@ pub(super) fn survives_fork(endpoint: &Endpoint) -> bool {
 }
 
 /// What an error of opening says more, when the shards may not be listed.
-pub(super) fn explain_denied(error: Error, aggregate: Aggregate) -> Error {
-    match (error.kind(), aggregate) {
-        (ErrorKind::AccessDenied, Aggregate::Yes) => Error::new(
+pub(super) fn explain_denied(error: Error, needs_map: bool) -> Error {
+    match error.kind() {
+        ErrorKind::AccessDenied if needs_map => Error::new(
             ErrorKind::AccessDenied,
-            "aggregation needs to know the shards: allow kinesis:ListShards, or send each record as it is with \
-             aggregate=false",
+            "aggregation and order need to know the shards: allow kinesis:ListShards, or send each record as it is with \
+             aggregate=false and ordered=false",
         )
         .source(error),
         _ => error,

@@ -45,6 +45,8 @@ pub(crate) enum Note {
     },
     /// Send what is open, and say when all that came before has ended.
     Flush(oneshot::Sender<()>),
+    /// Take records of a broken key again, or of all; and say whether it was broken.
+    Resume(Option<ByteString>, oneshot::Sender<bool>),
     /// Leave what has not ended, say so, and stop.
     Close(oneshot::Sender<()>),
     /// Nobody puts any more: stop when all has ended.
@@ -56,7 +58,8 @@ pub(crate) struct Driver {
     core: Arc<Core>,
     client: Client,
     state: State,
-    aggregate: Aggregate,
+    /// Whether it cannot do without the shards.
+    needs_map: bool,
     /// Whether records wait for no company, so that each is worth being woken for.
     is_eager: bool,
     /// Requests that were answered as soon as they were sent.
@@ -72,14 +75,15 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub fn new(core: Arc<Core>, client: Client, settings: Settings, rng: Rng) -> Self {
-        let (aggregate, linger) = (settings.aggregate, settings.linger);
+        let needs_map = settings.aggregate == Aggregate::Yes || settings.ordered;
+        let linger = settings.linger;
         let pool = Arc::clone(core.intake.pool());
         let budget = Arc::clone(&core.intake.budget);
         Self {
             state: State::new(settings, pool, budget, rng),
             core,
             client,
-            aggregate,
+            needs_map,
             is_eager: linger == Linger::Fixed(Duration::ZERO),
             answered: VecDeque::new(),
             flushes: Vec::new(),
@@ -110,13 +114,11 @@ impl Driver {
         let now = self.core.clock.now();
         match self.client.list_all_shards(&stream, Shards::All).await {
             Ok(shards) => self.state.prime(now, Ok(shards)),
-            Err(error)
-                if error.kind() == ErrorKind::AccessDenied && self.aggregate == Aggregate::No =>
-            {
+            Err(error) if error.kind() == ErrorKind::AccessDenied && !self.needs_map => {
                 tracing::warn!(%stream, "kinesis:ListShards is not allowed; records are sent without looking at the shards' limits");
                 self.state.prime(now, Err(error));
             }
-            Err(error) => return Err(explain_denied(error, self.aggregate)),
+            Err(error) => return Err(explain_denied(error, self.needs_map)),
         }
         let (stream_name, stream_arn) = stream.members();
         let input = DescribeStreamSummaryInput {
@@ -247,6 +249,10 @@ impl Driver {
                     .step(now, Event::Page { ticket, result }, effects);
             }
             Note::Flush(done) => self.flushes.push((self.state.flush(now), done)),
+            Note::Resume(key, done) => {
+                let key = key.as_ref().map(|key| key.as_bytes().as_ref());
+                let _ = done.send(self.state.resume(now, key, effects));
+            }
             Note::Close(ended) => self.closing.push(ended),
             Note::Drain => {
                 self.is_draining = true;

@@ -44,6 +44,8 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytestring::ByteString;
+
 use self::arena::{Entry, Tag};
 use self::core::{Core, survives_fork};
 use self::driver::Note;
@@ -72,7 +74,8 @@ pub use submission::Submission;
 /// Dropped without [`close`](Self::close), it goes on sending what it took for as long as the process lives, and
 /// nobody learns the outcome.
 ///
-/// Default mode keeps no order: a record that is retried comes after later ones.
+/// Default mode keeps no order: a record that is retried comes after later ones. The setting
+/// [`ordered`](ProducerConfig::ordered) keeps that of each key.
 pub struct Producer {
     /// `None` only while it is dropped.
     home: Option<Arc<Core>>,
@@ -290,6 +293,44 @@ impl Producer {
     pub fn flush_blocking(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let core = self.core()?;
         block_on(&core.runtime, self.flush(timeout))?
+    }
+
+    /// In ordered mode: takes records of `key` again after one of them failed, or those of all keys (`None`). Completes when
+    /// every record of the key that was put before has ended; whether the key was broken.
+    ///
+    /// So take what failed, failed records first and [`OrderBroken`](ErrorKind::OrderBroken) ones after them in their order, await
+    /// this, and put them again. At most 100,000 broken keys are known one by one; with more, all keys are broken and only
+    /// `None` mends them.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed), [`Forked`](ErrorKind::Forked).
+    ///
+    /// ```
+    /// # use kinetik::engine::Engine;
+    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+    ///
+    /// # Engine::named("doc-resume").create_stream("orders", 2)?;
+    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-resume").ordered(true);
+    /// let producer = Producer::open_blocking("orders", config)?;
+    /// producer.put("user-1", b"first")?;
+    /// producer.put("user-1", b"second")?;
+    /// assert!(!producer.resume_blocking("user-1")?, "nothing failed");
+    /// producer.close_blocking(None)?;
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub async fn resume<'a>(&self, key: impl Into<Option<&'a str>>) -> Result<bool> {
+        let key = key.into().map(ByteString::from);
+        let core = self.core()?;
+        core.resume(key).await.map_err(|error| self.named(error))
+    }
+
+    /// [`resume`](Self::resume) from a thread outside any async runtime.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_blocking<'a>(&self, key: impl Into<Option<&'a str>>) -> Result<bool> {
+        let core = self.core()?;
+        block_on(&core.runtime, self.resume(key))?
     }
 
     /// Takes no more records, flushes, and stops: at most `timeout`, by default the setting `flush_timeout`. What has

@@ -22,6 +22,8 @@ const NAMES: &[&str] = &[
     "aggregate_bytes",
     "request_bytes",
     "shard_limit",
+    "ordered",
+    "stop_on_failure",
     "reports",
     "lazy",
 ];
@@ -42,7 +44,7 @@ impl ProducerConfig {
     ///
     /// | value of | form |
     /// |---|---|
-    /// | `aggregate`, `lazy`, `shard_limit` | `true` or `false` |
+    /// | `aggregate`, `lazy`, `ordered`, `shard_limit`, `stop_on_failure` | `true` or `false` |
     /// | `linger` | `adaptive`, or a duration |
     /// | `reports` | `none`, `failures` or `all` |
     /// | `endpoint`, `region` | text |
@@ -89,6 +91,8 @@ impl ProducerConfig {
             "aggregate_bytes" => self.aggregate_bytes = number(name, value)?,
             "request_bytes" => self.request_bytes = number(name, value)?,
             "shard_limit" => self.shard_limit = flag(name, value)?,
+            "ordered" => self.ordered = flag(name, value)?,
+            "stop_on_failure" => self.stop_on_failure = flag(name, value)?,
             "reports" => {
                 self.reports = match value {
                     "none" => Reports::None,

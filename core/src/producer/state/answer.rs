@@ -55,6 +55,7 @@ impl State {
             if self.lanes[lane as usize].is_answered() {
                 self.note_due(lane);
             }
+            self.release(lane);
             self.retire(lane);
         }
     }
@@ -124,6 +125,7 @@ impl State {
             }
             Landing::Unknown => {
                 self.unjudged.push((batch, shard, sequence));
+                self.note_strays();
                 self.judge(effects);
             }
         }
@@ -208,7 +210,8 @@ impl State {
         if batch.deadline(self.settings.deadline) <= now {
             return self.fail_expired(batch, now, effects);
         }
-        if self.lanes[batch.lane as usize].is_closed {
+        let place = &self.lanes[batch.lane as usize];
+        if place.is_closed || !place.is_home(&batch) {
             return self.reroute(batch);
         }
         let lane = batch.lane;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::batch::{Batch, History, point};
 use super::lane::Open;
+use super::order::Order;
 use super::pack::Unpacked;
 use super::{Effects, State, UNROUTED};
 use crate::codec::{self, digest};
@@ -34,6 +35,7 @@ impl State {
         self.next_expiry = self.next_expiry.min(arrived + self.settings.deadline);
         let arena = arena.seal(&self.pool);
         let mut block = Vec::with_capacity(BLOCK);
+        let has_broken = self.order.as_ref().is_some_and(Order::has_broken);
         let mut at = 0;
         loop {
             block.clear();
@@ -48,6 +50,12 @@ impl State {
             }
             hash_keys(&arena, &mut block);
             for (stored, hash) in &block {
+                if has_broken && self.is_broken(stored.key(&arena), *hash, stored) {
+                    let history = History::new(arrived, self.epochs.current());
+                    let record = unpacked(&arena, stored);
+                    self.refuse(record, *hash, stored, history, effects);
+                    continue;
+                }
                 match self.settings.aggregate {
                     Aggregate::Yes => self.add(now, &arena, stored, *hash, arrived),
                     Aggregate::No => self.single(&arena, stored, *hash, arrived),
@@ -107,12 +115,7 @@ impl State {
 
     /// Makes a batch of a record that is sent as it is.
     fn single(&mut self, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
-        let (key, data) = stored.slices(arena);
-        let record = Unpacked {
-            key,
-            data,
-            explicit_hash_key: stored.explicit_hash_key,
-        };
+        let record = unpacked(arena, stored);
         let history = History::new(arrived, self.epochs.current());
         let batch = Batch::single(record, hash, stored.tag, history, true);
         self.budget.release(stored.promise - batch.charge);
@@ -237,6 +240,15 @@ impl State {
                 .take_while(|batch| batch.is_pinned)
                 .for_each(Batch::unpin);
         }
+    }
+}
+
+fn unpacked(arena: &Bytes, stored: &Stored) -> Unpacked {
+    let (key, data) = stored.slices(arena);
+    Unpacked {
+        key,
+        data,
+        explicit_hash_key: stored.explicit_hash_key,
     }
 }
 

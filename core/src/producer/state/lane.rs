@@ -14,6 +14,8 @@ use crate::types::{HashKey, HashRange, ShardId};
 /// The lane of one shard; of none, for records that the map does not route.
 pub(super) struct Lane {
     pub shard: Option<ShardId>,
+    /// The part of the ring that is routed to it.
+    pub range: Option<HashRange>,
     /// The shard takes no new records: the map has it no longer.
     pub is_closed: bool,
     pub limit: Option<ShardLimit>,
@@ -43,6 +45,8 @@ pub(super) enum Queue {
     Active,
     /// It may send at its time.
     Blocked(Moment),
+    /// It may send when an answer has come.
+    Held,
 }
 
 /// An aggregate that is being filled.
@@ -77,6 +81,7 @@ impl Lane {
     pub fn new(shard: Option<ShardId>, limit: Option<ShardLimit>) -> Self {
         Self {
             shard,
+            range: None,
             is_closed: false,
             limit,
             pace: Pace::default(),
@@ -89,6 +94,13 @@ impl Lane {
             failures: 0,
             queue: Queue::Idle,
         }
+    }
+
+    /// Whether all records of a batch are routed to this lane.
+    pub fn is_home(&self, batch: &Batch) -> bool {
+        let hashes = batch.hashes;
+        self.range
+            .is_some_and(|range| range.contains(hashes.start()) && range.contains(hashes.end()))
     }
 
     /// Whether nothing of the shard waits or is on its way, so that what is open may go.

@@ -11,6 +11,7 @@ mod batch;
 mod collect;
 mod epochs;
 mod lane;
+mod order;
 mod pace;
 mod pack;
 mod remap;
@@ -28,6 +29,7 @@ use bytestring::ByteString;
 use self::batch::Batch;
 use self::epochs::Epochs;
 use self::lane::{Lane, Open, Queue};
+use self::order::Order;
 use self::pace::Pace;
 use super::arena::{Arena, Overhead, Pool, Tag};
 use super::budget::Budget;
@@ -95,6 +97,8 @@ pub(crate) struct Settings {
     pub aggregate_bytes: usize,
     pub request_bytes: usize,
     pub shard_limit: bool,
+    pub ordered: bool,
+    pub stop_on_failure: bool,
     pub overhead: Overhead,
 }
 
@@ -109,6 +113,8 @@ impl Settings {
             aggregate_bytes: config.aggregate_bytes,
             request_bytes: config.request_bytes,
             shard_limit: config.shard_limit,
+            ordered: config.ordered,
+            stop_on_failure: config.stop_on_failure,
             overhead: match config.aggregate {
                 Aggregate::Yes => Overhead::AGGREGATED,
                 Aggregate::No => Overhead::SINGLE,
@@ -172,6 +178,8 @@ pub(crate) struct State {
 
     /// Stored on a shard that the map does not know; judged when the next map comes.
     unjudged: Vec<(Batch, ShardId, SequenceNumber)>,
+    /// In ordered mode.
+    order: Option<Order>,
     epochs: Epochs,
     /// No record ends by its deadline before.
     next_expiry: Moment,
@@ -203,6 +211,9 @@ impl State {
         Self {
             refresh: Refresh::new(RefreshConfig::default(), rng.fork()),
             retry: Policy::default(),
+            order: settings
+                .ordered
+                .then(|| Order::new(settings.stop_on_failure)),
             settings,
             budget,
             pool,
@@ -279,6 +290,7 @@ impl State {
         self.expire(now, effects);
         self.seal_due(now);
         self.seal_pending();
+        self.keep_order(now, effects);
         self.send(now, effects);
         self.unpin();
         debug_assert_eq!(self.unresolved, self.epochs.unresolved());
@@ -382,6 +394,7 @@ impl State {
 
     fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
         self.end(&batch);
+        self.break_keys(&batch, error);
         let attempts = batch.history.attempts;
         let error = error
             .clone()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::batch::{Batch, point, span};
 use super::lane::{Lane, Queue};
+use super::pack::Unpacked;
 use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
 use crate::codec::{self, AggregateBuilder};
 use crate::error::{Error, ErrorKind};
@@ -46,22 +47,31 @@ impl State {
         self.seal_all(now);
         self.is_blind = false;
         self.map = map;
-        let open: Vec<ShardId> = self.map.open().iter().map(|shard| shard.id).collect();
         let mut before = std::mem::take(&mut self.lane_of_shard);
-        self.lane_of = open
-            .iter()
-            .map(|id| {
-                let lane = before.remove(id).unwrap_or_else(|| self.new_lane(*id));
-                self.lane_of_shard.insert(*id, lane);
-                lane
-            })
-            .collect();
+        let map = self.map.clone();
+        let mut moved = Vec::new();
+        self.lane_of.clear();
+        for shard in map.open() {
+            let lane = before.remove(&shard.id);
+            let lane = lane.unwrap_or_else(|| self.new_lane(shard.id));
+            self.lane_of_shard.insert(shard.id, lane);
+            self.lane_of.push(lane);
+            // A stream that was made again has shards of the same ids elsewhere on the ring.
+            let range = &mut self.lanes[lane as usize].range;
+            if range.replace(shard.range) != Some(shard.range) {
+                moved.push(lane);
+            }
+        }
         for lane in before.into_values() {
-            self.lanes[lane as usize].is_closed = true;
+            let place = &mut self.lanes[lane as usize];
+            place.is_closed = true;
+            place.range = None;
             self.empty(lane);
             self.retire(lane);
         }
+        moved.into_iter().for_each(|lane| self.empty(lane));
         self.empty(UNROUTED);
+        self.note_strays();
     }
 
     /// Routes what waits in a lane anew.
@@ -96,18 +106,32 @@ impl State {
 
     /// Takes an aggregate apart and queues its records as aggregates of their shards.
     pub(super) fn split(&mut self, batch: Batch) {
+        let batches = self.rebuilt(&batch, batch.unpack());
+        let charge = batches.iter().map(|(_, batch)| batch.charge).sum();
+        self.budget.exchange(batch.charge, charge);
+        for (lane, made) in batches.into_iter().rev() {
+            self.enqueue(lane, made, true);
+        }
+    }
+
+    /// Records of a batch as batches of their shards, in order.
+    pub(super) fn rebuilt(
+        &self,
+        batch: &Batch,
+        records: Vec<(Unpacked, HashKey, Tag)>,
+    ) -> Vec<(u32, Batch)> {
         let history = batch.history.inherited();
-        let parts = self.parts(&batch);
+        let parts = self.parts(records);
         let many = parts.iter().filter(|part| part.builder.len() > 1);
         let sealed = codec::seal_many(many.map(|part| &part.builder))
             .expect("parts are not empty and no larger than the whole");
         let mut sealed = sealed.into_iter();
         let mut batches = Vec::with_capacity(parts.len());
         for part in parts {
-            let made = match part.builder.len() {
+            let mut made = match part.builder.len() {
                 1 => {
                     let collected = part.builder.records().next().expect("it holds one record");
-                    let record = super::pack::Unpacked {
+                    let record = Unpacked {
                         key: collected.key.clone(),
                         data: collected.data.clone(),
                         explicit_hash_key: collected.explicit_hash_key,
@@ -126,21 +150,17 @@ impl State {
                     history,
                 ),
             };
+            made.last_error.clone_from(&batch.last_error);
             batches.push((part.lane, made));
         }
-        let charge = batches.iter().map(|(_, batch)| batch.charge).sum();
-        self.budget.exchange(batch.charge, charge);
-        for (lane, mut made) in batches.into_iter().rev() {
-            made.last_error.clone_from(&batch.last_error);
-            self.enqueue(lane, made, true);
-        }
+        batches
     }
 
-    fn parts(&self, batch: &Batch) -> Vec<Part> {
+    fn parts(&self, records: Vec<(Unpacked, HashKey, Tag)>) -> Vec<Part> {
         let limit = self.settings.aggregate_bytes;
         let mut parts: Vec<Part> = Vec::new();
         let mut open: BTreeMap<u32, usize> = BTreeMap::new();
-        for (record, hash, tag) in batch.unpack() {
+        for (record, hash, tag) in records {
             let lane = self.lane_for(hash);
             let size = record.key.len() + record.data.len();
             let explicit = record.explicit_hash_key;
@@ -185,7 +205,8 @@ impl State {
             return;
         }
         let is_forbidden = error.kind() == ErrorKind::AccessDenied;
-        if is_forbidden && self.settings.aggregate == Aggregate::No {
+        let is_free = self.settings.aggregate == Aggregate::No && self.order.is_none();
+        if is_forbidden && is_free {
             self.is_blind = true;
             return self.empty(UNROUTED);
         }
@@ -224,7 +245,7 @@ impl State {
         if lane.is_closed
             && lane.in_flight == 0
             && lane.ready.is_empty()
-            && lane.queue == Queue::Idle
+            && matches!(lane.queue, Queue::Idle | Queue::Held)
         {
             lane.is_closed = false;
             lane.shard = None;

@@ -20,6 +20,7 @@ struct Filling {
 enum Stop {
     Empty,
     Blocked(Moment),
+    Held,
     RequestFull,
 }
 
@@ -93,6 +94,7 @@ impl State {
                     self.lanes[lane as usize].queue = Queue::Blocked(until);
                     self.blocked.push(Reverse((until, lane)));
                 }
+                Stop::Held => self.lanes[lane as usize].queue = Queue::Held,
                 Stop::RequestFull => {
                     self.active.push_back(lane);
                     break;
@@ -109,10 +111,16 @@ impl State {
             .saturating_sub(self.body_bytes);
         let is_first_flight = self.flights.is_empty();
         let place = &mut self.lanes[lane as usize];
+        let mut is_taken = false;
         loop {
             let Some(batch) = place.ready.front() else {
                 return Stop::Empty;
             };
+            if let Some(order) = &mut self.order
+                && (is_taken || order.holds(lane, place, batch))
+            {
+                return Stop::Held;
+            }
             let (size, body) = (batch.size(), body_bytes(batch));
             let is_first = request.batches.is_empty();
             let fits = match is_first {
@@ -136,6 +144,7 @@ impl State {
             request.bytes += size;
             request.body_bytes += body;
             request.batches.push(batch);
+            is_taken = true;
         }
     }
 

@@ -1,5 +1,7 @@
 //! The sender's state on virtual time, against a service that is scripted entry by entry.
 
+mod ordered;
+
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 
@@ -148,6 +150,8 @@ struct World {
     receipts: BTreeMap<u64, Receipt>,
     failures: BTreeMap<u64, Failure>,
     put: u64,
+    /// Keys that were mended, and the number of the next record then.
+    resumed: Vec<(String, u64)>,
 }
 
 fn settings(aggregate: Aggregate) -> Settings {
@@ -184,6 +188,7 @@ impl World {
             receipts: BTreeMap::new(),
             failures: BTreeMap::new(),
             put: 0,
+            resumed: Vec::new(),
         }
     }
 
@@ -291,6 +296,17 @@ impl World {
         });
     }
 
+    /// Mends a key; whether it was broken.
+    fn resume(&mut self, key: &str) -> bool {
+        let mut effects = Effects::default();
+        let was_broken = self
+            .state
+            .resume(self.now, Some(key.as_bytes()), &mut effects);
+        self.take(effects);
+        self.resumed.push((key.to_owned(), self.put));
+        was_broken
+    }
+
     fn fault(&mut self, request: &Request, fault: Fault) {
         self.step(Event::Answer {
             request: request.id,
@@ -318,6 +334,13 @@ impl World {
         self.now = at;
         self.settle();
         true
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.state.wake_at(self.now).is_some_and(|at| at <= until) && self.advance() {}
+        self.now = self.now.max(until);
     }
 
     /// Lets time pass until a request is sent.
@@ -999,6 +1022,7 @@ enum Happening {
     List,
     Flush,
     Wait(u16),
+    Resume(u8),
 }
 
 fn happenings() -> impl Strategy<Value = Happening> {
@@ -1011,7 +1035,66 @@ fn happenings() -> impl Strategy<Value = Happening> {
         2 => Just(Happening::List),
         1 => Just(Happening::Flush),
         2 => (0_u16..3_000).prop_map(Happening::Wait),
+        1 => any::<u8>().prop_map(Happening::Resume),
     ]
+}
+
+impl World {
+    /// Lives through all of it.
+    fn live(&mut self, happenings: Vec<Happening>) {
+        for happening in happenings {
+            match happening {
+                Happening::Put(key, size) => drop(self.try_put(&format!("key-{key}"), size.into())),
+                Happening::Answer(mask) => {
+                    if let Some(request) = self.requests.pop_front() {
+                        let refusal = |bit: usize| match mask >> (bit % 8) & 3 {
+                            0b11 if bit.is_multiple_of(3) => Some(Refusal::internal_failure()),
+                            0b11 => Some(throttled()),
+                            _ => None,
+                        };
+                        let refusals: Vec<_> = (0..request.entries.len()).map(refusal).collect();
+                        self.answer(&request, &refusals);
+                    }
+                }
+                Happening::Lose { stored } => {
+                    if let Some(request) = self.requests.pop_back() {
+                        if stored {
+                            request
+                                .entries
+                                .iter()
+                                .for_each(|entry| drop(self.service.store(entry)));
+                        }
+                        self.fault(&request, lost());
+                    }
+                }
+                Happening::Refuse => {
+                    if let Some(request) = self.requests.pop_front() {
+                        self.fault(&request, Fault::Refused(Refusal::throttling("slow down")));
+                    }
+                }
+                Happening::Split(pick) => {
+                    let open: Vec<_> = self
+                        .service
+                        .shards
+                        .iter()
+                        .filter(|shard| shard.is_open())
+                        .map(|shard| shard.id.get())
+                        .collect();
+                    if open.len() < 12 {
+                        self.service.split(open[usize::from(pick) % open.len()]);
+                    }
+                }
+                Happening::List => self.list(),
+                Happening::Resume(key) => {
+                    let key = format!("key-{key}");
+                    self.resume(&key);
+                }
+                Happening::Flush => drop(self.state.flush(self.now)),
+                Happening::Wait(ms) => self.pass(MS * u32::from(ms)),
+            }
+            self.settle();
+        }
+    }
 }
 
 proptest! {
@@ -1026,43 +1109,7 @@ proptest! {
         settings.deadline = 20 * SECOND;
         settings.request_bytes = 8_000;
         let mut world = World::new(settings, 2);
-        for happening in happenings {
-            match happening {
-                Happening::Put(key, size) => drop(world.try_put(&format!("key-{key}"), size.into())),
-                Happening::Answer(mask) => if let Some(request) = world.requests.pop_front() {
-                    let refusal = |bit: usize| match mask >> (bit % 8) & 3 {
-                        0b11 if bit.is_multiple_of(3) => Some(Refusal::internal_failure()),
-                        0b11 => Some(throttled()),
-                        _ => None,
-                    };
-                    let refusals: Vec<_> = (0..request.entries.len()).map(refusal).collect();
-                    world.answer(&request, &refusals);
-                },
-                Happening::Lose { stored } => if let Some(request) = world.requests.pop_back() {
-                    if stored {
-                        request.entries.iter().for_each(|entry| drop(world.service.store(entry)));
-                    }
-                    world.fault(&request, lost());
-                },
-                Happening::Refuse => if let Some(request) = world.requests.pop_front() {
-                    world.fault(&request, Fault::Refused(Refusal::throttling("slow down")));
-                },
-                Happening::Split(pick) => {
-                    let open: Vec<_> = world.service.shards.iter().filter(|shard| shard.is_open()).map(|shard| shard.id.get()).collect();
-                    if open.len() < 12 {
-                        world.service.split(open[usize::from(pick) % open.len()]);
-                    }
-                }
-                Happening::List => world.list(),
-                Happening::Flush => drop(world.state.flush(world.now)),
-                Happening::Wait(ms) => {
-                    let until = world.now + MS * u32::from(ms);
-                    while world.state.wake_at(world.now).is_some_and(|at| at <= until) && world.advance() {}
-                    world.now = world.now.max(until);
-                }
-            }
-            world.settle();
-        }
+        world.live(happenings);
         world.finish();
         let seen = world.service.delivered_to_kcl();
         let count = |number: &u64| {
