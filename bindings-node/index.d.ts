@@ -124,8 +124,29 @@ export interface ReaderOptions {
   until?: 'now' | Date
   endpoint?: Endpoint
   region?: string
+  /**
+   * `polling` (default); `fan_out`: records are pushed, to `consumer` or to one of the reader's own; `auto`: fan-out where it is
+   * to be had.
+   */
+  mode?: 'polling' | 'fan_out' | 'auto'
+  /** A consumer by name or ARN. One that is named and does not exist is registered, and stays. */
+  consumer?: string
+  /** For how long a subscription may be silent before it is replaced. Default 30,000. */
+  silenceMs?: number
+  /** What becomes of aggregated records outside their shard's range. Default `report`. */
+  rangeFilter?: 'report' | 'drop' | 'kcl'
+  /** Default true; false hands out Kinesis records as they are. */
+  deaggregate?: boolean
+  /** Takes the Glue Schema Registry's header off the data. Default false. */
+  stripGlue?: boolean
   /** The most records of one batch. Default: as many as one answer of the service holds. */
   maxRecords?: number
+  /** How many bytes may wait to be handed out, over all shards. Default 32 MiB. */
+  bufferBytes?: number
+  /** How many calls may be under way at once. Default 64. */
+  concurrency?: number
+  /** For how long a shard may fail to be read before the reader says so. Default 60,000. */
+  giveUpAfterMs?: number
   /** Ends the opening, and later the reading. */
   signal?: AbortSignal
 }
@@ -164,6 +185,11 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   records(): AsyncIterableIterator<Record>
   /** Behind the last batch that was handed out. */
   readonly positions: Positions
+  /** What was counted so far, by name: records, reads, events, subscriptions, throttles, … */
+  readonly stats: { readonly [name: string]: number }
+  /** How far behind each shard is, in milliseconds; null before its first answer. */
+  readonly lagMs: { readonly [shardId: string]: number | null }
+  /** Ends reading, and waits that are under way; deregisters a consumer of the reader's own. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -580,7 +580,8 @@ kinetik_status kinetik_producer_close(kinetik_producer producer,
 kinetik_status kinetik_producer_ledger(kinetik_producer producer, kinetik_ledger *ledger);
 
 // Opens a reader over all shards of a stream. Needs the settings stream and start (TRIM_HORIZON, LATEST, a time, or the
-// JSON of kinetik_reader_positions()); until is now, a time, or none. The settings are copied. Blocks until the stream's
+// JSON of kinetik_reader_positions()); until is now, a time, or none; mode is polling, fan_out or auto; docs/reader.md has
+// all. The settings are copied. Blocks until the stream's
 // shards are known.
 kinetik_status kinetik_reader_open(const kinetik_config *config,
                                    kinetik_reader *reader);
@@ -599,7 +600,14 @@ void kinetik_batch_release(kinetik_batch *batch);
 kinetik_status kinetik_reader_positions(kinetik_reader reader,
                                         kinetik_bytes *json);
 
-// Frees a reader; a poll under way in another thread ends first. Batches stay valid until they are released.
+// Tells what the reader counted, as a JSON object of numbers, and below "lag_ms" how far each shard that is being read is
+// behind its newest record, in milliseconds (null before its first answer). Waits for a poll under way in another
+// thread. Give it back with kinetik_bytes_release().
+kinetik_status kinetik_reader_stats(kinetik_reader reader,
+                                    kinetik_bytes *json);
+
+// Ends a reader: a poll under way in another thread ends at once with KINETIK_CLOSED, a consumer of the reader's own is
+// deregistered, and the handle is freed, whatever the answer. Batches stay valid until they are released.
 kinetik_status kinetik_reader_close(kinetik_reader reader);
 
 #ifdef __cplusplus

@@ -5,7 +5,9 @@ use std::ptr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinetik_core::consumer::{Batch, Next, Positions, Reader, ReaderConfig, RecordRef, Start};
+use kinetik_core::consumer::{
+    Batch, Closer, Next, Positions, Reader, ReaderConfig, RecordRef, Start,
+};
 use kinetik_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
@@ -67,10 +69,17 @@ struct Kept {
     _batch: Batch,
 }
 
-static READERS: Slab<Mutex<Reader>> = Slab::new(6, "reader");
+/// A reader, and what ends a poll of it.
+struct Opened {
+    reader: Mutex<Reader>,
+    closer: Closer,
+}
+
+static READERS: Slab<Opened> = Slab::new(6, "reader");
 
 /// Opens a reader over all shards of a stream. Needs the settings stream and start (TRIM_HORIZON, LATEST, a time, or the
-/// JSON of kinetik_reader_positions()); until is now, a time, or none. The settings are copied. Blocks until the stream's
+/// JSON of kinetik_reader_positions()); until is now, a time, or none; mode is polling, fan_out or auto; docs/reader.md has
+/// all. The settings are copied. Blocks until the stream's
 /// shards are known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_reader_open(
@@ -83,7 +92,10 @@ pub unsafe extern "C" fn kinetik_reader_open(
         let settings = copied(config)?;
         let stream = settings.needed("stream", "a stream's name or ARN")?;
         let opened = Reader::open_blocking(stream, configured(&settings)?)?;
-        place.handle = READERS.insert(Mutex::new(opened))?;
+        place.handle = READERS.insert(Opened {
+            closer: opened.closer(),
+            reader: Mutex::new(opened),
+        })?;
         Ok(())
     })
 }
@@ -109,7 +121,7 @@ pub unsafe extern "C" fn kinetik_reader_poll(
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("batch", batch) }?;
         let reader = READERS.get(reader.handle)?;
-        let mut reader = reader.lock();
+        let mut reader = reader.reader.lock();
         match reader.next_within_blocking(Duration::from_millis(u64::from(timeout_ms)))? {
             Next::Batch(batch) => *place = handed_out(batch),
             Next::End => return Ok(kinetik_status::KINETIK_END),
@@ -179,14 +191,40 @@ pub unsafe extern "C" fn kinetik_reader_positions(
     guard(|| {
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("json", json) }?;
-        let positions: Positions = READERS.get(reader.handle)?.lock().positions();
+        let positions: Positions = READERS.get(reader.handle)?.reader.lock().positions();
         *place = give(Bytes::from(positions.to_json()));
         Ok(())
     })
 }
 
-/// Frees a reader; a poll under way in another thread ends first. Batches stay valid until they are released.
+/// Tells what the reader counted, as a JSON object of numbers, and below "lag_ms" how far each shard that is being read is
+/// behind its newest record, in milliseconds (null before its first answer). Waits for a poll under way in another
+/// thread. Give it back with kinetik_bytes_release().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_reader_stats(
+    reader: kinetik_reader,
+    json: *mut kinetik_bytes,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        let place = unsafe { out("json", json) }?;
+        let opened = READERS.get(reader.handle)?;
+        let reader = opened.reader.lock();
+        *place = give(Bytes::from(reader.stats().json(&reader.lag())));
+        Ok(())
+    })
+}
+
+/// Ends a reader: a poll under way in another thread ends at once with KINETIK_CLOSED, a consumer of the reader's own is
+/// deregistered, and the handle is freed, whatever the answer. Batches stay valid until they are released.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_reader_close(reader: kinetik_reader) -> kinetik_status {
-    guard(|| READERS.remove(reader.handle).map(|_| ()))
+    guard(|| {
+        let opened = READERS.get(reader.handle)?;
+        opened.closer.close();
+        let closed = opened.reader.lock().close_blocking();
+        drop(opened);
+        READERS.remove(reader.handle)?;
+        closed
+    })
 }

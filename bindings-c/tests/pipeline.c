@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 #define ENDPOINT "memory://pipeline?quotas=off"
 
@@ -149,6 +150,65 @@ static void resuming_at_saved_positions_neither_repeats_nor_skips(void)
     CHECK(first + rest == 1000 && sum == 999L * 1000 / 2);
 }
 
+/* The answer of a client's call, as text. */
+static void call(const char *operation, const char *input, char *text, size_t size)
+{
+    kinetik_config *config = CONFIG("endpoint", ENDPOINT);
+    kinetik_client client = {0};
+    kinetik_bytes answer = {0};
+    OK(kinetik_client_open(config, &client));
+    OK(kinetik_client_call(client, operation, (const uint8_t *)input, strlen(input), &answer));
+    CHECK(answer.len < size);
+    memcpy(text, answer.data, answer.len);
+    text[answer.len] = '\0';
+    kinetik_bytes_release(&answer);
+    OK(kinetik_client_close(client));
+    OK(kinetik_config_free(config));
+}
+
+static void *follow(void *reader)
+{
+    kinetik_batch batch = {0};
+    kinetik_status status;
+    do
+        status = kinetik_reader_poll(*(kinetik_reader *)reader, 60000, &batch);
+    while (status == KINETIK_TIMED_OUT);
+    return (void *)(intptr_t)status;
+}
+
+static void fan_out_pushes_records_and_closing_ends_a_poll_and_deregisters(void)
+{
+    static char text[4096];
+    static const char *consumers = "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/pushed\"}";
+    create("pushed", "1");
+    kinetik_config *config = CONFIG("stream", "pushed", "endpoint", ENDPOINT, "start", "LATEST", "mode", "fan_out");
+    kinetik_reader reader = {0};
+    OK(kinetik_reader_open(config, &reader));
+    OK(kinetik_config_free(config));
+    call("ListStreamConsumers", consumers, text, sizeof text);
+    CHECK(strstr(text, "ConsumerARN"));
+    call("PutRecord", "{\"StreamName\":\"pushed\",\"PartitionKey\":\"k\",\"Data\":\"MQ==\"}", text, sizeof text);
+    kinetik_batch batch = {0};
+    OK(kinetik_reader_poll(reader, 30000, &batch));
+    CHECK(batch.len == 1 && batch.records[0].data[0] == '1');
+    kinetik_batch_release(&batch);
+    kinetik_bytes json = {0};
+    OK(kinetik_reader_stats(reader, &json));
+    CHECK(json.len < sizeof text);
+    memcpy(text, json.data, json.len);
+    text[json.len] = '\0';
+    kinetik_bytes_release(&json);
+    CHECK(strstr(text, "\"subscriptions\":1") && strstr(text, "\"lag_ms\":{\"shardId-000000000000\":0}"));
+    pthread_t thread;
+    void *status;
+    CHECK(pthread_create(&thread, NULL, follow, &reader) == 0);
+    OK(kinetik_reader_close(reader));
+    CHECK(pthread_join(thread, &status) == 0);
+    CHECK((intptr_t)status == KINETIK_CLOSED || (intptr_t)status == KINETIK_INVALID_HANDLE);
+    call("ListStreamConsumers", consumers, text, sizeof text);
+    CHECK(!strstr(text, "ConsumerARN"));
+}
+
 static void bad_records_are_refused_before_they_are_buffered(void)
 {
     create("bad", "1");
@@ -231,6 +291,7 @@ int main(void)
     every_record_comes_back_and_the_ledger_balances("plain", "false");
     reports_tell_where_tracked_records_lie();
     resuming_at_saved_positions_neither_repeats_nor_skips();
+    fan_out_pushes_records_and_closing_ends_a_poll_and_deregisters();
     bad_records_are_refused_before_they_are_buffered();
     an_unknown_stream_is_told_when_opening();
     closing_gives_back_what_was_not_delivered();

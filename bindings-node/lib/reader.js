@@ -110,7 +110,7 @@ class Batch {
 class Reader {
   #native
   #signal
-  /** Where it stood when it was closed. */
+  /** Where it stood, and what it had counted, when it was closed. */
   #last
 
   /** Use `Reader.open`. */
@@ -142,12 +142,27 @@ class Reader {
   }
 
   get positions() {
-    return this.#last ?? JSON.parse(this.#native.positions())
+    return this.#last?.positions ?? JSON.parse(this.#native.positions())
+  }
+
+  /** What was counted, by name in snake case. */
+  get stats() {
+    const { lag_ms: _, ...stats } = this.#counted()
+    return stats
+  }
+
+  /** How far behind each shard is, in milliseconds. */
+  get lagMs() {
+    return this.#counted().lag_ms
+  }
+
+  #counted() {
+    return this.#last?.counted ?? JSON.parse(this.#native.stats())
   }
 
   async close() {
-    this.#last ??= this.positions
-    this.#native.close()
+    this.#last ??= { positions: this.positions, counted: this.#counted() }
+    await this.#native.close()
   }
 
   async [asyncDispose]() {

@@ -47,8 +47,10 @@ pub fn open_reader(
 ) -> napi::Result<Raw> {
     let env = env.raw();
     guard(env, || {
-        let config = ReaderConfig::new(self::start(start)?).until(self::until(&until)?);
-        let mut config = settings.into_iter().try_fold(config, set)?;
+        let mut config = ReaderConfig::new(self::start(start)?).until(self::until(&until)?);
+        for (name, value) in settings {
+            config.set(&name, &value)?;
+        }
         if let Some(endpoint) = endpoint {
             config = config.endpoint(endpoint.0.clone());
         }
@@ -89,32 +91,6 @@ fn timestamp(millis: f64) -> Timestamp {
     Timestamp::from_millis(millis.max(0.0) as u64)
 }
 
-fn set(config: ReaderConfig, (name, value): (String, String)) -> Result<ReaderConfig> {
-    let number = || {
-        let whole = value.parse::<usize>().ok().filter(|&number| number > 0);
-        whole.ok_or_else(|| Error::invalid(&name, "expected a whole number of at least 1"))
-    };
-    Ok(match name.as_str() {
-        "region" => config.region(value),
-        "max_records" => config.max_records(number()?),
-        "buffer_bytes" => config.buffer_bytes(number()?),
-        _ => {
-            let shown: String = name
-                .chars()
-                .filter(char::is_ascii_graphic)
-                .take(64)
-                .collect();
-            return Err(Error::invalid(
-                "setting",
-                format!(
-                    "a reader has none named {shown}; there are endpoint, start, until, region, max_records and \
-                     buffer_bytes"
-                ),
-            ));
-        }
-    })
-}
-
 #[napi]
 impl NativeReader {
     /// Resolves to the next batch, or to `null` at the end.
@@ -143,11 +119,28 @@ impl NativeReader {
         })
     }
 
-    /// Lets go of everything.
-    #[napi(catch_unwind)]
-    pub fn close(&self) {
+    /// What was counted, and the lag of each shard in milliseconds, as JSON.
+    #[napi]
+    pub fn stats(&self, env: Env) -> napi::Result<String> {
+        guard(env.raw(), || match &*self.0.lock() {
+            Some(reader) => Ok(reader.stats().json(&reader.lag())),
+            None => Err(closed()),
+        })
+    }
+
+    /// Lets go of everything, and ends waits that are under way; resolves once a consumer of its own is deregistered.
+    #[napi]
+    pub fn close(&self, env: Env) -> napi::Result<Raw> {
         let reader = self.0.lock().take();
-        drop(reader);
+        guard(env.raw(), || {
+            let close = async move {
+                match reader {
+                    Some(mut reader) => reader.close().await,
+                    None => Ok(()),
+                }
+            };
+            Ok(Raw(promise(env.raw(), close, |_, ()| ())?))
+        })
     }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { test } from 'node:test'
 
-import { CancelledError, Engine, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Reader } from '../index.mjs'
+import { CancelledError, client, Engine, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Reader } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 async function filled(count, options = {}) {
@@ -117,4 +117,37 @@ test('bad options are refused by name', async () => {
   await assert.rejects(Reader.open(7, { start: 'LATEST', endpoint: engine }), InvalidTypeError)
   await assert.rejects(Reader.open('nowhere', { start: 'LATEST', endpoint: engine }), NotFoundError)
   assert.throws(() => new Reader(), InvalidTypeError)
+})
+
+test('fan-out pushes records, counts, and closing deregisters the reader\'s own consumer', async (t) => {
+  const engine = await filled(0)
+  const kinesis = client({ endpoint: engine })
+  const { StreamDescriptionSummary: { StreamARN } } = await kinesis.describeStreamSummary({ StreamName: 'orders' })
+  const consumers = async () => (await kinesis.listStreamConsumers({ StreamARN })).Consumers.map((one) => one.ConsumerName)
+  const reader = disposed(t, await Reader.open('orders', { start: 'LATEST', mode: 'fan_out', endpoint: engine, silenceMs: 20_000 }))
+  assert.equal((await consumers()).length, 1)
+  await put(engine, 0, 300)
+  let seen = 0
+  while (seen < 300) seen += (await reader.nextBatch()).length
+  assert.equal(reader.stats.subscriptions, 3)
+  assert.equal(reader.stats.reads, 0)
+  assert.deepEqual(Object.keys(reader.lagMs), [0, 1, 2].map((id) => `shardId-00000000000${id}`))
+  const waiting = reader.nextBatch()
+  await reader.close()
+  await assert.rejects(waiting, { name: 'ClosedError' })
+  assert.deepEqual(await consumers(), [])
+  assert.equal(reader.stats.records, 300)
+  const named = await Reader.open('orders', { start: 'LATEST', mode: 'auto', consumer: 'billing', endpoint: engine })
+  await named.close()
+  assert.deepEqual(await consumers(), ['billing'])
+})
+
+test('every setting of the core is taken by its name', async (t) => {
+  const engine = await filled(500)
+  const whole = disposed(t, await open(engine, { deaggregate: false, rangeFilter: 'drop', stripGlue: true, concurrency: 2, bufferBytes: 1 << 20, giveUpAfterMs: 500 }))
+  let records = 0
+  for await (const batch of whole) records += batch.length
+  assert.ok(records < 500)
+  await assert.rejects(open(engine, { mode: 'push' }), InvalidArgumentError)
+  await assert.rejects(open(engine, { rangeFiltre: 'drop' }), /did you mean range_filter/)
 })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kinetik::consumer::reader::{self, RecordRef};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::convert::{datetime, text};
 
@@ -111,11 +111,111 @@ impl Batch {
         )
     }
 
+    /// The records as a pyarrow.RecordBatch of columns key, data, sequence_number, sub_sequence_number, arrived_at and
+    /// in_range; needs pyarrow.
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let arrow = slf.py().import("kinetik._arrow")?;
+        arrow.call_method1("record_batch", (slf.get().columns(slf.py())?,))
+    }
+
     fn __repr__(&self) -> String {
         match &self.inner {
             Some(batch) => format!("Batch({}, {} records)", batch.shard_id(), self.part.len()),
             None => "Batch(empty)".to_owned(),
         }
+    }
+}
+
+impl Batch {
+    /// How many records there are, and the buffers of their columns as Arrow lays them out.
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<(usize, Bound<'py, PyDict>)> {
+        let mut columns = Columns::default();
+        self.records().for_each(|record| columns.push(record));
+        let buffers = PyDict::new(py);
+        for (name, bytes) in [
+            ("key_ends", &columns.key_ends),
+            ("keys", &columns.keys),
+            ("data_ends", &columns.data_ends),
+            ("data", &columns.data),
+            ("sequence_ends", &columns.sequence_ends),
+            ("sequences", &columns.sequences),
+            ("sub_is_set", &columns.sub_is_set.0),
+            ("subs", &columns.subs),
+            ("arrivals", &columns.arrivals),
+            ("in_range", &columns.in_range.0),
+        ] {
+            buffers.set_item(name, PyBytes::new(py, bytes))?;
+        }
+        Ok((columns.len, buffers))
+    }
+}
+
+/// Arrow's buffers: offsets begin with a zero; bits are least significant first.
+struct Columns {
+    len: usize,
+    key_ends: Vec<u8>,
+    keys: Vec<u8>,
+    data_ends: Vec<u8>,
+    data: Vec<u8>,
+    sequence_ends: Vec<u8>,
+    sequences: Vec<u8>,
+    sub_is_set: Bits,
+    subs: Vec<u8>,
+    arrivals: Vec<u8>,
+    in_range: Bits,
+}
+
+#[derive(Default)]
+struct Bits(Vec<u8>);
+
+impl Bits {
+    fn push(&mut self, index: usize, bit: bool) {
+        if index.is_multiple_of(8) {
+            self.0.push(0);
+        }
+        if let Some(byte) = self.0.last_mut() {
+            *byte |= u8::from(bit) << (index % 8);
+        }
+    }
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        let offsets = || 0_i64.to_le_bytes().to_vec();
+        Self {
+            len: 0,
+            key_ends: offsets(),
+            keys: Vec::new(),
+            data_ends: offsets(),
+            data: Vec::new(),
+            sequence_ends: offsets(),
+            sequences: Vec::new(),
+            sub_is_set: Bits::default(),
+            subs: Vec::new(),
+            arrivals: Vec::new(),
+            in_range: Bits::default(),
+        }
+    }
+}
+
+impl Columns {
+    fn push(&mut self, record: RecordRef<'_>) {
+        let end = |bytes: &Vec<u8>| (bytes.len() as i64).to_le_bytes();
+        let key = String::from_utf8_lossy(record.key);
+        self.keys.extend_from_slice(key.as_bytes());
+        self.key_ends.extend(end(&self.keys));
+        self.data.extend_from_slice(record.data);
+        self.data_ends.extend(end(&self.data));
+        let number = record.sequence_number.to_string();
+        self.sequences.extend_from_slice(number.as_bytes());
+        self.sequence_ends.extend(end(&self.sequences));
+        let sub = record.sub_sequence_number;
+        self.sub_is_set.push(self.len, sub.is_some());
+        self.subs.extend((sub.unwrap_or(0) as i64).to_le_bytes());
+        let arrival = record.arrived_at.as_millis() as i64;
+        self.arrivals.extend(arrival.to_le_bytes());
+        self.in_range.push(self.len, record.in_range);
+        self.len += 1;
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinetik::consumer::reader::{
-    self, Next, Position, Positions, RangeFilter, ReaderConfig, Start, Until,
+    self, Closer, Next, Position, Positions, ReaderConfig, ReaderStats, ShardLag, Start, Until,
 };
 use kinetik::fork::Guard;
 use kinetik::{Error, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::batch::{Batch, Record};
 use crate::buffer;
@@ -32,6 +32,10 @@ pub struct Reader {
 struct Shared {
     /// Held while someone waits for a batch.
     reader: tokio::sync::Mutex<reader::Reader>,
+    /// Ends such a wait.
+    closer: Closer,
+    /// What was counted, and how far behind the shards were, when the batch at hand was fetched.
+    seen: Mutex<(ReaderStats, Vec<ShardLag>)>,
     /// Where the reader stood before and after the batch at hand was fetched.
     positions: Mutex<(Positions, Positions)>,
     /// The batch that is being handed out, and how many of its records were.
@@ -119,6 +123,25 @@ impl Reader {
         }
     }
 
+    /// Ends reading, and waits that are under way; deregisters a consumer of the reader's own.
+    #[pyo3(signature = (completions=None))]
+    fn shut(
+        &self,
+        py: Python<'_>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let shared = self.shared(py)?.clone();
+        shared.closer.close();
+        let close = async move { shared.reader.lock().await.close().await };
+        run(py, completions, close, |py, ()| Ok(py.None()))
+    }
+
+    /// What was counted, and the lag of each shard in milliseconds, when the last batch was fetched, as JSON.
+    fn stats_json(&self, py: Python<'_>) -> PyResult<String> {
+        let seen = self.shared(py)?.seen.lock();
+        Ok(seen.0.json(&seen.1))
+    }
+
     /// Where the caller stands, behind the last record that was handed out, as JSON.
     fn positions_json(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.shared(py)?.positions().to_json())
@@ -129,6 +152,8 @@ impl Reader {
     fn over(opened: reader::Reader) -> Self {
         let shared = Shared {
             positions: Mutex::new((opened.positions(), opened.positions())),
+            closer: opened.closer(),
+            seen: Mutex::new((opened.stats(), opened.lag())),
             reader: tokio::sync::Mutex::new(opened),
             current: Mutex::default(),
         };
@@ -191,6 +216,7 @@ impl Shared {
             Some(wait) => reader.next_within(wait).await?,
             None => reader.next_batch().await?.map_or(Next::End, Next::Batch),
         };
+        *self.seen.lock() = (reader.stats(), reader.lag());
         let mut current = self.current.lock();
         *self.positions.lock() = (before, reader.positions());
         match next {
@@ -229,68 +255,61 @@ impl Shared {
 
 fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {
     let py = settings.py();
-    let start = match settings.get_item("start")? {
+    let mut config = match settings.get_item("start")? {
         Some(value) => start(&value)?,
         None => return Err(Error::invalid("start", "is missing")).or_raise(py),
     };
-    let mut config = ReaderConfig::new(start);
     for (name, value) in settings.iter() {
         let name = buffer::text("setting", &name)?;
-        if value.is_none() {
-            continue;
+        match name {
+            _ if value.is_none() => {}
+            "start" => {}
+            "endpoint" => config = config.endpoint(endpoint::read(Some(&value))?),
+            "until" => match time("until", &value)? {
+                Some(time) => config = config.until(Until::At(time)),
+                None => config.set(name, buffer::text(name, &value)?).or_raise(py)?,
+            },
+            _ => config.set(name, &setting(name, &value)?).or_raise(py)?,
         }
-        config = match name {
-            "start" => config,
-            "until" => config.until(until(&value)?),
-            "endpoint" => config.endpoint(endpoint::read(Some(&value))?),
-            "region" => config.region(buffer::text(name, &value)?),
-            "range_filter" => config.range_filter(range_filter(&value)?),
-            "deaggregate" => config.deaggregate(value.is_truthy()?),
-            "max_records" => config.max_records(count(name, &value)?),
-            "buffer_bytes" => config.buffer_bytes(count(name, &value)?),
-            _ => return Err(Error::invalid(name, "a reader has no such setting")).or_raise(py),
-        };
     }
     Ok(config)
 }
 
-fn start(value: &Bound<'_, PyAny>) -> PyResult<Start> {
+/// A setting as the core reads it by name.
+fn setting(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if value.is_instance_of::<PyBool>() {
+        return Ok(value.is_truthy()?.to_string());
+    }
+    if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
+        return Ok(value.str()?.to_string());
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(buffer::text(name, value)?.to_owned());
+    }
+    Err(wrong_type(name, "a number, a text or a bool", value))
+}
+
+fn start(value: &Bound<'_, PyAny>) -> PyResult<ReaderConfig> {
     const EXPECTED: &str = "expected TRIM_HORIZON, LATEST, a time or saved positions";
     let py = value.py();
-    if value.is_instance_of::<PyString>() {
-        return match buffer::text("start", value)? {
-            "TRIM_HORIZON" => Ok(Start::TrimHorizon),
-            "LATEST" => Ok(Start::Latest),
-            json if json.starts_with('{') => Positions::from_json(json)
-                .map(Start::Positions)
-                .or_raise(py),
-            _ => Err(Error::invalid("start", EXPECTED)).or_raise(py),
-        };
+    if let Some(time) = time("start", value)? {
+        return Ok(ReaderConfig::new(Start::At(time)));
     }
-    if value.is_instance_of::<PyDict>() {
-        let json = py.import("json")?.call_method1("dumps", (value,))?;
-        return start(&json);
-    }
-    match time("start", value)? {
-        Some(time) => Ok(Start::At(time)),
-        None => Err(wrong_type("start", EXPECTED, value)),
-    }
+    let text = match value {
+        saved if saved.is_instance_of::<PyDict>() => {
+            py.import("json")?.call_method1("dumps", (saved,))?
+        }
+        text if text.is_instance_of::<PyString>() => text.clone(),
+        _ => return Err(wrong_type("start", EXPECTED, value)),
+    };
+    let mut config = ReaderConfig::new(Start::TrimHorizon);
+    config
+        .set("start", buffer::text("start", &text)?)
+        .or_raise(py)?;
+    Ok(config)
 }
 
-fn until(value: &Bound<'_, PyAny>) -> PyResult<Until> {
-    if value.is_instance_of::<PyString>() {
-        return match buffer::text("until", value)? {
-            "now" => Ok(Until::Now),
-            _ => Err(Error::invalid("until", "expected \"now\" or a time")).or_raise(value.py()),
-        };
-    }
-    match time("until", value)? {
-        Some(time) => Ok(Until::At(time)),
-        None => Err(wrong_type("until", "\"now\" or a time", value)),
-    }
-}
-
-/// A `datetime`, or seconds since 1970.
+/// A `datetime`, or seconds since 1970; None for text and whatever else.
 fn time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<kinetik::time::Timestamp>> {
     let is_number = value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
     let seconds = match is_number {
@@ -300,24 +319,4 @@ fn time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<kinetik::time::
     seconds
         .map(|seconds| timestamp(value.py(), name, seconds))
         .transpose()
-}
-
-fn range_filter(value: &Bound<'_, PyAny>) -> PyResult<RangeFilter> {
-    match buffer::text("range_filter", value)? {
-        "report" => Ok(RangeFilter::Report),
-        "drop" => Ok(RangeFilter::Drop),
-        "kcl" => Ok(RangeFilter::Kcl),
-        _ => Err(Error::invalid(
-            "range_filter",
-            "expected report, drop or kcl",
-        ))
-        .or_raise(value.py()),
-    }
-}
-
-fn count(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    match value.extract::<usize>() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(Error::invalid(name, "expected a whole number, 1 or more")).or_raise(value.py()),
-    }
 }

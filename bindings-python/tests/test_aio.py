@@ -153,3 +153,21 @@ def test_a_loop_that_is_closed_early_drops_what_comes_later(stream):
     producer = asyncio.run(work())
     producer._inner.close_with(30.0)
     assert len(stream.records("orders")) == 1
+
+
+def test_fan_out_is_awaited_and_closing_ends_a_wait(stream):
+    async def work():
+        reader = await aio.Reader("orders", start="LATEST", mode="fan_out", endpoint=stream)
+        async with aio.Producer("orders", aggregate=True, endpoint=stream) as producer:
+            await producer.put("a", b"1")
+        batch = await reader.next_batch()
+        assert batch.data() == [b"1"]
+        assert reader.stats["subscriptions"] == 2 and len(reader.lag) == 2
+        waiting = asyncio.create_task(reader.next_batch())
+        await asyncio.sleep(0)
+        await reader.close()
+        with pytest.raises(kinetik.KinetikError, match="closed"):
+            await waiting
+        return True
+
+    assert asyncio.run(work())

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -140,3 +141,78 @@ def test_a_stream_that_is_not_there_is_not_found(engine):
     assert missing.value.stream == "orders"
     with pytest.raises(TypeError, match="start"):
         Reader("orders")
+
+
+def test_a_batch_becomes_arrow_columns(filled):
+    pyarrow = pytest.importorskip("pyarrow")
+    rows = []
+    for batch in open_reader(filled).batches(max_records=300):
+        table = batch.to_arrow()
+        table.validate(full=True)
+        assert table.schema.field("data").type == pyarrow.large_binary()
+        assert table.to_pylist() == [
+            {
+                "key": record.key,
+                "data": record.data,
+                "sequence_number": record.sequence_number,
+                "sub_sequence_number": record.sub_sequence_number,
+                "arrived_at": record.arrived_at,
+                "in_range": record.in_range,
+            }
+            for record in batch
+        ]
+        rows += table.to_pylist()
+    assert len(rows) == 1_010
+    assert kinetik.Reader("orders", start="LATEST", endpoint=filled).next_batch(max_wait=0.0).to_arrow().num_rows == 0
+
+
+def consumers(engine):
+    kinesis = kinetik.client("kinesis", endpoint_url=engine)
+    arn = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    return [one["ConsumerName"] for one in kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]]
+
+
+def test_fan_out_pushes_records_and_closing_deregisters_the_readers_own_consumer(filled):
+    with Reader("orders", start="TRIM_HORIZON", mode="fan_out", endpoint=filled) as reader:
+        assert len(consumers(filled)) == 1
+        seen = 0
+        while seen < 1_010:
+            seen += len(reader.next_batch(max_wait=30.0))
+        assert set(reader.lag) == {"shardId-000000000000", "shardId-000000000001"}
+        assert all(lag is None or lag >= 0.0 for lag in reader.lag.values())
+        stats = reader.stats
+        assert stats["records"] == 1_010 and stats["subscriptions"] == 2 and stats["reads"] == 0
+    assert consumers(filled) == []
+    named = Reader("orders", start="LATEST", mode="auto", consumer="billing", endpoint=filled)
+    named.close()
+    assert consumers(filled) == ["billing"]
+
+
+def test_a_wait_in_another_thread_ends_when_the_reader_is_closed(filled):
+    reader = Reader("orders", start="LATEST", endpoint=filled)
+    raised = []
+
+    def follow():
+        try:
+            reader.next_batch()
+        except kinetik.KinetikError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    reader.close()
+    thread.join(30.0)
+    assert [error.code for error in raised] == [2001]
+    assert reader.positions["shards"]
+
+
+def test_settings_are_the_cores_own_and_a_misspelt_one_is_answered_with_the_nearest(filled):
+    reader = open_reader(filled, concurrency=1, silence=5.0, give_up_after=1, strip_glue=True, deaggregate=False)
+    assert sum(len(batch) for batch in reader.batches()) < 1_010
+    for wrong in [{"mode": "push"}, {"silence": -1.0}, {"max_records": 0}, {"until": "tomorrow"}]:
+        with pytest.raises(kinetik.KinetikError, match=next(iter(wrong))):
+            open_reader(filled, **wrong)
+    with pytest.raises(kinetik.KinetikError, match="did you mean silence"):
+        kinetik._kinetik.Reader("orders", {"start": "LATEST", "silense": 1.0})
+    since = open_reader(filled, start="2020-01-01T00:00:00Z")
+    assert sum(len(batch) for batch in since.batches()) == 1_010

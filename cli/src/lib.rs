@@ -10,10 +10,13 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 use kinetik::{Error, ErrorKind};
 
+mod filter;
+mod format;
 mod log;
 mod look;
 mod reach;
 mod serve;
+mod tail;
 mod units;
 
 /// An Amazon Kinesis on this machine, and a look at streams anywhere.
@@ -37,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Serve an in-memory Kinesis to any AWS SDK, until SIGTERM or SIGINT.
     Serve(serve::Options),
+    /// Write the records of a stream as they arrive.
+    Tail(tail::Options),
     /// List the streams of an account, one name a line.
     Streams(look::Streams),
     /// List the shards of a stream with their hash key ranges and shares of the ring.
@@ -67,6 +72,7 @@ pub fn main<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -
     log::start(arguments.log);
     let outcome = match arguments.command {
         Command::Serve(options) => serve::run(options),
+        Command::Tail(options) => options.run(),
         Command::Streams(options) => options.run(),
         Command::Shards(options) => options.run(),
         Command::Explain(options) => options.run(),

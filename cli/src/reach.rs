@@ -20,8 +20,12 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
+        self.endpoint_url.as_deref().unwrap_or_default().parse()
+    }
+
     pub(crate) fn client(&self) -> Result<Client> {
-        let endpoint: Endpoint = self.endpoint_url.as_deref().unwrap_or_default().parse()?;
+        let endpoint = self.endpoint()?;
         let config = ClientConfig::default();
         let transport = endpoint.connect(&Connect {
             region: self.region.clone(),

@@ -161,7 +161,7 @@ fn certificate(files: &str, names: &[String]) -> Result<Tls, Error> {
 }
 
 /// Completes at the first SIGTERM or SIGINT.
-fn ended() -> Result<impl Future<Output = ()>, Error> {
+pub(crate) fn ended() -> Result<impl Future<Output = ()>, Error> {
     let listen = |kind| {
         signal(kind).map_err(|error| {
             Error::new(ErrorKind::Internal, "signals cannot be waited for").source(error)

@@ -212,7 +212,7 @@ class Reader:
         stream: str,
         *,
         start: str | float | datetime | Mapping[str, Any],
-        until: Literal["now"] | float | datetime | None = None,
+        until: str | float | datetime | None = None,
         endpoint: str | Engine | Server | None = None,
         **settings: Any,
     ) -> None:
@@ -262,8 +262,22 @@ class Reader:
                 raise StopAsyncIteration
         return record  # type: ignore[no-any-return]
 
+    @property
+    def stats(self) -> dict[str, int]:
+        """What was counted until the last batch was fetched, by name."""
+        stats: dict[str, int] = json.loads(self._inner.stats_json())
+        del stats["lag_ms"]
+        return stats
+
+    @property
+    def lag(self) -> dict[str, float | None]:
+        """How far behind each shard was when the last batch was fetched, in seconds; None before its first answer."""
+        lag: dict[str, float | None] = json.loads(self._inner.stats_json())["lag_ms"]
+        return {shard: None if millis is None else millis / 1e3 for shard, millis in lag.items()}
+
     async def close(self) -> None:
-        """Ends nothing on the service: a reader holds no lease."""
+        """Ends reading, and waits that are under way; deregisters a consumer of the reader's own."""
+        await self._inner.shut(_here())
 
     async def __aenter__(self) -> Self:
         return await self._open()

@@ -22,7 +22,9 @@ class Reader(_Reader):
 
     `start` has no default: "TRIM_HORIZON", "LATEST" (as the stream stands when the reader opens), a time (datetime or seconds
     since 1970), or saved `positions`. `until`: None follows for ever, "now" is each shard's end at opening, or a time.
-    `range_filter` says what becomes of aggregated records outside their shard's range: "report", "drop" or "kcl".
+    `mode`: "polling" (default), "fan_out" (records are pushed to a consumer, `consumer` by name or ARN, or one of the
+    reader's own), or "auto" (fan-out where it is to be had). `range_filter` says what becomes of aggregated records outside
+    their shard's range: "report", "drop" or "kcl". All settings: docs/reader.md.
     """
 
     __slots__ = ()
@@ -32,23 +34,35 @@ class Reader(_Reader):
         stream: str,
         *,
         start: str | float | datetime | Mapping[str, Any],
-        until: Literal["now"] | float | datetime | None = None,
+        until: str | float | datetime | None = None,
         endpoint: str | Engine | Server | None = None,
         region: str | None = None,
+        mode: Literal["polling", "fan_out", "auto"] | None = None,
+        consumer: str | None = None,
         range_filter: Literal["report", "drop", "kcl"] | None = None,
         deaggregate: bool | None = None,
+        strip_glue: bool | None = None,
         max_records: int | None = None,
         buffer_bytes: int | None = None,
+        concurrency: int | None = None,
+        silence: float | None = None,
+        give_up_after: float | None = None,
     ) -> Self:
         settings = {
             "start": start,
             "until": until,
             "endpoint": endpoint,
             "region": region,
+            "mode": mode,
+            "consumer": consumer,
             "range_filter": range_filter,
             "deaggregate": deaggregate,
+            "strip_glue": strip_glue,
             "max_records": max_records,
             "buffer_bytes": buffer_bytes,
+            "concurrency": concurrency,
+            "silence": silence,
+            "give_up_after": give_up_after,
         }
         return super().__new__(cls, stream, settings)
 
@@ -74,8 +88,22 @@ class Reader(_Reader):
         positions: dict[str, Any] = json.loads(self.positions_json())
         return positions
 
+    @property
+    def stats(self) -> dict[str, int]:
+        """What was counted until the last batch was fetched, by name."""
+        stats: dict[str, int] = json.loads(self.stats_json())
+        del stats["lag_ms"]
+        return stats
+
+    @property
+    def lag(self) -> dict[str, float | None]:
+        """How far behind each shard was when the last batch was fetched, in seconds; None before its first answer."""
+        lag: dict[str, float | None] = json.loads(self.stats_json())["lag_ms"]
+        return {shard: None if millis is None else millis / 1e3 for shard, millis in lag.items()}
+
     def close(self) -> None:
-        """Ends nothing on the service: a reader holds no lease. Its memory goes with its last reference."""
+        """Ends reading, and a wait in another thread; deregisters a consumer of the reader's own. Positions stay readable."""
+        self.shut()
 
     def __enter__(self) -> Self:
         return self

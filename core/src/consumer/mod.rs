@@ -3,6 +3,6 @@
 pub mod reader;
 
 pub use reader::{
-    Batch, Mode, Next, Positions, RangeFilter, Reader, ReaderConfig, Record, RecordRef, Start,
-    Until,
+    Batch, Closer, Mode, Next, Positions, RangeFilter, Reader, ReaderConfig, ReaderStats, Record,
+    RecordRef, ShardLag, Start, Until,
 };

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 
 use super::batch::Batch;
+use super::closer::Closer;
 use super::config::{ReaderConfig, Start};
 use super::decode::Decoding;
 use super::lag::ShardLag;
@@ -64,7 +65,7 @@ pub struct Reader {
     pulls: FuturesUnordered<BoxFuture<'static, Event>>,
     registration: Arc<Registration>,
     silence: Duration,
-    is_closed: bool,
+    closer: Closer,
     sleep: Option<(Moment, Sleep)>,
     guard: fork::Guard,
 }
@@ -136,7 +137,7 @@ impl Reader {
                 &client.config().rng,
             )),
             silence: config.silence,
-            is_closed: false,
+            closer: Closer::default(),
             client,
             stream,
             calls: FuturesUnordered::new(),
@@ -212,7 +213,7 @@ impl Reader {
     /// What kept the consumer from being deregistered.
     pub async fn close(&mut self) -> Result<()> {
         self.guard.check("reader")?;
-        self.is_closed = true;
+        self.closer.close();
         self.calls.clear();
         self.pulls.clear();
         self.state.let_go();
@@ -229,10 +230,15 @@ impl Reader {
         Runtime::shared()?.block_on(self.close())
     }
 
+    /// What ends reading from another thread or task, while this one waits for a batch.
+    pub fn closer(&self) -> Closer {
+        self.closer.clone()
+    }
+
     fn check(&self) -> Result<()> {
         self.guard.check("reader")?;
-        match self.is_closed {
-            true => Err(Error::new(ErrorKind::Closed, "the reader was closed")),
+        match self.closer.is_closed() {
+            true => Err(closed()),
             false => Ok(()),
         }
     }
@@ -275,6 +281,9 @@ impl Reader {
     }
 
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Batch>>> {
+        if self.closer.is_closed_or_wakes(cx.waker()) {
+            return Poll::Ready(Err(closed()));
+        }
         Poll::Ready(match std::task::ready!(self.poll_effect(cx)) {
             Effect::HandOut(batch) => Ok(Some(batch)),
             Effect::Fail(error) => Err(self.named(error)),
@@ -418,6 +427,11 @@ impl Reader {
     }
 }
 
+#[cold]
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the reader was closed")
+}
+
 /// One attempt of a call: the state machine retries by itself.
 async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
     let call: Call = input.into();
@@ -515,7 +529,7 @@ fn is_remote(endpoint: &Endpoint) -> bool {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if self.is_closed || !self.registration.is_owed() || self.guard.check("reader").is_err() {
+        if !self.registration.is_owed() || self.guard.check("reader").is_err() {
             return;
         }
         self.pulls.clear();

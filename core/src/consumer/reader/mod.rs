@@ -5,6 +5,7 @@
 //! or the way to the service broke, with neither gap nor repetition.
 
 mod batch;
+mod closer;
 mod config;
 mod decode;
 mod driver;
@@ -19,6 +20,7 @@ mod state;
 mod stats;
 
 pub use batch::{Batch, Record, RecordRef};
+pub use closer::Closer;
 pub use config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 pub use driver::{Next, Reader};
 pub use lag::ShardLag;

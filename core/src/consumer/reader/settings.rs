@@ -7,7 +7,7 @@ use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
 use crate::error::Result;
 use crate::time::Timestamp;
-use crate::types::setting::{duration, flag, number, refused, unknown};
+use crate::types::setting::{duration, flag, refused, unknown};
 
 const NAMES: &[&str] = &[
     "start",
@@ -41,7 +41,7 @@ impl ReaderConfig {
     /// | `endpoint`, `region`, `consumer` | text |
     /// | `mode` | `polling`, `fan_out` or `auto` |
     /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
-    /// | the rest | a whole number |
+    /// | the rest | a whole number, 1 or more |
     ///
     /// A time is written as in RFC 3339, `2026-11-23T08:00:00Z`, or as seconds since 1970.
     ///
@@ -77,9 +77,9 @@ impl ReaderConfig {
             }
             "deaggregate" => self.deaggregate = flag(name, value)?,
             "strip_glue" => self.strip_glue = flag(name, value)?,
-            "max_records" => self.max_records = number(name, value)?,
-            "buffer_bytes" => self.buffer_bytes = number(name, value)?,
-            "concurrency" => self.concurrency = number(name, value)?,
+            "max_records" => self.max_records = count(name, value)?,
+            "buffer_bytes" => self.buffer_bytes = count(name, value)?,
+            "concurrency" => self.concurrency = count(name, value)?,
             "give_up_after" => self.give_up_after = duration(name, value, 1.0)?,
             "give_up_after_ms" => self.give_up_after = duration(name, value, 1e-3)?,
             _ => return Err(unknown(name, NAMES)),
@@ -100,6 +100,11 @@ fn start(name: &str, value: &str) -> Result<Start> {
             )
         }),
     }
+}
+
+fn count(name: &str, value: &str) -> Result<usize> {
+    let count = value.parse().ok().filter(|&count| count > 0);
+    count.ok_or_else(|| refused(name, "a whole number, 1 or more"))
 }
 
 fn mode(name: &str, value: &str) -> Result<Mode> {

@@ -1,7 +1,9 @@
 //! What a reader counted.
 
 use crate::codec::Tally;
-use crate::metrics::Export;
+use crate::metrics::{Export, Histogram};
+
+use super::lag::ShardLag;
 
 /// What a reader counted since it was opened, over all shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,18 @@ pub struct ReaderStats {
 }
 
 impl ReaderStats {
+    /// The counters as a JSON object, each by its name, with the lag of each shard below `lag_ms`.
+    pub fn json(&self, lag: &[ShardLag]) -> String {
+        let mut counters = Counters(serde_json::Map::new());
+        self.export("", &mut counters);
+        let shards = lag
+            .iter()
+            .map(|lag| (lag.shard_id.to_string(), lag.millis_behind_latest.into()));
+        let shards = serde_json::Value::Object(shards.collect());
+        counters.0.insert("lag_ms".into(), shards);
+        serde_json::Value::Object(counters.0).to_string()
+    }
+
     /// Names each value once.
     pub fn export(&self, stream: &str, to: &mut impl Export) {
         let labels = [("stream", stream)];
@@ -81,4 +95,18 @@ impl ReaderStats {
             to.counter(name, &labels, value);
         }
     }
+}
+
+/// Counters by their names, without the prefix that tells them from others.
+struct Counters(serde_json::Map<String, serde_json::Value>);
+
+impl Export for Counters {
+    fn counter(&mut self, name: &'static str, _: &[(&'static str, &str)], value: u64) {
+        let name = name.strip_prefix("reader_").unwrap_or(name);
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    fn gauge(&mut self, _: &'static str, _: &[(&'static str, &str)], _: f64) {}
+
+    fn histogram(&mut self, _: &'static str, _: &[(&'static str, &str)], _: &Histogram) {}
 }

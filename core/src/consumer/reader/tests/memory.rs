@@ -240,6 +240,21 @@ async fn ledger_44_a_caller_that_pauses_for_ten_minutes_goes_on_behind_its_last_
     assert!(reader.stats().expired_iterators >= 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_at_once_when_the_reader_is_closed_from_elsewhere() {
+    let mut reader = Reader::open(
+        "orders",
+        ReaderConfig::new(Start::Latest).endpoint(Endpoint::Engine(engine(3))),
+    )
+    .await
+    .unwrap();
+    let closer = reader.closer();
+    let waiting = tokio::spawn(async move { reader.next_batch().await.unwrap_err().kind() });
+    tokio::task::yield_now().await;
+    closer.close();
+    assert_eq!(waiting.await.unwrap(), ErrorKind::Closed);
+}
+
 #[test]
 fn readers_move_between_threads() {
     fn moves<T: Send>() {}

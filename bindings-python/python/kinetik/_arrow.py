@@ -1,0 +1,28 @@
+"""Batches as Arrow columns; imported only when someone asks for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+
+def record_batch(columns: tuple[int, dict[str, bytes]]) -> Any:
+    """A pyarrow.RecordBatch over buffers that are laid out as Arrow's."""
+    rows, buffers = columns
+
+    def column(kind: Any, *names: str | None) -> Any:
+        parts = [None if name is None else pa.py_buffer(buffers[name]) for name in names]
+        return pa.Array.from_buffers(kind, rows, parts)
+
+    return pa.RecordBatch.from_arrays(
+        [
+            column(pa.large_string(), None, "key_ends", "keys"),
+            column(pa.large_binary(), None, "data_ends", "data"),
+            column(pa.large_string(), None, "sequence_ends", "sequences"),
+            column(pa.int64(), "sub_is_set", "subs"),
+            column(pa.timestamp("ms", tz="UTC"), None, "arrivals"),
+            column(pa.bool_(), None, "in_range"),
+        ],
+        names=["key", "data", "sequence_number", "sub_sequence_number", "arrived_at", "in_range"],
+    )
