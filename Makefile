@@ -61,12 +61,12 @@ test-c: ## The C library: C and C++ programs under valgrind, the README's quick 
 	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py c 'cc -o quickstart {} $$(PKG_CONFIG_PATH=c-prefix/lib/pkgconfig pkg-config --cflags --libs kinetik) -Wl,-rpath,c-prefix/lib && ./quickstart'
 
-peers: $(PEERS)/.done tests/peers/node_modules/.done ## Install the peers that interop tests compare with
+peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done ## Install the peers that interop tests compare with
 
 interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
 	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
-	  --test codec_peers --test generated_model --test boto3 --test sdks
+	  --test codec_peers --test generated_model --test boto3 --test sdks --test java
 	$(call STEP,node:test$(COMMA) Jest and Vitest)
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
@@ -116,6 +116,11 @@ $(PEERS)/.done: tests/peers/requirements.txt
 tests/peers/node_modules/.done: tests/peers/package-lock.json
 	$(call STEP,Node peers)
 	cd tests/peers && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BUILD)/java/.done: tests/peers/java/pom.xml $(wildcard tests/peers/java/src/main/java/*.java)
+	$(call STEP,Java peers)
+	cd tests/peers/java && mvn --quiet --batch-mode compile dependency:copy-dependencies -DoutputDirectory=../../../build/java/lib
 	@touch $@
 
 $(BUILD)/compare-venv/.done: tests/compare/requirements.txt

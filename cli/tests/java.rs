@@ -1,0 +1,180 @@
+//! The AWS SDK for Java, the KPL and the KCL from Maven Central against a server of this process. Skipped loudly without
+//! them (`make peers` installs them), failed with `KINETIK_PEERS=required`.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use kinetik::codec::{Deaggregated, Mode, deaggregate};
+use kinetik::engine::{Engine, EngineConfig};
+use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+use kinetik::runtime::Runtime;
+use kinetik_server::{Server, ServerConfig, Tls};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A program of `tests/peers/java`, if it was built.
+fn java(test: &str, program: &str) -> Option<Command> {
+    let built = root().join("build/java");
+    if !built.join(format!("classes/{program}.class")).exists() {
+        let required = std::env::var("KINETIK_PEERS").is_ok_and(|value| value == "required");
+        assert!(!required, "{test}: no build/java");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: no build/java (make peers)"
+        );
+        return None;
+    }
+    let mut command = Command::new("java");
+    command
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg("-cp")
+        .arg(format!("{0}/classes:{0}/lib/*", built.display()))
+        .arg(program);
+    Some(command)
+}
+
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.lines().any(|line| line == "ok"), "{told}{error}");
+}
+
+fn engine() -> Engine {
+    Engine::new(EngineConfig {
+        quotas: false,
+        ..EngineConfig::default()
+    })
+}
+
+fn serve(engine: &Engine, tls: Option<Tls>) -> Server {
+    Server::start(ServerConfig {
+        engine: engine.clone(),
+        tls,
+        ..ServerConfig::default()
+    })
+    .unwrap()
+}
+
+fn over_tls(engine: &Engine) -> Server {
+    serve(engine, Some(Tls::generated(&[]).unwrap()))
+}
+
+#[test]
+fn the_java_sdk_puts_reads_reshards_and_subscribes_in_cbor_over_http2_and_tls() {
+    let test = "the_java_sdk_puts_reads_reshards_and_subscribes_in_cbor_over_http2_and_tls";
+    let Some(mut sdk) = java(test, "Sdk") else {
+        return;
+    };
+    let engine = engine();
+    let (plain, tls) = (serve(&engine, None), over_tls(&engine));
+    succeeds(sdk.args([plain.endpoint(), tls.endpoint()]));
+}
+
+#[test]
+fn every_record_of_the_kpl_is_stored_and_its_aggregates_are_read() {
+    const RECORDS: usize = 10_000;
+    let test = "every_record_of_the_kpl_is_stored_and_its_aggregates_are_read";
+    let Some(mut kpl) = java(test, "Kpl") else {
+        return;
+    };
+    let engine = engine();
+    engine.create_stream("orders", 4).unwrap();
+    let server = over_tls(&engine);
+    succeeds(kpl.args([&server.endpoint(), "orders", &RECORDS.to_string()]));
+    let stored = engine.records("orders").unwrap();
+    assert!(stored.len() < RECORDS / 10, "nothing was aggregated");
+    let mut found = BTreeSet::new();
+    for record in stored {
+        match deaggregate(&record.data, Mode::Strict).unwrap() {
+            Deaggregated::Raw(_) => drop(found.insert(record.data.to_vec())),
+            Deaggregated::Aggregated(users) => {
+                found.extend(users.iter().map(|user| user.data().to_vec()));
+            }
+        }
+    }
+    let sent: BTreeSet<_> = (0..RECORDS)
+        .map(|n| format!("record {n}").into_bytes())
+        .collect();
+    assert!(found == sent, "{} of {RECORDS}", found.len());
+}
+
+#[test]
+fn the_kcl_reads_aggregates_and_through_reshards_by_polling() {
+    the_kcl_reads("polling");
+}
+
+#[test]
+fn the_kcl_reads_aggregates_and_through_reshards_by_fan_out() {
+    the_kcl_reads("fan-out");
+}
+
+/// What kinetik's producer aggregated, and then what the program puts after its split and merge.
+fn the_kcl_reads(mode: &str) {
+    const RECORDS: usize = 5_000;
+    let test = format!("the_kcl_reads_aggregates_and_through_reshards_by_{mode}");
+    let Some(mut kcl) = java(&test, "Kcl") else {
+        return;
+    };
+    let engine = engine();
+    engine.create_stream("orders", 2).unwrap();
+    let config = ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+    Runtime::shared()
+        .unwrap()
+        .block_on(async {
+            let producer = Producer::open("orders", config).await?;
+            for n in 0..RECORDS {
+                producer.put(&format!("user-{n}"), format!("record {n}").as_bytes())?;
+            }
+            producer.close(None).await
+        })
+        .unwrap();
+    let (server, dynamo) = (serve(&engine, None), Dynamo::start());
+    let arguments = [
+        &server.endpoint(),
+        &dynamo.endpoint,
+        mode,
+        "orders",
+        &RECORDS.to_string(),
+    ];
+    succeeds(kcl.args(arguments));
+}
+
+/// A stand-in for the service that keeps the KCL's leases: moto, in a process of its own.
+struct Dynamo {
+    process: Child,
+    endpoint: String,
+}
+
+impl Dynamo {
+    fn start() -> Self {
+        let mut process = Command::new(root().join("build/peers-venv/bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut lines = lines.map_while(Result::ok);
+        let found = lines.find_map(|line| {
+            let (_, url) = line.split_once("Running on ")?;
+            Some(url.split_whitespace().next()?.to_owned())
+        });
+        let endpoint = found.expect("moto's address");
+        // It writes a line for every request, which somebody must take.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, endpoint }
+    }
+}
+
+impl Drop for Dynamo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
