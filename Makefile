@@ -61,7 +61,7 @@ test-c: ## The C library: C and C++ programs under valgrind, the README's quick 
 	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py c 'cc -o quickstart {} $$(PKG_CONFIG_PATH=c-prefix/lib/pkgconfig pkg-config --cflags --libs kinetik) -Wl,-rpath,c-prefix/lib && ./quickstart'
 
-peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done ## Install the peers that interop tests compare with
+peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done $(BUILD)/rust-sdk/.done ## Install the peers that interop tests compare with
 
 interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
@@ -121,6 +121,11 @@ tests/peers/node_modules/.done: tests/peers/package-lock.json
 $(BUILD)/java/.done: tests/peers/java/pom.xml $(wildcard tests/peers/java/src/main/java/*.java)
 	$(call STEP,Java peers)
 	cd tests/peers/java && mvn --quiet --batch-mode compile dependency:copy-dependencies -DoutputDirectory=../../../build/java/lib
+	@touch $@
+
+$(BUILD)/rust-sdk/.done: tests/peers/rust/Cargo.lock tests/peers/rust/src/main.rs
+	$(call STEP,Rust peer)
+	cargo build --locked --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
 	@touch $@
 
 $(BUILD)/compare-venv/.done: tests/compare/requirements.txt

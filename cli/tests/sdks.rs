@@ -73,6 +73,17 @@ fn the_javascript_sdk_puts_reads_reshards_and_subscribes_over_http2() {
 }
 
 #[test]
+fn the_rust_sdk_puts_reads_reshards_and_subscribes() {
+    let test = "the_rust_sdk_puts_reads_reshards_and_subscribes";
+    let program = root().join("build/rust-sdk/debug/rust-sdk");
+    if !is_there(test, &program) {
+        return;
+    }
+    let server = Served::start(&[]);
+    succeeds(Command::new(program).arg(&server.endpoint));
+}
+
+#[test]
 fn boto3_trusts_the_made_certificate_that_it_is_given_and_no_other() {
     let test = "boto3_trusts_the_made_certificate_that_it_is_given_and_no_other";
     let python = root().join("build/peers-venv/bin/python");
