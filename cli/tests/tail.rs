@@ -133,12 +133,15 @@ fn it_follows_from_the_newest_record_until_a_signal_and_leaves_no_consumer_behin
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let (sender, first) = std::sync::mpsc::channel();
-        let reading = std::thread::spawn(move || {
-            let mut line = String::new();
-            out.read_line(&mut line).unwrap();
-            sender.send(line).unwrap();
-            std::io::copy(&mut out, &mut std::io::sink()).unwrap();
-        });
+        let reading = std::thread::Builder::new()
+            .name("out".into())
+            .spawn(move || {
+                let mut line = String::new();
+                out.read_line(&mut line).unwrap();
+                sender.send(line).unwrap();
+                std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+            });
+        let reading = reading.unwrap();
         // It may not have begun yet: records are put until one comes.
         let line = loop {
             put(&server, "new", "news");

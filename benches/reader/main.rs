@@ -1,4 +1,7 @@
-//! Reading aggregated records of 100 bytes back from memory, digests verified and hash keys judged.
+//! Reading aggregated records of 100 bytes back from memory, digests verified and hash keys judged; and records of 1 KiB
+//! over HTTP from a server in a process of its own.
+
+mod http;
 
 use std::future::Future;
 use std::hint::black_box;
@@ -19,6 +22,9 @@ const AGGREGATES: usize = 400;
 const USER_RECORDS: usize = 350;
 
 fn main() {
+    if http::is_asked_to_serve() {
+        return http::serve();
+    }
     let aggregated = engine(|n| {
         aggregate((0..USER_RECORDS).map(|i| {
             (
@@ -80,6 +86,7 @@ fn main() {
         figure(&measured, name) / 1e6,
         LEAST / 1e6,
     );
+    http::measure(&mut gates);
     gates.finish();
 }
 
