@@ -550,3 +550,27 @@ fn glue_headers_are_taken_away_on_request_inside_aggregates_too_and_kept_where_d
         assert_eq!((stats.glue_headers, stats.glue_compressed), counted);
     }
 }
+
+#[test]
+fn ledger_27_plain_and_aggregated_records_come_whole_in_every_order_of_the_two() {
+    for order in 0..1_u32 << 6 {
+        let mut model = Model::new(1);
+        let mut expected = Vec::new();
+        for place in 0..6 {
+            let alone = format!("{place}");
+            if order >> place & 1 == 0 {
+                model.put(0, alone.clone());
+                expected.push((alone, None));
+            } else {
+                let within = [format!("{place}a"), format!("{place}b")];
+                let records = within.iter().map(|text| ("k", Some(HashKey::new(1)), text));
+                model.put(0, aggregate(records).unwrap());
+                expected.extend(within.into_iter().zip([Some(0), Some(1)]));
+            }
+        }
+        let records = Driven::open(&mut model, Start::TrimHorizon, Until::Now).rest(&mut model);
+        let subs = records.iter().map(|record| record.sub_sequence_number);
+        let read: Vec<_> = texts(&records).into_iter().zip(subs).collect();
+        assert_eq!(read, expected, "order {order:06b}");
+    }
+}
