@@ -167,7 +167,8 @@ impl Dynamo {
         });
         let endpoint = found.expect("moto's address");
         // It writes a line for every request, which somebody must take.
-        std::thread::spawn(move || lines.for_each(drop));
+        let taken = std::thread::Builder::new().name("moto".into());
+        taken.spawn(move || lines.for_each(drop)).unwrap();
         Self { process, endpoint }
     }
 }
