@@ -238,6 +238,42 @@ typedef struct {
     uint64_t handle;
 } kinetik_engine;
 
+// One user record. Pointers are valid until its batch is released.
+typedef struct {
+    // The partition key, UTF-8, not NUL-terminated.
+    const char *key;
+    // Bytes of the key.
+    size_t key_len;
+    // The payload; not NULL, even when data_len is 0.
+    const uint8_t *data;
+    // Bytes of the payload.
+    size_t data_len;
+    // The sequence number of the Kinesis record that held it.
+    kinetik_sequence sequence;
+    // Its place within its aggregate, from 0; -1 if it came alone.
+    int64_t sub_sequence_number;
+    // When the service took it, in milliseconds since 1970, by the service's clock.
+    uint64_t arrived_at_ms;
+    // The number of its shard; see kinetik_shard_id_format().
+    uint32_t shard;
+    // Whether its key's hash lies in the shard's range; false marks what a reshard left on the wrong shard.
+    bool in_range;
+} kinetik_record;
+
+// Consecutive records of one shard, in order. Give it back with kinetik_batch_release().
+typedef struct {
+    // The records.
+    const kinetik_record *records;
+    // How many there are.
+    size_t len;
+    // The number of their shard.
+    uint32_t shard;
+    // How far the last one was behind the shard's newest record, in milliseconds.
+    uint64_t millis_behind_latest;
+    // For kinetik_batch_release() alone.
+    void *owner;
+} kinetik_batch;
+
 // A server; {0} is none.
 typedef struct {
     // For the library alone.
@@ -315,42 +351,6 @@ typedef struct {
     // For the library alone.
     uint64_t handle;
 } kinetik_reader;
-
-// One user record. Pointers are valid until its batch is released.
-typedef struct {
-    // The partition key, UTF-8, not NUL-terminated.
-    const char *key;
-    // Bytes of the key.
-    size_t key_len;
-    // The payload; not NULL, even when data_len is 0.
-    const uint8_t *data;
-    // Bytes of the payload.
-    size_t data_len;
-    // The sequence number of the Kinesis record that held it.
-    kinetik_sequence sequence;
-    // Its place within its aggregate, from 0; -1 if it came alone.
-    int64_t sub_sequence_number;
-    // When the service took it, in milliseconds since 1970, by the service's clock.
-    uint64_t arrived_at_ms;
-    // The number of its shard; see kinetik_shard_id_format().
-    uint32_t shard;
-    // Whether its key's hash lies in the shard's range; false marks what a reshard left on the wrong shard.
-    bool in_range;
-} kinetik_record;
-
-// Consecutive records of one shard, in order. Give it back with kinetik_batch_release().
-typedef struct {
-    // The records.
-    const kinetik_record *records;
-    // How many there are.
-    size_t len;
-    // The number of their shard.
-    uint32_t shard;
-    // How far the last one was behind the shard's newest record, in milliseconds.
-    uint64_t millis_behind_latest;
-    // For kinetik_batch_release() alone.
-    void *owner;
-} kinetik_batch;
 
 #ifdef __cplusplus
 extern "C" {
@@ -459,6 +459,13 @@ kinetik_status kinetik_engine_open(const char *name,
 kinetik_status kinetik_engine_create_stream(kinetik_engine engine,
                                             const char *stream,
                                             uint32_t shards);
+
+// Hands out every user record that a stream holds, shard by shard, aggregates taken apart: what a test looks at. Each
+// record names its shard; the batch's own shard and lag are 0, and in_range is not judged but true. Give the batch back
+// with kinetik_batch_release().
+kinetik_status kinetik_engine_records(kinetik_engine engine,
+                                      const char *stream,
+                                      kinetik_batch *batch);
 
 // Forgets every stream and all faults; a clock that was stopped goes on.
 kinetik_status kinetik_engine_reset(kinetik_engine engine);

@@ -3,11 +3,13 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use kinetik_core::engine::Engine;
+use kinetik_core::codec::{Deaggregated, Mode, deaggregate};
+use kinetik_core::engine::{Engine, Record};
 use kinetik_core::types::StreamName;
 
 use crate::bytes::{out, text};
 use crate::own::Slab;
+use crate::reader::{kinetik_batch, kinetik_record, owned};
 use crate::status::{guard, kinetik_status};
 
 /// An engine; {0} is none.
@@ -53,6 +55,54 @@ pub unsafe extern "C" fn kinetik_engine_create_stream(
             .get(engine.handle)?
             .create_stream(StreamName::new(name)?.as_str(), shards)
     })
+}
+
+/// Hands out every user record that a stream holds, shard by shard, aggregates taken apart: what a test looks at. Each
+/// record names its shard; the batch's own shard and lag are 0, and in_range is not judged but true. Give the batch back
+/// with kinetik_batch_release().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_engine_records(
+    engine: kinetik_engine,
+    stream: *const c_char,
+    batch: *mut kinetik_batch,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL, a NUL-terminated string, or a pointer that it may write.
+        let (stream, place) = unsafe { (text("stream", stream)?, out("batch", batch)?) };
+        let stored = ENGINES.get(engine.handle)?.records(stream)?;
+        let mut records = Vec::with_capacity(stored.len());
+        for record in &stored {
+            user_records(record, &mut records);
+        }
+        // They point into the payloads and keys, which are shared and stay where they are.
+        *place = owned(records, Box::new(stored));
+        Ok(())
+    })
+}
+
+/// The user records of a stored one; what is no sound aggregate is shown as it is.
+fn user_records(stored: &Record, records: &mut Vec<kinetik_record>) {
+    let shown = |key: &[u8], data: &[u8], sub: Option<u64>| kinetik_record {
+        key: key.as_ptr().cast(),
+        key_len: key.len(),
+        data: data.as_ptr(),
+        data_len: data.len(),
+        sequence: stored.sequence_number.into(),
+        sub_sequence_number: sub.map_or(-1, |sub| sub as i64),
+        arrived_at_ms: stored.arrived_at.as_millis(),
+        shard: stored.shard_id.get(),
+        in_range: true,
+    };
+    match deaggregate(&stored.data, Mode::Strict) {
+        Ok(Deaggregated::Aggregated(users)) => records.extend(
+            users
+                .iter()
+                .map(|user| shown(user.key(), user.data(), Some(user.sub_sequence_number()))),
+        ),
+        Ok(Deaggregated::Raw(_)) | Err(_) => {
+            records.push(shown(stored.partition_key.as_bytes(), &stored.data, None));
+        }
+    }
 }
 
 /// Forgets every stream and all faults; a clock that was stopped goes on.

@@ -1,5 +1,6 @@
 //! The reader: batches of records as arrays that point into memory which the batch shares.
 
+use std::any::Any;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::time::Duration;
@@ -66,7 +67,7 @@ pub struct kinetik_batch {
 /// What a batch's pointers point into.
 struct Kept {
     records: Vec<kinetik_record>,
-    _batch: Batch,
+    _owner: Box<dyn Any>,
 }
 
 /// A reader, and what ends a poll of it.
@@ -137,15 +138,24 @@ fn handed_out(batch: Batch) -> kinetik_batch {
     // The views point into buffers that the batch shares, which do not move with it.
     let records = batch.iter().map(record).collect();
     let (shard, millis_behind_latest) = (batch.shard_id().get(), batch.millis_behind_latest());
+    kinetik_batch {
+        shard,
+        millis_behind_latest,
+        ..owned(records, Box::new(batch))
+    }
+}
+
+/// A batch of records that point into what `owner` holds, wherever that is moved to.
+pub(crate) fn owned(records: Vec<kinetik_record>, owner: Box<dyn Any>) -> kinetik_batch {
     let kept = Box::new(Kept {
         records,
-        _batch: batch,
+        _owner: owner,
     });
     kinetik_batch {
         records: kept.records.as_ptr(),
         len: kept.records.len(),
-        shard,
-        millis_behind_latest,
+        shard: 0,
+        millis_behind_latest: 0,
         owner: Box::into_raw(kept).cast(),
     }
 }
@@ -168,14 +178,14 @@ fn record(view: RecordRef<'_>) -> kinetik_record {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_batch_release(batch: *mut kinetik_batch) {
     crate::status::quietly(|| {
-        // SAFETY: the caller passes NULL or a batch that kinetik_reader_poll() wrote.
+        // SAFETY: the caller passes NULL or a batch that kinetik_reader_poll() or kinetik_engine_records() wrote.
         let Some(batch) = (unsafe { batch.as_mut() }) else {
             return;
         };
         let owner = std::mem::replace(&mut batch.owner, ptr::null_mut());
         (batch.records, batch.len) = (ptr::null(), 0);
         if !owner.is_null() {
-            // SAFETY: `owner` came from `Box::into_raw` in `handed_out` and is nulled here.
+            // SAFETY: `owner` came from `Box::into_raw` in `owned` and is nulled here.
             drop(unsafe { Box::from_raw(owner.cast::<Kept>()) });
         }
     });

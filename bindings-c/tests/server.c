@@ -81,6 +81,21 @@ int main(void)
     CHECK(count == 1001);
     OK(kinetik_reader_close(reader));
     a_subscription_hands_out_its_events(client);
+
+    kinetik_engine engine = {0};
+    kinetik_batch stored = {0};
+    OK(kinetik_server_engine(server, &engine));
+    EXPECT(kinetik_engine_records(engine, "nowhere", &stored), KINETIK_NOT_FOUND);
+    OK(kinetik_engine_records(engine, "orders", &stored));
+    CHECK(stored.len == 1001);
+    OK(kinetik_engine_reset(engine));
+    size_t payloads = 0;
+    for (size_t i = 0; i < stored.len; i++)
+        payloads += stored.records[i].data_len == 7 && memcmp(stored.records[i].data, "payload", 7) == 0;
+    CHECK(payloads == 1000);
+    kinetik_batch_release(&stored);
+    kinetik_batch_release(&stored);
+    OK(kinetik_engine_close(engine));
     OK(kinetik_client_close(client));
     OK(kinetik_config_free(config));
     OK(kinetik_server_stop(server));
