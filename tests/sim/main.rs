@@ -12,6 +12,7 @@
 mod checker;
 mod faults;
 mod history;
+mod reading;
 mod world;
 
 use std::collections::BTreeMap;
@@ -69,6 +70,53 @@ fn seeds_of(profile: Profile) {
     );
     assert!(faults.len() == 9, "every kind of fault was met: {faults:?}");
     assert!(duplicates > 0 && given_back > 0, "the hard cases were met");
+}
+
+#[test]
+fn seeds_of_readers_break_no_rule() {
+    let only = number("SIM_SEED");
+    let seeds = number("SIM_SEEDS").unwrap_or(100);
+    let mut faults = BTreeMap::new();
+    let (mut records, mut reshards, mut resumes) = (0, 0, 0);
+    let (mut broken, mut subscriptions, mut expired) = (0, 0, 0);
+    for seed in only.map_or(0..seeds, |seed| seed..seed + 1) {
+        let run = reading::run(seed);
+        if only.is_some() {
+            run.trace.lines().iter().for_each(|line| println!("{line}"));
+        }
+        let violations = &run.violations;
+        assert!(
+            violations.is_empty(),
+            "readers, seed {seed}: {violations:#?}"
+        );
+        let count: u64 = run.faults.values().sum();
+        assert!(
+            run.records >= 1_000 && run.reshards >= 1 && count >= 5,
+            "seed {seed}: {} records, {} reshards, {count} faults",
+            run.records,
+            run.reshards
+        );
+        (records, reshards) = (records + run.records, reshards + run.reshards);
+        (resumes, broken) = (resumes + run.resumes, broken + run.broken);
+        (subscriptions, expired) = (subscriptions + run.subscriptions, expired + run.expired);
+        for (kind, count) in run.faults {
+            *faults.entry(kind).or_insert(0) += count;
+        }
+    }
+    println!(
+        "readers, {seeds} seeds: {records} records, {reshards} reshards, {resumes} resumes, {subscriptions} subscriptions of \
+         which {broken} broke, {expired} expired iterators, faults {faults:?}"
+    );
+    assert!(only.is_some() || resumes > 0 && broken > 0 && expired > 0);
+}
+
+#[test]
+fn the_same_seed_of_readers_gives_the_same_trace() {
+    for seed in [2, 31] {
+        let [first, again] = [reading::run(seed), reading::run(seed)];
+        assert_eq!(first.trace.difference(&again.trace), None, "seed {seed}");
+        assert!(first.trace.lines().len() > 1_000);
+    }
 }
 
 /// Seeds that once found a bug.

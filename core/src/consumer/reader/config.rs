@@ -118,6 +118,13 @@ impl ReaderConfig {
         }
     }
 
+    /// Where to begin, in place of what the configuration was made with.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
     /// Where to end. Default [`Until::Forever`].
     #[must_use]
     pub fn until(mut self, until: Until) -> Self {
