@@ -1,8 +1,12 @@
 //! The command as its users run it: as a process, with arguments, variables and signals.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod served;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use served::Served;
 
 fn kinetik(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kinetik"));
@@ -17,48 +21,12 @@ fn run(arguments: &[&str]) -> Output {
     kinetik(arguments).output().unwrap()
 }
 
-/// A running server; killed when dropped.
-struct Served {
-    child: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = kinetik(&[&["serve", "--port", "0"], arguments].concat())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .trim()
-            .strip_prefix("kinetik: listening on ")
-            .unwrap()
-            .to_owned();
-        Self { child, url }
-    }
-
-    fn signal(&mut self, name: &str) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Sends a signal and waits for the end: its exit code.
+fn signalled(served: &mut Served, name: &str) -> Option<i32> {
+    let id = served.process.id().to_string();
+    let sent = Command::new("kill").args([name, &id]).status();
+    assert!(sent.unwrap().success());
+    served.process.wait().unwrap().code()
 }
 
 fn text(output: &Output) -> String {
@@ -71,18 +39,18 @@ fn serve_prints_its_address_and_ends_cleanly_on_either_signal() {
     for signal in ["-TERM", "-INT"] {
         let mut served = Served::start(&[]);
         assert!(
-            served.url.starts_with("http://127.0.0.1:"),
+            served.endpoint.starts_with("http://127.0.0.1:"),
             "{}",
-            served.url
+            served.endpoint
         );
-        assert_eq!(served.signal(signal), Some(0));
+        assert_eq!(signalled(&mut served, signal), Some(0));
     }
 }
 
 #[test]
 fn streams_shards_and_explain_show_what_serve_made() {
     let served = Served::start(&["--stream", "orders:2", "--stream", "clicks"]);
-    let there = ["--endpoint-url", &*served.url];
+    let there = ["--endpoint-url", &*served.endpoint];
     assert_eq!(
         text(&run(&[&["streams"], &there[..]].concat())),
         "clicks\norders\n"
@@ -123,32 +91,20 @@ fn explain_needs_no_service_for_the_hash_alone() {
 fn quotas_are_switched_by_the_option_and_nothing_else() {
     for quotas in ["on", "off"] {
         let mut served = Served::start(&["--quotas", quotas]);
-        assert_eq!(served.signal("-TERM"), Some(0));
+        assert_eq!(signalled(&mut served, "-TERM"), Some(0));
     }
     assert_eq!(run(&["serve", "--quotas", "maybe"]).status.code(), Some(2));
 }
 
 #[test]
 fn settings_come_from_variables_too() {
-    let mut child = kinetik(&["serve"])
-        .envs([
-            ("KINETIK_PORT", "0"),
-            ("KINETIK_STREAM", "a:1,b:3"),
-            ("KINETIK_REGION", "eu-west-1"),
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let served = Served {
-        child,
-        url: line.trim().rsplit(' ').next().unwrap().to_owned(),
-    };
+    let served = Served::of(kinetik(&["serve"]).envs([
+        ("KINETIK_PORT", "0"),
+        ("KINETIK_STREAM", "a:1,b:3"),
+        ("KINETIK_REGION", "eu-west-1"),
+    ]));
     assert_eq!(
-        text(&run(&["streams", "--endpoint-url", &served.url])),
+        text(&run(&["streams", "--endpoint-url", &served.endpoint])),
         "a\nb\n"
     );
 }
@@ -171,7 +127,7 @@ fn wrong_usage_is_2_and_an_unreachable_service_is_3() {
         assert!(!told.contains("wJalrXUtnFEMI"), "a secret was repeated");
     }
     let served = Served::start(&[]);
-    let output = run(&["shards", "none", "--endpoint-url", &served.url]);
+    let output = run(&["shards", "none", "--endpoint-url", &served.endpoint]);
     assert_eq!(output.status.code(), Some(3));
     assert!(
         String::from_utf8(output.stderr)
@@ -183,7 +139,7 @@ fn wrong_usage_is_2_and_an_unreachable_service_is_3() {
 #[test]
 fn a_taken_port_is_told_with_its_address() {
     let served = Served::start(&[]);
-    let port = served.url.rsplit(':').next().unwrap();
+    let port = served.endpoint.rsplit(':').next().unwrap();
     let output = run(&["serve", "--port", port]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -199,7 +155,7 @@ fn a_closed_pipe_ends_quietly() {
         .map(|index| format!("--stream=a-stream-with-a-long-name-{index}"))
         .collect();
     let served = Served::start(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut child = kinetik(&["streams", "--endpoint-url", &served.url])
+    let mut child = kinetik(&["streams", "--endpoint-url", &served.endpoint])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -218,12 +174,12 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn requests_in_flight_are_answered_before_the_server_ends() {
     let mut served = Served::start(&[]);
-    let mut socket = TcpStream::connect(served.url.strip_prefix("http://").unwrap()).unwrap();
+    let mut socket = TcpStream::connect(served.endpoint.strip_prefix("http://").unwrap()).unwrap();
     socket
         .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut head = [0; 12];
     socket.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 403");
-    assert_eq!(served.signal("-TERM"), Some(0));
+    assert_eq!(signalled(&mut served, "-TERM"), Some(0));
 }

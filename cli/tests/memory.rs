@@ -1,8 +1,8 @@
 //! The server's memory when it is filled beyond what it may take: as a whole process, by what the kernel says of it.
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod served;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,43 +10,37 @@ use kinetik::api::{Answer, Call, PutRecordsInput, PutRecordsOutput, PutRecordsRe
 use kinetik::runtime::Runtime;
 use kinetik::time::Moment;
 use kinetik::transport::{Connect, Credentials, Endpoint, Transport};
+use served::Served;
 
 /// Beside it a process holds requests under way and what its allocator keeps: some 10 to 35 MB, whatever the cap.
 const CAP: usize = 256 << 20;
-const SHARDS: usize = 16;
 
-struct Served {
-    process: Child,
+/// A server of that size, and the way to it.
+struct Filled {
+    served: Served,
     service: Arc<dyn Transport>,
 }
 
-impl Served {
+impl Filled {
     fn start(when_full: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_kinetik"))
-            .args([
-                "serve", "--port", "0", "--quotas", "off", "--memory", "256MiB",
-            ])
-            .args([
-                "--when-full",
-                when_full,
-                "--stream",
-                &format!("orders:{SHARDS}"),
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let endpoint: Endpoint = line.split_whitespace().last().unwrap().parse().unwrap();
+        let served = Served::start(&[
+            "--quotas",
+            "off",
+            "--memory",
+            "256MiB",
+            "--when-full",
+            when_full,
+            "--stream",
+            "orders:16",
+        ]);
+        let endpoint: Endpoint = served.endpoint.parse().unwrap();
         let connect = Connect {
             region: Some("us-east-1".into()),
             credentials: Some(Credentials::new("test", "test", None)),
             ..Connect::default()
         };
         Self {
-            process,
+            served,
             service: endpoint.connect(&connect).unwrap(),
         }
     }
@@ -72,7 +66,7 @@ impl Served {
     }
 
     fn resident(&self) -> usize {
-        let path = format!("/proc/{}/status", self.process.id());
+        let path = format!("/proc/{}/status", self.served.process.id());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.unwrap().trim().strip_suffix(" kB").unwrap();
@@ -101,16 +95,9 @@ impl Served {
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn a_server_that_throttles_when_full_stays_within_its_memory_and_says_why() {
-    let (refused, reason) = Served::start("throttle").fill();
+    let (refused, reason) = Filled::start("throttle").fill();
     assert!(refused > 0);
     let reason = reason.unwrap();
     assert!(reason.contains("memory"), "{reason}");
@@ -118,6 +105,6 @@ fn a_server_that_throttles_when_full_stays_within_its_memory_and_says_why() {
 
 #[test]
 fn a_server_that_trims_when_full_stays_within_its_memory_and_refuses_nothing() {
-    let (refused, reason) = Served::start("trim").fill();
+    let (refused, reason) = Filled::start("trim").fill();
     assert_eq!((refused, reason), (0, None));
 }

@@ -1,42 +1,16 @@
 //! Real SDKs beside boto3 against `kinetik serve`. Skipped loudly without them (`make peers` installs them), failed with
 //! `KINETIK_PEERS=required`.
 
-use std::io::{BufRead, BufReader, Write};
+mod served;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use served::Served;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// A server in a process of its own.
-struct Served {
-    process: Child,
-    endpoint: String,
-}
-
-impl Served {
-    fn start(options: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_kinetik"))
-            .args(["serve", "--port", "0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let endpoint = line.split_whitespace().last().unwrap().to_owned();
-        Self { process, endpoint }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// Whether what a test needs is there.
