@@ -1,5 +1,6 @@
 //! Reading aggregated records of 100 bytes back from memory, digests verified and hash keys judged; and records of 1 KiB
 //! over HTTP from a server in a process of its own.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod http;
 
