@@ -86,6 +86,17 @@ behaviours! {
         service.refused(by_name("app"), MISSING, text);
     };
 
+    "kinetik's choice" a_consumer_that_is_deregistered_again_goes_no_later SLOW => |service| {
+        service.create("one", 1);
+        service.advance(Duration::from_secs(5));
+        let consumer = registered(service, "app");
+        service.ok(deregister(&consumer.consumer_arn));
+        service.advance(Duration::from_secs(4));
+        service.ok(deregister(&consumer.consumer_arn));
+        service.advance(Duration::from_secs(1));
+        assert_eq!(service.refusal(by_name("app")).code(), MISSING);
+    };
+
     "M 4.2" a_consumers_arn_ends_in_its_creation_second PLAIN => |service| {
         service.create("one", 1);
         let consumer = registered(service, "app");

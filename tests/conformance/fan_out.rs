@@ -107,6 +107,23 @@ behaviours! {
         }
     };
 
+    "M 1.11" a_continuation_repeats_nothing_of_a_shard_that_was_just_made PLAIN => |service| {
+        let arn = consumer(service);
+        split(service);
+        service.put("one", "key", "1");
+        let child = service.shards("one").into_iter().skip(1).find(|one| {
+            let from = service.iterator("one", &one.shard_id, "TRIM_HORIZON");
+            !service.get(&from).records.is_empty()
+        });
+        let child: u32 = child.expect("a child").shard_id["shardId-".len()..].parse().expect("a number");
+        let mut feed = service.subscribe(at(&arn, child, "TRIM_HORIZON", None));
+        let continuation = feed.event().continuation_sequence_number.expect("a continuation");
+        service.put("one", "key", "2");
+        service.advance(Duration::from_secs(5));
+        let mut feed = service.subscribe(at(&arn, child, "AT_SEQUENCE_NUMBER", Some(&continuation)));
+        assert_eq!(payloads(&feed.event()), ["2"]);
+    };
+
     "M 1.11" a_subscription_lives_five_minutes_and_ends_normally PLAIN => |service| {
         let arn = consumer(service);
         let mut feed = subscribe(service, &arn, "LATEST");

@@ -13,9 +13,14 @@ use kinetik::api::{
 };
 
 use crate::behaviours;
-use crate::service::{PLAIN, QUOTAS, Service, put};
+use crate::service::{PLAIN, QUOTAS, Service, Setup, put};
 
 const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/one";
+/// With quotas, and streams that are a tenth of a second in a state that passes.
+const BRISK: Setup = Setup {
+    state_delay: Duration::from_millis(100),
+    ..QUOTAS
+};
 const LIMIT: &str = "LimitExceededException";
 
 fn one() -> Option<ByteString> {
@@ -70,6 +75,16 @@ behaviours! {
         }
         service.refused(of("one"), LIMIT, ONE);
         service.ok(of("two"));
+    };
+    "K 5.3" a_stream_that_is_gone_has_no_rate BRISK => |service| {
+        streams(service);
+        let list = || ListTagsForStreamInput { stream_name: one(), ..Default::default() };
+        for _ in 0..5 {
+            service.ok(list());
+        }
+        service.ok(DeleteStreamInput { stream_name: one(), ..Default::default() });
+        service.advance(Duration::from_millis(100));
+        assert_eq!(service.refusal(list()).code(), "ResourceNotFoundException");
     };
     "D 2" a_stream_has_one_rate_by_name_and_by_arn QUOTAS => |service| {
         streams(service);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use kinetik::api::{
-    CreateStreamInput, MergeShardsInput, Shard, SplitShardInput, StreamModeDetails,
-    UpdateShardCountInput,
+    CreateStreamInput, ListShardsInput, MergeShardsInput, Shard, ShardFilter, SplitShardInput,
+    StreamModeDetails, UpdateShardCountInput,
 };
 use kinetik::types::{HashRange, SequenceNumber, SequenceParts};
 
 use crate::behaviours;
-use crate::service::{PLAIN, SLOW, Service, Setup, iterator, put, shard};
+use crate::service::{PLAIN, SLOW, START, Service, Setup, iterator, put, shard};
 
 const FEW: Setup = Setup {
     shard_limit: Some(2),
@@ -104,7 +104,7 @@ behaviours! {
         let shards = service.shards("one");
         let ending = shards[0].sequence_number_range.ending_sequence_number.clone().unwrap();
         let end = number(&ending).parts().unwrap();
-        assert_eq!((end.index, end.put), (SequenceParts::END_INDEX, crate::service::START.as_secs() + 100));
+        assert_eq!((end.index, end.put), (SequenceParts::END_INDEX, START.as_secs() + 100));
         assert!(number(&last) < number(&ending));
         for child in &shards[1..] {
             let start = number(&child.sequence_number_range.starting_sequence_number);
@@ -192,6 +192,24 @@ behaviours! {
         assert_eq!(service.put("one", "a", "y").shard_id, *shard(1));
         let from = service.iterator("one", &shard(0), "TRIM_HORIZON");
         assert_eq!(service.payloads(&from), ["x"]);
+    };
+    "M 1.8, 1.10" a_reshard_happens_when_it_is_due_however_late_somebody_looks SLOW => |service| {
+        service.create("one", 1);
+        service.advance(Duration::from_secs(5));
+        service.ok(split("one", "0", HALF));
+        service.advance(Duration::from_secs(60));
+        assert_eq!(service.shards("one").len(), 3);
+        let past = |seconds| ListShardsInput {
+            stream_name: Some("one".into()),
+            shard_filter: Some(ShardFilter {
+                r#type: Some("AT_TIMESTAMP".into()),
+                timestamp: Some(START + Duration::from_secs(seconds)),
+                shard_id: None,
+            }),
+            ..Default::default()
+        };
+        let open = |seconds| service.ok(past(seconds)).shards.map(|shards| shards.len());
+        assert_eq!((open(9), open(11)), (Some(1), Some(2)));
     };
     "M 1.10, W 6.1; ledger 79" the_end_of_a_closed_shard_names_its_children_and_gives_no_iterator PLAIN => |service| {
         service.create("two", 2);

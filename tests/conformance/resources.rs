@@ -1,15 +1,18 @@
 //! Policies and tags of what an ARN names.
 
+use std::time::Duration;
+
 use kinetik::api::{
-    AddTagsToStreamInput, DeleteResourcePolicyInput, GetResourcePolicyInput,
-    ListTagsForResourceInput, ListTagsForStreamInput, PutResourcePolicyInput, TagResourceInput,
-    UntagResourceInput,
+    AddTagsToStreamInput, CreateStreamInput, DeleteResourcePolicyInput, GetResourcePolicyInput,
+    ListTagsForResourceInput, ListTagsForStreamInput, PutResourcePolicyInput,
+    RegisterStreamConsumerInput, TagResourceInput, UntagResourceInput,
 };
 
 use crate::behaviours;
 use crate::consumers::{ARN, registered};
-use crate::service::{PLAIN, Service};
+use crate::service::{PLAIN, SLOW, Service};
 
+const IN_USE: &str = "ResourceInUseException";
 const MISSING: &str = "ResourceNotFoundException";
 const ARGUMENT: &str = "InvalidArgumentException";
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
@@ -142,6 +145,38 @@ behaviours! {
         let more = TagResourceInput { tags: Some([("more".into(), "".into())].into()), ..tag(ARN, 0) };
         service.refused(more, ARGUMENT, text);
         service.ok(tag(ARN, 50));
+    };
+
+    "M 1.8" a_stream_in_the_making_takes_no_tags_by_arn SLOW => |service| {
+        service.create("one", 1);
+        let text = "Stream one under account 000000000000 not ACTIVE, instead in state CREATING";
+        service.refused(tag(ARN, 1), IN_USE, text);
+        service.refused(untag(ARN, "key"), IN_USE, text);
+        service.advance(Duration::from_secs(5));
+        service.ok(tag(ARN, 1));
+    };
+
+    "D 1.13" a_resource_is_made_with_at_most_fifty_tags PLAIN => |service| {
+        let tags = |count| tag(ARN, count).tags;
+        let stream = |count| CreateStreamInput { stream_name: Some("one".into()), tags: tags(count), ..Default::default() };
+        assert_eq!(service.refusal(stream(51)).code(), ARGUMENT);
+        service.ok(stream(50));
+        assert_eq!(keys(service, ARN).len(), 50);
+        let consumer = |count| RegisterStreamConsumerInput {
+            stream_arn: Some(ARN.into()),
+            consumer_name: Some("app".into()),
+            tags: tags(count),
+            ..Default::default()
+        };
+        assert_eq!(service.refusal(consumer(51)).code(), ARGUMENT);
+        let made = service.ok(consumer(50)).consumer;
+        assert_eq!(keys(service, &made.consumer_arn).len(), 50);
+    };
+
+    "K 5.3" a_stream_is_made_with_legal_tags PLAIN => |service| {
+        let tags = Some([("a;b".into(), "".into())].into());
+        let input = CreateStreamInput { stream_name: Some("one".into()), tags, ..Default::default() };
+        assert_eq!(service.refusal(input).code(), ARGUMENT);
     };
 
     "K 5.3" tags_of_unknown_resources_are_not_found PLAIN => |service| {

@@ -124,6 +124,17 @@ behaviours! {
         increase(service, 48);
         assert_eq!(stored(service), ["new"]);
     };
+    "M 1.10, D 1.9" a_shard_that_a_shorter_retention_hid_does_not_come_back PLAIN => |service| {
+        service.create("one", 1);
+        increase(service, 48);
+        service.put("one", "k", "old");
+        split(service);
+        service.advance(DAY + HOUR);
+        decrease(service, 24);
+        increase(service, 48);
+        assert_eq!(service.shards("one").len(), 2);
+        assert_eq!(service.refusal(iterator("one", "0", "TRIM_HORIZON")).code(), "ResourceNotFoundException");
+    };
     "M 1.3" both_descriptions_tell_the_retention PLAIN => |service| {
         service.create("one", 1);
         increase(service, 100);

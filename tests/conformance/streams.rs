@@ -105,6 +105,30 @@ behaviours! {
         service.ok(delete("orders"));
         assert_eq!(status(service, "orders"), "DELETING");
     };
+    "kinetik's choice" a_deletion_that_is_asked_for_again_takes_no_longer SLOW => |service| {
+        service.create("orders", 1);
+        service.ok(delete("orders"));
+        service.advance(Duration::from_secs(4));
+        service.ok(delete("orders"));
+        service.advance(Duration::from_secs(1));
+        assert_eq!(service.refusal(describe("orders")).code(), NOT_FOUND);
+    };
+    "M 1.3, D 2" a_stream_that_is_gone_counts_against_no_quota Setup { shard_limit: Some(3), ..SLOW } => |service| {
+        service.create("first", 2);
+        service.create("second", 1);
+        service.advance(Duration::from_secs(5));
+        service.ok(delete("first"));
+        service.advance(Duration::from_secs(5));
+        assert_eq!(service.ok(DescribeLimitsInput {}).open_shard_count, 1);
+        service.ok(SplitShardInput {
+            stream_name: Some("second".into()),
+            shard_to_split: Some(shard(0).into()),
+            new_starting_hash_key: Some("1000".into()),
+            ..Default::default()
+        });
+        service.advance(Duration::from_secs(5));
+        assert_eq!(service.ok(DescribeLimitsInput {}).open_shard_count, 2);
+    };
     "K 5.3, W 6.1" a_duplicate_is_refused_with_the_services_text PLAIN => |service| {
         service.create("orders", 1);
         let again = CreateStreamInput {

@@ -35,8 +35,8 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    fn of<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>, now: Now) -> Self {
-        streams.fold(Self::default(), |usage, stream| {
+    fn of<'a>(streams: impl IntoIterator<Item = &'a Arc<Stream>>, now: Now) -> Self {
+        streams.into_iter().fold(Self::default(), |usage, stream| {
             // Put calls wait for the table while they hold a state; a writer that waits must not come between.
             let state = stream.state.read_recursive();
             Self {
@@ -149,9 +149,10 @@ impl Account {
         Some(stream)
     }
 
-    /// Whether there is a stream with this name, or was until its deletion that nobody noticed yet.
-    pub fn has_name(&self, name: &str) -> bool {
-        self.streams.read().contains_key(name)
+    /// Whether there is a stream with this name at `now`.
+    pub fn has_name(&self, name: &str, now: Moment) -> bool {
+        let streams = self.streams.read();
+        streams.get(name).is_some_and(|stream| !stream.is_gone(now))
     }
 
     /// Adds a stream that `make` makes, unless there is one of that name.
@@ -159,8 +160,11 @@ impl Account {
         &self,
         name: &ByteString,
         now: Now,
+        memory: &Arc<Memory>,
         make: impl FnOnce(Usage) -> Result<Stream, Refusal>,
     ) -> Result<Arc<Stream>, Refusal> {
+        // Before the table is locked: settling locks states, whose holders may wait for the table.
+        self.all(now, memory);
         let mut streams = self.streams.write();
         streams.retain(|_, stream| !stream.is_gone(now.moment));
         if streams.contains_key(name) {
@@ -177,8 +181,8 @@ impl Account {
     }
 
     /// What the account's streams use of its quotas.
-    pub fn usage(&self, now: Now) -> Usage {
-        Usage::of(self.streams.read().values(), now)
+    pub fn usage(&self, now: Now, memory: &Arc<Memory>) -> Usage {
+        Usage::of(&self.all(now, memory), now)
     }
 
     /// Forgets a stream, if it is still the one of its name.

@@ -110,7 +110,7 @@ impl Inner {
         let stream = self.stream(now, None, input.stream_arn.as_ref())?;
         let name = input.consumer_name.clone().unwrap_or_default();
         let given = input.tags.clone().unwrap_or_default();
-        tags::check(&stream, &given)?;
+        tags::check_all(stream.named(), &given)?;
         let most = match self.account.has_advantage(now) {
             true => CONSUMERS_ADVANTAGE_MAX,
             false => CONSUMERS_MAX,
@@ -158,7 +158,10 @@ impl Inner {
         let until = self.settled_at(now);
         stream.change(|state| {
             let found = state.profile.consumers.known.get_mut(&consumer.name);
-            if let Some(found) = found.filter(|found| found.arn == consumer.arn) {
+            let stays = |found: &&mut Consumer| {
+                found.arn == consumer.arn && found.status != ConsumerStatus::Deleting
+            };
+            if let Some(found) = found.filter(stays) {
                 (found.status, found.until) = (ConsumerStatus::Deleting, Some(until));
             }
         });

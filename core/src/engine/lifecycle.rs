@@ -13,7 +13,7 @@ use super::account::Usage;
 use super::modes::{check_distribution, mode_of, warm_throughput};
 use super::monitoring::described;
 use super::stream::{NewStream, State, Stream};
-use super::{Inner, Now};
+use super::{Inner, Now, tags};
 
 /// The shards that an on-demand stream begins with, and one whose maker says nothing of shards. Source: LocalStack's
 /// recording of AWS, 2022.
@@ -30,6 +30,7 @@ impl Inner {
             self.check_warm(now, mode, input.warm_throughput_mibps)?;
         }
         let tags = input.tags.clone().unwrap_or_default();
+        tags::check_all(self.account.named(&name), &tags)?;
         let ready = self.settled_at(now);
         let make = |usage: Usage| {
             self.check_room(&name, usage, shards)?;
@@ -51,7 +52,7 @@ impl Inner {
             };
             Ok(Stream::new(new, now, ready, &self.memory))
         };
-        self.account.add(&name, now, make)?;
+        self.account.add(&name, now, &self.memory, make)?;
         Ok(())
     }
 
@@ -84,7 +85,7 @@ impl Inner {
             state.delete(gone);
             Ok(())
         })?;
-        if gone <= now.moment {
+        if stream.is_gone(now.moment) {
             self.account.remove(&stream);
         }
         stream.wake_subscribers();
@@ -158,9 +159,7 @@ impl Inner {
     }
 
     pub(super) fn describe_limits(&self, now: Now) -> DescribeLimitsOutput {
-        // Settles what is due, so that only streams that are there count.
-        let _ = self.account.all(now, &self.memory);
-        let usage = self.account.usage(now);
+        let usage = self.account.usage(now, &self.memory);
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         DescribeLimitsOutput {
             shard_limit: count(self.config.shard_limit),

@@ -284,6 +284,17 @@ mod tests {
     }
 
     #[test]
+    fn a_read_without_a_limit_may_begin_within_a_segment() {
+        let mut log = log(MAX_BLOCK);
+        for millis in 1..=3 {
+            log.append(millis, b"k", b"data").unwrap();
+        }
+        log.trim(2);
+        let page = log.read(0, usize::MAX, usize::MAX);
+        assert_eq!((page.count(), page.more), (2, false));
+    }
+
+    #[test]
     fn a_full_budget_refuses_and_stores_nothing() {
         let mut log = log(MIN_BLOCK);
         log.append(1, b"k", &[0; 4_000]).unwrap();

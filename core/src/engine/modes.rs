@@ -29,7 +29,7 @@ impl Inner {
         if warm.is_some() {
             self.check_warm(now, mode, warm)?;
         }
-        let on_demand = self.account.usage(now).on_demand;
+        let on_demand = self.account.usage(now, &self.memory).on_demand;
         stream.change(|state| {
             state.active(stream.named())?;
             if state.mode != mode {

@@ -45,7 +45,7 @@ impl Rates {
         let stream = stream_of(call);
         let shared_by = match (scope, stream) {
             (Scope::Account, _) => ByteString::new(),
-            (Scope::Stream, Some(stream)) if account.has_name(stream) => stream.into(),
+            (Scope::Stream, Some(stream)) if account.has_name(stream, now) => stream.into(),
             (Scope::Stream, _) => return Ok(()),
         };
         let mut used = self.used.lock();

@@ -36,6 +36,17 @@ impl Inner {
 }
 
 impl Resource {
+    /// Changes its tags; those of a stream only once it is made.
+    pub fn change_tags(
+        &self,
+        change: impl FnOnce(&mut Tags) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if self.consumer.is_none() {
+            self.stream.state.read().made(self.stream.named())?;
+        }
+        self.change(|tags, _| change(tags))
+    }
+
     /// Looks at or changes its tags and policy.
     pub fn change<T>(
         &self,

@@ -1,6 +1,6 @@
 //! Retention of a stream.
 
-use super::stream::{State, Stream};
+use super::stream::Stream;
 use super::{Inner, Now};
 use crate::api::{DecreaseStreamRetentionPeriodInput, IncreaseStreamRetentionPeriodInput, Refusal};
 use crate::types::limits::{RETENTION_DEFAULT_HOURS, RETENTION_MAX_HOURS};
@@ -51,7 +51,7 @@ impl Inner {
                 return Err(Refusal::invalid_argument(text));
             }
             state.active(stream.named())?;
-            forget_expired(state, now);
+            state.forget_expired(now.wall);
             state.retention_hours = asked;
             state.update(self.settled_at(now), Vec::new(), now, &self.memory);
             Ok(())
@@ -70,13 +70,4 @@ fn retention_hours(asked: i32) -> Result<u32, Refusal> {
     Err(Refusal::invalid_argument(format!(
         "{limit} allowed retention period is {hours} hours. Requested retention period ({asked} hours) is too {wrong}."
     )))
-}
-
-/// Forgets for good what is past the retention of now, so that a longer one does not bring it back. Source: AWS,
-/// IncreaseStreamRetentionPeriod.
-fn forget_expired(state: &State, now: Now) {
-    let horizon = state.horizon(now.wall).as_millis();
-    for shard in state.shards(now.wall) {
-        shard.inner.lock().log.trim(horizon);
-    }
 }

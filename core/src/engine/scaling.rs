@@ -23,7 +23,7 @@ impl Inner {
         let (name, arn) = (input.stream_name.as_ref(), input.stream_arn.as_ref());
         self.check_shard_text(name, arn, &[raw])?;
         let stream = self.stream(now, name, arn)?;
-        let used = self.account.usage(now).open_shards;
+        let used = self.account.usage(now, &self.memory).open_shards;
         stream.change(|state| {
             let shard = open_shard(now, &stream, state, raw)?;
             self.check_shard_quota(&stream, used, 1)?;
@@ -66,7 +66,7 @@ impl Inner {
     ) -> Result<UpdateShardCountOutput, Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let target = input.target_shard_count.unwrap_or_default().max(1) as usize;
-        let used = self.account.usage(now).open_shards;
+        let used = self.account.usage(now, &self.memory).open_shards;
         let current = stream.change(|state| {
             state.active(stream.named())?;
             if state.mode == StreamMode::OnDemand {

@@ -150,7 +150,7 @@ impl Segment {
         self.freeze();
         let begin = self.position(from);
         let start = self.start_of(begin);
-        let limit = start as usize + bytes;
+        let limit = (start as usize).saturating_add(bytes);
         let fitting =
             self.block.entries[begin..].partition_point(|entry| entry.end as usize <= limit);
         let count = fitting.max(usize::from(at_least_one)).min(records);

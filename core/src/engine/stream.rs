@@ -304,9 +304,11 @@ impl State {
         self.settle(now, memory);
     }
 
-    /// Begins its deletion.
+    /// Begins its deletion; one that is on its way goes on as it is.
     pub fn delete(&mut self, until: Moment) {
-        self.phase = Phase::Deleting(until);
+        if !matches!(self.phase, Phase::Deleting(_)) {
+            self.phase = Phase::Deleting(until);
+        }
     }
 
     fn settle(&mut self, now: Now, memory: &Arc<Memory>) {
@@ -315,8 +317,10 @@ impl State {
             Phase::Creating(at) if *at <= now.moment => self.phase = Phase::Active,
             Phase::Updating(at, steps) if *at <= now.moment => {
                 let steps = std::mem::take(steps);
+                // It happened when it was due, however late somebody looks.
+                let due = now.wall - now.moment.since(*at);
                 self.phase = Phase::Active;
-                self.reshard(&steps, now.wall, memory);
+                self.reshard(&steps, due, memory);
             }
             _ => {}
         }
@@ -333,8 +337,17 @@ impl State {
                 Step::Merge { lower, upper } => self.merge(lower, upper, now, memory),
             }
         }
+        self.forget_expired(now);
+    }
+
+    /// Forgets what is past the retention for good, so that a longer one does not bring it back. Source: AWS,
+    /// IncreaseStreamRetentionPeriod.
+    pub fn forget_expired(&mut self, now: Timestamp) {
         let horizon = self.horizon(now);
         self.shards.retain(|shard| !shard.is_expired(horizon));
+        for shard in &self.shards {
+            shard.inner.lock().log.trim(horizon.as_millis());
+        }
         (self.cells, self.open) = cells(&self.shards);
     }
 

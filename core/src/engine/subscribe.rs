@@ -169,7 +169,9 @@ impl Live {
     /// by AFTER. It advances with time even without records.
     fn continuation(&self, second: u64) -> ByteString {
         let last = self.next.saturating_sub(1);
-        text_of(self.shard.numbers().record(last, (second + 1) * 1_000))
+        // A child shard's first records are told to be of the second in which it begins, which may lie ahead.
+        let second = second.max(self.shard.created) + 1;
+        text_of(self.shard.numbers().record(last, second * 1_000))
     }
 
     fn end(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytestring::ByteString;
 
-use super::stream::Stream;
+use super::refuse::Named;
 use super::{Inner, Now};
 use crate::api::{
     AddTagsToStreamInput, ListTagsForResourceInput, ListTagsForResourceOutput,
@@ -24,10 +24,10 @@ impl Inner {
     pub(super) fn add_tags(&self, now: Now, input: &AddTagsToStreamInput) -> Result<(), Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let new = input.tags.clone().unwrap_or_default();
-        check(&stream, &new)?;
+        check(stream.named(), &new)?;
         stream.change(|state| {
             state.made(stream.named())?;
-            add(&stream, &mut state.tags, new)
+            add(stream.named(), &mut state.tags, new)
         })
     }
 
@@ -38,7 +38,7 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let keys = input.tag_keys.iter().flatten();
-        check_characters(&stream, keys.clone(), "remove tags from")?;
+        check_characters(stream.named(), keys.clone(), "remove tags from")?;
         stream.change(|state| {
             state.made(stream.named())?;
             for key in keys {
@@ -71,8 +71,8 @@ impl Inner {
     pub(super) fn tag_resource(&self, now: Now, input: &TagResourceInput) -> Result<(), Refusal> {
         let resource = self.resource(now, input.resource_arn.as_ref())?;
         let new = input.tags.clone().unwrap_or_default();
-        check(&resource.stream, &new)?;
-        resource.change(|tags, _| add(&resource.stream, tags, new))
+        check(resource.stream.named(), &new)?;
+        resource.change_tags(|tags| add(resource.stream.named(), tags, new))
     }
 
     pub(super) fn untag_resource(
@@ -82,8 +82,8 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let resource = self.resource(now, input.resource_arn.as_ref())?;
         let keys = input.tag_keys.iter().flatten();
-        check_characters(&resource.stream, keys.clone(), "remove tags from")?;
-        resource.change(|tags, _| {
+        check_characters(resource.stream.named(), keys.clone(), "remove tags from")?;
+        resource.change_tags(|tags| {
             for key in keys {
                 tags.remove(key);
             }
@@ -102,25 +102,39 @@ impl Inner {
     }
 }
 
+/// Refuses tags that a new stream or consumer cannot be made with.
+pub(super) fn check_all(named: Named<'_>, tags: &Tags) -> Result<(), Refusal> {
+    check(named, tags)?;
+    match tags.len() > TAGS {
+        true => Err(too_many(named)),
+        false => Ok(()),
+    }
+}
+
 /// Refuses tags with characters that no tag may have.
-pub(super) fn check(stream: &Stream, tags: &Tags) -> Result<(), Refusal> {
+fn check(named: Named<'_>, tags: &Tags) -> Result<(), Refusal> {
     let texts = tags.iter().flat_map(|(key, value)| [key, value]);
-    check_characters(stream, texts, "add tags to")
+    check_characters(named, texts, "add tags to")
 }
 
 /// Adds tags to those that are there, if they are not too many then.
-fn add(stream: &Stream, tags: &mut Tags, new: Tags) -> Result<(), Refusal> {
+fn add(named: Named<'_>, tags: &mut Tags, new: Tags) -> Result<(), Refusal> {
     let more = new.keys().filter(|key| !tags.contains_key(*key)).count();
     if tags.len() + more > TAGS {
-        // AWS said 10 while it kept 50.
-        return Err(Refusal::invalid_argument(format!(
-            "Failed to add tags to stream {} under account {} because a given stream cannot have more than 10 tags \
-             associated with it.",
-            stream.name, stream.account
-        )));
+        return Err(too_many(named));
     }
     tags.extend(new);
     Ok(())
+}
+
+/// AWS said 10 while it kept 50.
+#[cold]
+fn too_many(named: Named<'_>) -> Refusal {
+    Refusal::invalid_argument(format!(
+        "Failed to add tags to stream {} under account {} because a given stream cannot have more than 10 tags \
+         associated with it.",
+        named.stream, named.account
+    ))
 }
 
 /// In the form of answers.
@@ -133,7 +147,7 @@ fn told((key, value): (&ByteString, &ByteString)) -> Tag {
 
 /// The two texts differ because AWS's front and its store judge apart: `%` passes the first alone.
 fn check_characters<'a>(
-    stream: &Stream,
+    named: Named<'_>,
     mut texts: impl Iterator<Item = &'a ByteString> + Clone,
     doing: &str,
 ) -> Result<(), Refusal> {
@@ -148,7 +162,7 @@ fn check_characters<'a>(
         return Err(Refusal::invalid_argument(format!(
             "Failed to {doing} stream {} under account {} because some tags contained illegal characters. The allowed \
              characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'.",
-            stream.name, stream.account
+            named.stream, named.account
         )));
     }
     Ok(())
