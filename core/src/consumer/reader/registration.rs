@@ -10,7 +10,7 @@ use crate::api::{
     DescribeStreamSummaryInput, RegisterStreamConsumerInput,
 };
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::rng::Rng;
 use crate::types::StreamRef;
 
@@ -140,8 +140,15 @@ impl Registration {
         };
         match client.send(input).await {
             // It is there already: by another reader, or because an earlier answer was lost.
-            Err(error) if error.kind() != ErrorKind::ResourceInUse => Err(error),
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceInUse => Ok(()),
+            Err(error) => {
+                if error.aws_code().is_some() && error.retry() == Retry::Never {
+                    // Refused for good: there is none to be deregistered.
+                    self.is_asked_for.store(false, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+            Ok(_) => Ok(()),
         }
     }
 

@@ -14,6 +14,10 @@ pub(super) struct News {
 /// When a shard is read again although nothing was told of it: well before its iterator expires.
 const UNLESS_PUSHED: Duration = Duration::from_secs(60);
 
+/// After so many answers in a row that bring nothing although there is nothing to wait for, a shard that was closed when
+/// it was listed is taken for read. The service says so itself, after a few such answers at most.
+const IDLE_UNTIL_ENDED: u32 = 5;
+
 /// What is left to do with a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -101,6 +105,11 @@ impl State {
                 return Ok(());
             };
             shard.iterator = iterator;
+            if !shard.info.is_open() && !any && behind == 0 && shard.idle >= IDLE_UNTIL_ENDED {
+                // Some servers give closed shards iterators for ever.
+                self.set_unclear(now, id, false);
+                return Ok(());
+            }
             if self.settings.pushed && behind == 0 {
                 self.set_due(id, now + UNLESS_PUSHED);
                 self.await_arrival(id);

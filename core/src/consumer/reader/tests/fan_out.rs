@@ -229,6 +229,10 @@ async fn auto_polls_where_no_consumer_can_be_had_or_subscriptions_keep_failing()
     let mut reader = Reader::open("orders", auto.clone()).await.unwrap();
     assert_eq!(texts(&within(&mut reader, SECOND).await), ["1"]);
     assert_eq!(reader.stats().fallbacks, 1);
+    let refused = crate::engine::Fault::fail("DeregisterStreamConsumer", "InternalFailure");
+    world.engine.faults().push(refused.unwrap());
+    reader.close().await.expect("nothing to deregister");
+    world.engine.faults().clear();
 
     let named = auto.consumer("other-0");
     let denied = Refusal::new("AccessDeniedException", Some("no".into()));

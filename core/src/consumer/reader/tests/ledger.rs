@@ -272,6 +272,22 @@ fn an_end_that_names_no_children_is_followed_by_a_listing() {
 }
 
 #[test]
+fn a_server_that_gives_a_closed_shard_iterators_for_ever_is_read_to_the_end() {
+    for until in [Until::Now, Until::Forever] {
+        let mut model = Model::new(1);
+        put(&mut model, 0, &["parent"]);
+        let [left, _] = model.split(0);
+        put(&mut model, left, &["child"]);
+        model.faults = vec![Some(Fault::Endless); 12].into();
+        let mut driven = Driven::open(&mut model, Start::TrimHorizon, until);
+        let first = driven.batch(&mut model);
+        let second = driven.batch(&mut model);
+        let records: Vec<_> = first.records().chain(second.records()).collect();
+        assert_eq!(texts(&records), ["parent", "child"]);
+    }
+}
+
+#[test]
 fn ledger_53_a_shard_whose_parent_has_expired_is_read() {
     let mut model = Model::new(2);
     let [left, _] = model.split(0);

@@ -58,6 +58,8 @@ pub enum Fault {
     EmptyIterator,
     /// The end of a shard does not name its children.
     Childless,
+    /// A closed shard goes on for ever.
+    Endless,
 }
 
 impl Model {
@@ -296,9 +298,10 @@ impl Model {
         let next_shard_iterator = match fault {
             Some(Fault::EarlyEnd) => None,
             Some(Fault::EmptyIterator) if over => Some("".into()),
+            Some(Fault::Endless) => Some(self.iterator_at(id, next)),
             _ => (!over).then(|| self.iterator_at(id, next)),
         };
-        let named = over && fault != Some(Fault::Childless);
+        let named = over && !matches!(fault, Some(Fault::Childless | Fault::Endless));
         let child_shards = named.then(|| {
             shard
                 .children
