@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What every fallible call of kinetik answers with.
@@ -26,7 +27,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///     "PutRecord orders shardId-000000000003: Throttled: the shard takes 1 MiB/s"
 /// );
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Arc<Inner>);
 
 #[derive(Clone)]
 struct Inner {
@@ -42,7 +43,7 @@ struct Inner {
     aws_code: Option<String>,
     request_id: Option<String>,
     http_status: Option<u16>,
-    source: Option<std::sync::Arc<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// Whether trying the same thing again can help.
@@ -189,7 +190,7 @@ impl Error {
     /// An error of a kind, with a text that says what was wrong, what was expected and what to do.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Arc::new(Inner {
             kind,
             retry: kind.retry(),
             message: message.into(),
@@ -215,43 +216,43 @@ impl Error {
     /// The same error with other retry advice.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
-        self.0.retry = retry;
+        Arc::make_mut(&mut self.0).retry = retry;
         self
     }
 
     /// The same error, naming the operation in which it happened.
     #[must_use]
     pub fn operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
-        self.0.operation = Some(operation.into());
+        Arc::make_mut(&mut self.0).operation = Some(operation.into());
         self
     }
 
     /// The same error, naming the stream.
     #[must_use]
     pub fn stream(mut self, stream: impl Into<String>) -> Self {
-        self.0.stream = Some(stream.into());
+        Arc::make_mut(&mut self.0).stream = Some(stream.into());
         self
     }
 
     /// The same error, naming the shard.
     #[must_use]
     pub fn shard(mut self, shard: impl Into<String>) -> Self {
-        self.0.shard = Some(shard.into());
+        Arc::make_mut(&mut self.0).shard = Some(shard.into());
         self
     }
 
     /// The same error, saying how often it was tried and for how long.
     #[must_use]
     pub fn attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
-        self.0.attempts = attempts;
-        self.0.elapsed = Some(elapsed);
+        Arc::make_mut(&mut self.0).attempts = attempts;
+        Arc::make_mut(&mut self.0).elapsed = Some(elapsed);
         self
     }
 
     /// The same error, naming which of many records it is about (from 0).
     #[must_use]
     pub fn index(mut self, index: usize) -> Self {
-        self.0.index = Some(index);
+        Arc::make_mut(&mut self.0).index = Some(index);
         self
     }
 
@@ -263,16 +264,16 @@ impl Error {
         request_id: Option<String>,
         http_status: Option<u16>,
     ) -> Self {
-        self.0.aws_code = Some(aws_code.into());
-        self.0.request_id = request_id;
-        self.0.http_status = http_status;
+        Arc::make_mut(&mut self.0).aws_code = Some(aws_code.into());
+        Arc::make_mut(&mut self.0).request_id = request_id;
+        Arc::make_mut(&mut self.0).http_status = http_status;
         self
     }
 
     /// The same error with the one that caused it.
     #[must_use]
     pub fn source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.0.source = Some(std::sync::Arc::new(source));
+        Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
         self
     }
 

@@ -50,7 +50,7 @@ impl Overhead {
     };
     /// Of records that are sent one by one: what the sender keeps for each.
     pub const SINGLE: Self = Self {
-        record: 320,
+        record: 640,
         ..Self::AGGREGATED
     };
 

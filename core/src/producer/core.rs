@@ -23,7 +23,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::Rng;
 use crate::runtime::Runtime;
-use crate::time::Clock;
+use crate::time::{Clock, Moment};
 use crate::transport::{Connect, Endpoint};
 use crate::types::StreamRef;
 
@@ -57,6 +57,7 @@ impl Core {
         };
         let client = client(config, &clock, &rng)?;
         let mut settings = Settings::of(config);
+        settings.epoch = clock.wall_at(Moment::ZERO);
         settings.shard_limit &= !has_no_quotas(&config.endpoint);
         let budget = Arc::new(Budget::new(config.buffer_bytes, config.buffer_records));
         let core = Arc::new(Self {

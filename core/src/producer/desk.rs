@@ -349,12 +349,13 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::producer::receipt::Persisted;
+    use crate::producer::receipt::{FailedAttempts, Persisted};
     use crate::types::{SequenceNumber, ShardId};
     use bytes::Bytes;
 
     fn receipt() -> Receipt {
         Receipt {
+            failed_attempts: FailedAttempts::default(),
             shard_id: ShardId::new(1),
             sequence_number: SequenceNumber::ZERO,
             sub_sequence_number: None,
@@ -365,6 +366,7 @@ mod tests {
 
     fn failure() -> Failure {
         Failure {
+            failed_attempts: FailedAttempts::default(),
             key: Bytes::from_static(b"key"),
             data: Bytes::from_static(b"data"),
             explicit_hash_key: None,

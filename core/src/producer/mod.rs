@@ -58,7 +58,7 @@ use crate::types::{PartitionKey, StreamRef};
 pub use config::{Aggregate, Linger, ProducerConfig, Reports};
 pub use desk::Leftover;
 pub use ledger::{Ledger, Tally};
-pub use receipt::{Failure, Persisted, Receipt, Report};
+pub use receipt::{FailedAttempt, FailedAttempts, Failure, Persisted, Receipt, Report};
 pub use record::{ManyError, PutError, PutRef, Track};
 pub use submission::Submission;
 

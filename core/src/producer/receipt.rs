@@ -1,14 +1,17 @@
 //! What comes back: receipts, failures and reports.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::error::Error;
+use crate::time::Timestamp;
 use crate::types::{HashKey, SequenceNumber, ShardId};
 
 /// Where a delivered record lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Receipt {
     /// Its shard.
     pub shard_id: ShardId,
@@ -20,6 +23,8 @@ pub struct Receipt {
     pub attempts: u32,
     /// Whether an earlier attempt may have stored it too: an answer was lost, or it lay on a wrong shard.
     pub may_be_duplicate: bool,
+    /// What became of the attempts before the last one.
+    pub failed_attempts: FailedAttempts,
 }
 
 /// A record that was not delivered, given back whole.
@@ -39,6 +44,8 @@ pub struct Failure {
     pub persisted: Persisted,
     /// How often it was sent; 0 if never.
     pub attempts: u32,
+    /// What became of each of them.
+    pub failed_attempts: FailedAttempts,
 }
 
 impl Failure {
@@ -51,6 +58,7 @@ impl Failure {
             error,
             persisted: Persisted::Maybe,
             attempts: 0,
+            failed_attempts: FailedAttempts::default(),
         }
     }
 }
@@ -64,7 +72,68 @@ impl fmt::Debug for Failure {
             .field("error", &self.error)
             .field("persisted", &self.persisted)
             .field("attempts", &self.attempts)
+            .field("failed_attempts", &self.failed_attempts)
             .finish()
+    }
+}
+
+/// One attempt to deliver a record that did not.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    /// When it was sent, by the wall clock.
+    pub sent_at: Timestamp,
+    /// How long it took until its end was known.
+    pub took: Duration,
+    /// What came of it.
+    pub error: Error,
+}
+
+/// The attempts that failed, the first one first: all of them up to 16, then the first one and the last 15.
+///
+/// Records that were sent together share it. Empty, as nearly always, it holds no memory.
+#[derive(Clone, Default)]
+pub struct FailedAttempts(Option<Arc<Vec<Arc<FailedAttempt>>>>);
+
+impl FailedAttempts {
+    /// How many are kept.
+    pub const MOST: usize = 16;
+
+    /// In the order in which they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = &FailedAttempt> {
+        self.0.iter().flat_map(|kept| kept.iter()).map(Arc::as_ref)
+    }
+
+    /// The last one.
+    pub fn last(&self) -> Option<&FailedAttempt> {
+        self.0.as_ref()?.last().map(Arc::as_ref)
+    }
+
+    pub(super) fn last_shared(&self) -> Option<&Arc<FailedAttempt>> {
+        self.0.as_ref()?.last()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |kept| kept.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn push(&mut self, attempt: Arc<FailedAttempt>) {
+        let kept = Arc::make_mut(self.0.get_or_insert_default());
+        if kept.len() == Self::MOST {
+            kept.remove(1);
+        }
+        kept.push(attempt);
+    }
+}
+
+impl fmt::Debug for FailedAttempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -94,4 +163,29 @@ pub struct Report {
     pub opaque: u64,
     /// Where it lies, or why it failed, with the record.
     pub outcome: Result<Receipt, Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn of_many_failed_attempts_the_first_and_the_last_are_kept() {
+        let mut attempts = FailedAttempts::default();
+        assert!(attempts.is_empty() && attempts.last().is_none());
+        for second in 0..40 {
+            attempts.push(Arc::new(FailedAttempt {
+                sent_at: Timestamp::from_millis(second * 1_000),
+                took: Duration::ZERO,
+                error: Error::new(ErrorKind::Throttled, ""),
+            }));
+        }
+        let seconds: Vec<_> = attempts
+            .iter()
+            .map(|attempt| attempt.sent_at.as_secs())
+            .collect();
+        assert_eq!(attempts.len(), FailedAttempts::MOST);
+        assert_eq!((seconds[0], seconds[1], seconds[15]), (0, 25, 39));
+    }
 }

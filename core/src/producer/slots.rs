@@ -145,6 +145,7 @@ mod tests {
 
     fn settled() -> Settled {
         let receipt = Receipt {
+            failed_attempts: crate::producer::FailedAttempts::default(),
             shard_id: ShardId::new(1),
             sequence_number: SequenceNumber::ZERO,
             sub_sequence_number: None,

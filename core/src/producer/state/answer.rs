@@ -1,9 +1,12 @@
 //! What an answer means for each of its Kinesis records.
 
+use std::sync::Arc;
+
 use super::batch::Batch;
-use super::{Effects, Flight, MISSING_GRACE, State};
-use crate::api::{Operation, PutRecordsOutput, PutRecordsResultEntry};
+use super::{Effects, Flight, MISSING_GRACE, State, Unjudged};
+use crate::api::{Operation, PutRecordsOutput, PutRecordsResultEntry, Refusal};
 use crate::error::{Error, ErrorKind};
+use crate::producer::receipt::FailedAttempt;
 use crate::retry::Verdict;
 use crate::route::{self, Landing};
 use crate::time::Moment;
@@ -44,8 +47,10 @@ impl State {
                     ),
                 )
                 .operation(Operation::PutRecords.name());
+                let attempt = self.attempt(flight.sent, now, &error);
                 for mut batch in flight.batches {
                     batch.history.maybe_stored = true;
+                    batch.failed.push(Arc::clone(&attempt));
                     self.fail(batch, &error, now, effects);
                 }
             }
@@ -68,13 +73,21 @@ impl State {
         answers: Vec<PutRecordsResultEntry>,
         effects: &mut Effects,
     ) {
+        // Entries are refused alike, so they share what is kept of it.
+        let mut last: Option<(Refusal, Arc<FailedAttempt>)> = None;
         // In reverse, so that those that are queued again come to the front in their order.
         for (batch, answer) in flight.batches.into_iter().zip(answers).rev() {
             match answer.refusal() {
                 None => self.stored(now, flight.sent, batch, &answer, effects),
                 Some(refusal) => {
-                    let error = Error::from(refusal).operation(Operation::PutRecords.name());
-                    self.refused(now, flight.sent, batch, error, effects);
+                    let known = last.take().filter(|(before, _)| *before == refusal);
+                    let (_, attempt) = last.insert(known.unwrap_or_else(|| {
+                        let error = Error::from(refusal.clone());
+                        let error = error.operation(Operation::PutRecords.name());
+                        (refusal, self.attempt(flight.sent, now, &error))
+                    }));
+                    let attempt = Arc::clone(attempt);
+                    self.refused(now, flight.sent, batch, attempt, effects);
                 }
             }
         }
@@ -106,6 +119,7 @@ impl State {
                 "the entry was answered without a shard id and sequence number of a known form",
             )
             .operation(Operation::PutRecords.name());
+            batch.failed.push(self.attempt(sent, now, &error));
             return self.fail(batch, &error, now, effects);
         };
         let lane = &mut self.lanes[batch.lane as usize];
@@ -120,11 +134,19 @@ impl State {
             _ if !batch.is_aggregate => self.deliver(batch, shard, sequence, effects),
             Landing::Covered => self.deliver(batch, shard, sequence, effects),
             Landing::Misrouted => {
+                let error = misrouted(shard);
+                batch.failed.push(self.attempt(sent, now, &error));
                 batch.history.maybe_stored = true;
                 self.split(batch);
             }
             Landing::Unknown => {
-                self.unjudged.push((batch, shard, sequence));
+                let attempt = self.attempt(sent, now, &misrouted(shard));
+                self.unjudged.push(Unjudged {
+                    batch,
+                    shard,
+                    sequence,
+                    attempt,
+                });
                 self.note_strays();
                 self.judge(effects);
             }
@@ -137,25 +159,27 @@ impl State {
         now: Moment,
         sent: Moment,
         mut batch: Batch,
-        error: Error,
+        attempt: Arc<FailedAttempt>,
         effects: &mut Effects,
     ) {
+        let error = &attempt.error;
+        batch.failed.push(Arc::clone(&attempt));
         if error.kind() == ErrorKind::Unavailable {
             batch.history.maybe_stored = true;
             batch.history.is_frozen = true;
         }
-        let verdict = Verdict::of(&error);
+        let verdict = Verdict::of(error);
         if verdict == Verdict::Final {
-            return self.fail(batch, &error, now, effects);
+            return self.fail(batch, error, now, effects);
         }
         let lane = &mut self.lanes[batch.lane as usize];
         if sent >= lane.failed_at {
             lane.failures += 1;
             lane.failed_at = now;
-            let pause = self.retry.pause(verdict, lane.failures, &error, &self.rng);
+            let pause = self.retry.pause(verdict, lane.failures, error, &self.rng);
             lane.paused_until = lane.paused_until.max(now + pause);
         }
-        self.again(now, batch, error, effects);
+        self.again(now, batch, effects);
     }
 
     /// A request ended without an answer for each entry.
@@ -183,7 +207,9 @@ impl State {
             let pause = self.retry.pause(verdict, self.failures, &error, &self.rng);
             self.paused_until = self.paused_until.max(now + pause);
         }
+        let attempt = self.attempt(flight.sent, now, &error);
         for mut batch in flight.batches.into_iter().rev() {
+            batch.failed.push(Arc::clone(&attempt));
             // Each batch has a grace of its own.
             let mut verdict = verdict;
             let history = &mut batch.history;
@@ -198,15 +224,14 @@ impl State {
             }
             match verdict {
                 Verdict::Final if !is_mixed => self.fail(batch, &error, now, effects),
-                _ => self.again(now, batch, error.clone(), effects),
+                _ => self.again(now, batch, effects),
             }
         }
     }
 
     /// Queues a batch again, before all others of its lane.
-    fn again(&mut self, now: Moment, mut batch: Batch, error: Error, effects: &mut Effects) {
+    fn again(&mut self, now: Moment, mut batch: Batch, effects: &mut Effects) {
         batch.unpin();
-        batch.last_error = Some(error);
         if batch.deadline(self.settings.deadline) <= now {
             return self.fail_expired(batch, now, effects);
         }
@@ -217,4 +242,20 @@ impl State {
         let lane = batch.lane;
         self.enqueue(lane, batch, true);
     }
+
+    /// What is kept of an attempt that failed.
+    pub(super) fn attempt(&self, sent: Moment, now: Moment, error: &Error) -> Arc<FailedAttempt> {
+        Arc::new(FailedAttempt {
+            sent_at: self.settings.epoch + (sent - Moment::ZERO),
+            took: now - sent,
+            error: error.clone(),
+        })
+    }
+}
+
+fn misrouted(shard: ShardId) -> Error {
+    let text = "stored on a shard that is not known to cover all its records: the stream was resharded on the way";
+    Error::new(ErrorKind::Unavailable, text)
+        .operation(Operation::PutRecords.name())
+        .shard(shard.to_string())
 }

@@ -9,15 +9,18 @@ use super::pack::{self, Unpacked};
 use crate::api::PutRecordsRequestEntry;
 use crate::codec::digest;
 use crate::error::Error;
-use crate::producer::arena::Tag;
+use crate::producer::arena::{Overhead, Tag};
 use crate::producer::desk::{Outcome, Outcomes};
 use crate::producer::ledger::Tally;
-use crate::producer::receipt::{Failure, Persisted, Receipt, Report};
+use crate::producer::receipt::{FailedAttempts, Failure, Persisted, Receipt, Report};
 use crate::time::Moment;
 use crate::types::{HashKey, HashRange, SequenceNumber, ShardId};
 
 /// KPL's constant partition key of aggregated records; the explicit hash key beside it decides the shard.
 const AGGREGATE_KEY: ByteString = ByteString::from_static("a");
+
+// What a record that is sent by itself is charged covers what is kept of it.
+const _: () = assert!(size_of::<Batch>() + size_of::<Failure>() + 64 <= Overhead::SINGLE.record);
 
 /// One Kinesis record: an aggregate, or a single user record as it is.
 #[derive(Debug)]
@@ -38,8 +41,8 @@ pub(super) struct Batch {
     pub charge: usize,
     /// The lane in which it waits or from which it was sent.
     pub lane: u32,
-    /// Why its last attempt failed.
-    pub last_error: Option<Error>,
+    /// What became of its attempts so far.
+    pub failed: FailedAttempts,
 }
 
 /// What its records went through, which is inherited when it is split.
@@ -109,7 +112,7 @@ impl Batch {
             tags,
             history,
             lane: 0,
-            last_error: None,
+            failed: FailedAttempts::default(),
         }
     }
 
@@ -134,7 +137,7 @@ impl Batch {
             tags,
             history,
             lane: 0,
-            last_error: None,
+            failed: FailedAttempts::default(),
         }
     }
 
@@ -224,6 +227,7 @@ impl Batch {
             sub_sequence_number: self.is_aggregate.then_some(u64::from(place)),
             attempts: self.history.attempts,
             may_be_duplicate: self.history.maybe_stored,
+            failed_attempts: self.failed.clone(),
         };
         let told = self.tags.iter().map(|&(place, tag)| Outcome {
             tag,
@@ -272,6 +276,7 @@ impl Batch {
                     error: error.clone(),
                     persisted,
                     attempts: self.history.attempts,
+                    failed_attempts: self.failed.clone(),
                 };
                 (tag, failure)
             })

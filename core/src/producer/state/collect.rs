@@ -117,8 +117,8 @@ impl State {
     fn single(&mut self, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
         let record = unpacked(arena, stored);
         let history = History::new(arrived, self.epochs.current());
-        let batch = Batch::single(record, hash, stored.tag, history, true);
-        self.budget.release(stored.promise - batch.charge);
+        let mut batch = Batch::single(record, hash, stored.tag, history, true);
+        batch.charge = stored.promise;
         let lane = self.lane_for(hash);
         self.note_pinned(lane);
         self.enqueue(lane, batch, false);
@@ -238,7 +238,7 @@ impl State {
             let waiting = self.lanes[index as usize].ready.iter_mut().rev();
             waiting
                 .take_while(|batch| batch.is_pinned)
-                .for_each(Batch::unpin);
+                .for_each(|batch| batch.unpin());
         }
     }
 }

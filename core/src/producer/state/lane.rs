@@ -22,7 +22,7 @@ pub(super) struct Lane {
     pub pace: Pace,
     pub open: Option<Open>,
     /// Sealed and not sent, the next one first.
-    pub ready: VecDeque<Batch>,
+    pub ready: VecDeque<Box<Batch>>,
     /// Aggregates that were taken out to be sealed.
     pub sealing: usize,
     /// Batches that were sent and not answered.

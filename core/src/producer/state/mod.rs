@@ -35,14 +35,14 @@ use super::arena::{Arena, Overhead, Pool, Tag};
 use super::budget::Budget;
 use super::config::{Aggregate, Linger, ProducerConfig};
 use super::desk::Outcomes;
-use super::receipt::Failure;
+use super::receipt::{FailedAttempt, Failure};
 use crate::api::{PutRecordsOutput, PutRecordsRequestEntry};
 use crate::codec::AggregateBuilder;
 use crate::error::{Error, ErrorKind};
 use crate::retry::Policy;
 use crate::rng::Rng;
 use crate::route::{self, Refresh, RefreshConfig, ShardInfo, ShardMap};
-use crate::time::Moment;
+use crate::time::{Moment, Timestamp};
 use crate::transport::Fault;
 use crate::types::{SequenceNumber, ShardId};
 
@@ -99,6 +99,8 @@ pub(crate) struct Settings {
     pub shard_limit: bool,
     pub ordered: bool,
     pub stop_on_failure: bool,
+    /// Wall time at the beginning of the clock.
+    pub epoch: Timestamp,
     pub overhead: Overhead,
 }
 
@@ -115,6 +117,7 @@ impl Settings {
             shard_limit: config.shard_limit,
             ordered: config.ordered,
             stop_on_failure: config.stop_on_failure,
+            epoch: Timestamp::EPOCH,
             overhead: match config.aggregate {
                 Aggregate::Yes => Overhead::AGGREGATED,
                 Aggregate::No => Overhead::SINGLE,
@@ -177,13 +180,46 @@ pub(crate) struct State {
     waiting: Waiting,
 
     /// Stored on a shard that the map does not know; judged when the next map comes.
-    unjudged: Vec<(Batch, ShardId, SequenceNumber)>,
+    unjudged: Vec<Unjudged>,
     /// In ordered mode.
     order: Option<Order>,
     epochs: Epochs,
+    /// The error that was told last: records that came and failed together share it.
+    told: Option<(Told, Error)>,
     /// No record ends by its deadline before.
     next_expiry: Moment,
     unresolved: u64,
+}
+
+/// A batch that was stored on a shard that the map does not know.
+#[derive(Debug)]
+struct Unjudged {
+    batch: Batch,
+    shard: ShardId,
+    sequence: SequenceNumber,
+    /// How the attempt is told of if the shard turns out to be the wrong one.
+    attempt: Arc<FailedAttempt>,
+}
+
+/// What makes the errors of two batches the same.
+struct Told {
+    kind: ErrorKind,
+    attempts: u32,
+    elapsed: Duration,
+    last: Option<Arc<FailedAttempt>>,
+}
+
+impl Told {
+    fn is_like(&self, other: &Self) -> bool {
+        let is_same = match (&self.last, &other.last) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        is_same
+            && (self.kind, self.attempts, self.elapsed)
+                == (other.kind, other.attempts, other.elapsed)
+    }
 }
 
 /// A request that was sent and not answered.
@@ -242,6 +278,7 @@ impl State {
             waiting: Waiting::default(),
             unjudged: Vec::new(),
             epochs: Epochs::default(),
+            told: None,
             next_expiry: Moment::MAX,
             unresolved: 0,
         }
@@ -353,9 +390,9 @@ impl State {
             batches.extend(flight.batches.into_iter().map(Batch::stored));
         }
         for lane in &mut self.lanes {
-            batches.extend(lane.ready.drain(..));
+            batches.extend(lane.ready.drain(..).map(|batch| *batch));
         }
-        batches.extend(self.unjudged.drain(..).map(|(batch, ..)| batch.stored()));
+        batches.extend(self.unjudged.drain(..).map(Unjudged::given_up));
         batches.sort_by_key(|batch| batch.history.arrived);
         let error = Error::new(
             ErrorKind::FlushTimeout,
@@ -395,10 +432,19 @@ impl State {
     fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
         self.end(&batch);
         self.break_keys(&batch, error);
-        let attempts = batch.history.attempts;
-        let error = error
-            .clone()
-            .attempts(attempts, now - batch.history.arrived);
+        let told = Told {
+            kind: error.kind(),
+            attempts: batch.history.attempts,
+            elapsed: now - batch.history.arrived,
+            last: batch.failed.last_shared().cloned(),
+        };
+        let error = match &self.told {
+            Some((before, error)) if before.is_like(&told) => error.clone(),
+            _ => {
+                let error = error.clone().attempts(told.attempts, told.elapsed);
+                self.told.insert((told, error)).1.clone()
+            }
+        };
         batch.fail(&error, &mut effects.outcomes);
     }
 
@@ -412,25 +458,23 @@ impl State {
         let mut late = Vec::new();
         let mut next = Moment::MAX;
         for lane in &mut self.lanes {
-            if lane.ready.iter().any(is_late) {
+            if lane.ready.iter().any(|batch| is_late(batch)) {
                 let all = std::mem::take(&mut lane.ready).into_iter();
-                let (gone, kept): (VecDeque<_>, VecDeque<_>) = all.partition(is_late);
+                let (gone, kept): (VecDeque<_>, VecDeque<_>) =
+                    all.partition(|batch| is_late(batch));
                 for batch in &gone {
                     self.waiting.forget(batch);
                 }
-                late.extend(gone);
+                late.extend(gone.into_iter().map(|batch| *batch));
                 lane.ready = kept;
             }
             let ready = lane.ready.iter().map(|batch| batch.deadline(limit));
             let open = lane.open.iter().map(|open| open.arrived + limit);
             next = ready.chain(open).fold(next, Moment::min);
         }
-        let unjudged = self.unjudged.extract_if(.., |(batch, ..)| is_late(batch));
-        late.extend(unjudged.map(|(batch, ..)| batch.stored()));
-        let unjudged = self
-            .unjudged
-            .iter()
-            .map(|(batch, ..)| batch.deadline(limit));
+        let unjudged = self.unjudged.extract_if(.., |one| is_late(&one.batch));
+        late.extend(unjudged.map(Unjudged::given_up));
+        let unjudged = self.unjudged.iter().map(|one| one.batch.deadline(limit));
         next = unjudged.fold(next, Moment::min);
         // To look through everything is worth it a hundred times a deadline, not for each record. What is on its way
         // is awaited, and judged when it comes back.
@@ -447,9 +491,9 @@ impl State {
         let deadline = self.settings.deadline.as_secs_f64();
         let mut text =
             format!("the record was not delivered within its deadline of {deadline:.1} s");
-        if let Some(error) = &batch.last_error {
+        if let Some(last) = batch.failed.last() {
             text.push_str("; the last attempt: ");
-            text.push_str(&error.to_string());
+            text.push_str(&last.error.to_string());
         }
         self.fail(batch, &Error::new(ErrorKind::Expired, text), now, effects);
     }
@@ -461,13 +505,22 @@ impl State {
         self.next_expiry = self.next_expiry.min(batch.deadline(self.settings.deadline));
         let place = &mut self.lanes[lane as usize];
         match is_first {
-            true => place.ready.push_front(batch),
-            false => place.ready.push_back(batch),
+            true => place.ready.push_front(Box::new(batch)),
+            false => place.ready.push_back(Box::new(batch)),
         }
         if place.queue == Queue::Idle && (lane != UNROUTED || self.is_blind) {
             place.queue = Queue::Active;
             self.active.push_back(lane);
         }
+    }
+}
+
+impl Unjudged {
+    /// The batch, where no map came that could tell.
+    fn given_up(self) -> Batch {
+        let mut batch = self.batch.stored();
+        batch.failed.push(self.attempt);
+        batch
     }
 }
 

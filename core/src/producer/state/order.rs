@@ -180,7 +180,7 @@ impl State {
                         for (_, mut part) in kept {
                             part.lane = index as u32;
                             self.waiting.add(&part);
-                            self.lanes[index].ready.push_back(part);
+                            self.lanes[index].ready.push_back(Box::new(part));
                         }
                         for (_, part) in gone {
                             self.fail(part, &broken_order(), now, effects);
@@ -216,9 +216,10 @@ impl State {
         order.strays.clear();
         let flying = self.flights.values().flat_map(|flight| &flight.batches);
         let waiting = self.lanes.iter().flat_map(|lane| &lane.ready);
+        let waiting = waiting.map(Box::as_ref);
         let unresolved = flying.chain(waiting.filter(|batch| batch.history.is_frozen));
         let strays = unresolved.filter(|batch| !self.lanes[batch.lane as usize].is_home(batch));
-        let unjudged = self.unjudged.iter().map(|(batch, ..)| batch);
+        let unjudged = self.unjudged.iter().map(|one| &one.batch);
         order
             .strays
             .extend(strays.chain(unjudged).map(|batch| batch.hashes));

@@ -82,7 +82,7 @@ impl State {
         }
         // In reverse, and each to the front: their order stays.
         for batch in waiting.into_iter().rev() {
-            self.reroute(batch);
+            self.reroute(*batch);
         }
     }
 
@@ -150,7 +150,7 @@ impl State {
                     history,
                 ),
             };
-            made.last_error.clone_from(&batch.last_error);
+            made.failed = batch.failed.clone();
             batches.push((part.lane, made));
         }
         batches
@@ -187,11 +187,14 @@ impl State {
     /// Judges what was stored on shards that the map did not know, as far as it can be judged by now.
     pub(super) fn judge(&mut self, effects: &mut Effects) {
         let is_final = !self.refresh.is_refreshing();
-        for (mut batch, shard, sequence) in std::mem::take(&mut self.unjudged) {
-            match self.map.landing(batch.hashes, shard, Some(sequence)) {
-                Landing::Covered => self.deliver(batch, shard, sequence, effects),
-                Landing::Unknown if !is_final => self.unjudged.push((batch, shard, sequence)),
+        for one in std::mem::take(&mut self.unjudged) {
+            let (shard, sequence) = (one.shard, one.sequence);
+            match self.map.landing(one.batch.hashes, shard, Some(sequence)) {
+                Landing::Covered => self.deliver(one.batch, shard, sequence, effects),
+                Landing::Unknown if !is_final => self.unjudged.push(one),
                 Landing::Misrouted | Landing::Unknown => {
+                    let mut batch = one.batch;
+                    batch.failed.push(one.attempt);
                     batch.history.maybe_stored = true;
                     self.split(batch);
                 }
@@ -218,7 +221,7 @@ impl State {
                 true => self.lanes[UNROUTED as usize].ready.push_back(batch),
                 false => {
                     self.waiting.forget(&batch);
-                    self.fail(batch, error, now, effects);
+                    self.fail(*batch, error, now, effects);
                 }
             }
         }

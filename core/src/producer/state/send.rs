@@ -143,7 +143,7 @@ impl State {
             self.waiting.forget(&batch);
             request.bytes += size;
             request.body_bytes += body;
-            request.batches.push(batch);
+            request.batches.push(*batch);
             is_taken = true;
         }
     }

@@ -256,6 +256,16 @@ impl World {
 
     /// The account balances, and the budget holds.
     fn check(&self) {
+        for receipt in self.receipts.values() {
+            let failed = receipt.failed_attempts.len();
+            assert_eq!(failed.min(15), receipt.attempts.min(16) as usize - 1);
+        }
+        for failure in self.failures.values() {
+            assert_eq!(
+                failure.failed_attempts.len(),
+                failure.attempts.min(16) as usize
+            );
+        }
         let accepted = self.intake.accepted();
         let ended = self.delivered.records + self.failed.records;
         let in_arenas = accepted.records - ended - self.state.unresolved();
