@@ -30,6 +30,13 @@ export interface ProducerOptions {
   bufferRecords?: number
   /** false = do not keep to the quotas of a shard, for servers that have none. Default true. */
   shardLimit?: boolean
+  /**
+   * true = the order of each key is kept through retries and reshards. After a failed record, later ones of its key fail
+   * with OrderBrokenError until `resume(key)`. Default false.
+   */
+  ordered?: boolean
+  /** In ordered mode: whether a failed record stops its key. Default true. */
+  stopOnFailure?: boolean
   /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
   lazy?: boolean
   /** Default of `flush` and `close`. Default 30,000. */
@@ -52,8 +59,17 @@ export interface Receipt {
   /** Its place within an aggregated record. */
   subSequenceNumber?: number
   attempts: number
+  /** What became of the attempts before the last one. */
+  failedAttempts: FailedAttempt[]
   /** An earlier attempt may have stored it too. */
   mayBeDuplicate: boolean
+}
+
+/** One attempt to deliver a record that did not. Kept are all up to 16, then the first and the last 15. */
+export interface FailedAttempt {
+  sentAt: Date
+  tookMs: number
+  error: KinetikError
 }
 
 /** A record that was not delivered, given back. */
@@ -65,6 +81,7 @@ export interface Failure {
   /** Whether it may have been stored nevertheless. */
   persisted: 'no' | 'maybe'
   attempts: number
+  failedAttempts: FailedAttempt[]
 }
 
 export interface Tally {
@@ -106,6 +123,11 @@ export class Producer implements AsyncDisposable {
    * @throws FlushTimeoutError, DeliveryError
    */
   flush(options?: { timeoutMs?: number }): Promise<void>
+  /**
+   * In ordered mode: takes records of `key` again after one failed, or of all keys. Resolves when every record of the key
+   * that was put before has ended; true if the key was broken.
+   */
+  resume(key?: string): Promise<boolean>
   /** Flushes and closes. Later calls of any method fail with ClosedError. */
   close(options?: { timeoutMs?: number }): Promise<Ledger>
   readonly ledger: Ledger

@@ -315,9 +315,26 @@ typedef struct {
     size_t data_len;
     // Of a failed record: why, as NUL-terminated text.
     const char *message;
+    // How many attempts kinetik_report_attempt() tells of.
+    uint32_t failed_attempts;
     // For kinetik_reports_release() alone.
     void *owner;
 } kinetik_report;
+
+// One attempt to deliver a record that did not. Set struct_size to sizeof(kinetik_attempt) before the call; the message is
+// valid as long as the report.
+typedef struct {
+    // sizeof(kinetik_attempt) as the caller was compiled.
+    size_t struct_size;
+    // When it was sent, in milliseconds since 1970 by the wall clock.
+    int64_t sent_at_ms;
+    // How many microseconds passed until its end was known.
+    uint64_t took_us;
+    // What came of it.
+    kinetik_status status;
+    // Why, as NUL-terminated text.
+    const char *message;
+} kinetik_attempt;
 
 // Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
 // The report is valid until the callback returns.
@@ -565,6 +582,12 @@ kinetik_status kinetik_producer_poll(kinetik_producer producer,
 // Gives reports back. The producer is named for symmetry and may be closed already.
 void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports, size_t count);
 
+// Tells of the index-th failed attempt of a report, from 0: all of them up to 16, then the first and the last 15.
+// KINETIK_INVALID_ARGUMENT beyond the last.
+kinetik_status kinetik_report_attempt(const kinetik_report *report,
+                                      uint32_t index,
+                                      kinetik_attempt *attempt);
+
 // Sends everything that is buffered and waits up to timeout_ms until every record was delivered.
 //
 // KINETIK_FLUSH_TIMEOUT: some are still pending. KINETIK_DELIVERY_FAILED: some failed since the last flush; their
@@ -572,6 +595,13 @@ void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports,
 kinetik_status kinetik_producer_flush(kinetik_producer producer,
                                       uint32_t timeout_ms,
                                       uint64_t *left);
+
+// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. Returns when
+// every record of the key that was put before has ended. was_broken, unless NULL, tells whether the key was broken.
+kinetik_status kinetik_producer_resume(kinetik_producer producer,
+                                       const char *key,
+                                       size_t key_len,
+                                       bool *was_broken);
 
 // Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
 // per record that was not delivered and not yet reported as failed.

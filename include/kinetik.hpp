@@ -113,6 +113,10 @@ public:
     }
     status flush(std::uint32_t timeout_ms = 30000) noexcept { return kinetik_producer_flush(raw_, timeout_ms, nullptr); }
 
+    // In ordered mode: takes records of a key again after one failed, or of all keys.
+    status resume(std::string_view key) noexcept { return kinetik_producer_resume(raw_, key.data(), key.size(), nullptr); }
+    status resume_all() noexcept { return kinetik_producer_resume(raw_, nullptr, 0, nullptr); }
+
     // Closes; `leftover` is called once per record that was not delivered and not reported.
     status close(std::uint32_t timeout_ms = 30000, std::function<void(const kinetik_report &)> leftover = {})
     {

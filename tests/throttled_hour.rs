@@ -1,5 +1,7 @@
 //! An hour in which the service refuses everything: the producer holds its budget, in its own account and in memory.
 
+#![expect(clippy::print_stdout, reason = "the figures are to be seen")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

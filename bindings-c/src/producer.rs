@@ -4,8 +4,10 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kinetik_core::producer::{
-    Aggregate, Failure, Persisted, Producer, ProducerConfig, PutRef, Receipt, Report, Tally, Track,
+    Aggregate, FailedAttempt, FailedAttempts, Failure, Persisted, Producer, ProducerConfig, PutRef,
+    Receipt, Report, Tally, Track,
 };
 use kinetik_core::types::SequenceNumber;
 use kinetik_core::{Error, ErrorKind, Result};
@@ -83,8 +85,26 @@ pub struct kinetik_report {
     pub data_len: usize,
     /// Of a failed record: why, as NUL-terminated text.
     pub message: *const c_char,
+    /// How many attempts kinetik_report_attempt() tells of.
+    pub failed_attempts: u32,
     /// For kinetik_reports_release() alone.
     pub owner: *mut c_void,
+}
+
+/// One attempt to deliver a record that did not. Set struct_size to sizeof(kinetik_attempt) before the call; the message is
+/// valid as long as the report.
+#[repr(C)]
+pub struct kinetik_attempt {
+    /// sizeof(kinetik_attempt) as the caller was compiled.
+    pub struct_size: usize,
+    /// When it was sent, in milliseconds since 1970 by the wall clock.
+    pub sent_at_ms: i64,
+    /// How many microseconds passed until its end was known.
+    pub took_us: u64,
+    /// What came of it.
+    pub status: kinetik_status,
+    /// Why, as NUL-terminated text.
+    pub message: *const c_char,
 }
 
 /// Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
@@ -366,27 +386,102 @@ pub unsafe extern "C" fn kinetik_reports_release(
     });
 }
 
+/// Tells of the index-th failed attempt of a report, from 0: all of them up to 16, then the first and the last 15.
+/// KINETIK_INVALID_ARGUMENT beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_report_attempt(
+    report: *const kinetik_report,
+    index: u32,
+    attempt: *mut kinetik_attempt,
+) -> kinetik_status {
+    guard(|| {
+        // SAFETY: the caller passes NULL or a report that was not given back.
+        let report = unsafe { report.as_ref() }.ok_or_else(|| crate::bytes::null("report"))?;
+        // SAFETY: the caller passes NULL or a `kinetik_attempt` that begins with its size.
+        let given = unsafe { out("attempt", attempt) }?.struct_size;
+        let size = check_struct_size("kinetik_attempt", given, size_of::<kinetik_attempt>())?;
+        // SAFETY: `owner` is NULL or what `Kept` points to, and lives as long as the report.
+        let kept = unsafe { report.owner.cast::<Kept>().as_ref() };
+        let found = kept.and_then(|kept| kept.attempts.get(index as usize));
+        let Some((sent_at_ms, took_us, status, message)) = found else {
+            return Err(Error::invalid(
+                "index",
+                format!("the report has {} failed attempts", report.failed_attempts),
+            ));
+        };
+        let answer = kinetik_attempt {
+            struct_size: given,
+            sent_at_ms: *sent_at_ms,
+            took_us: *took_us,
+            status: *status,
+            message: message.as_ptr(),
+        };
+        // SAFETY: `size` bytes are both within what the caller has room for and within `answer`.
+        unsafe {
+            ptr::copy_nonoverlapping((&raw const answer).cast::<u8>(), attempt.cast::<u8>(), size);
+        };
+        Ok(())
+    })
+}
+
 /// What a report's pointers point into.
 struct Kept {
-    failure: Failure,
+    /// Key and payload of a failed record.
+    key: Bytes,
+    data: Bytes,
     message: CString,
+    attempts: Vec<(i64, u64, kinetik_status, CString)>,
+}
+
+impl Kept {
+    fn of_receipt(receipt: &Receipt) -> Self {
+        Self {
+            key: Bytes::new(),
+            data: Bytes::new(),
+            message: CString::default(),
+            attempts: attempts(&receipt.failed_attempts),
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        Self {
+            key: failure.key.clone(),
+            data: failure.data.clone(),
+            message: message(&failure.error),
+            attempts: attempts(&failure.failed_attempts),
+        }
+    }
+}
+
+fn attempts(failed: &FailedAttempts) -> Vec<(i64, u64, kinetik_status, CString)> {
+    let tell = |attempt: &FailedAttempt| {
+        let took = u64::try_from(attempt.took.as_micros()).unwrap_or(u64::MAX);
+        let status = kinetik_status::of(attempt.error.kind());
+        let sent_at = attempt.sent_at.as_millis() as i64;
+        (sent_at, took, status, message(&attempt.error))
+    };
+    failed.iter().map(tell).collect()
 }
 
 fn told(report: Report) -> kinetik_report {
     let opaque = report.opaque as usize as *mut c_void;
     match report.outcome {
-        Ok(receipt) => delivered(opaque, &receipt),
+        Ok(receipt) if receipt.failed_attempts.is_empty() => delivered(opaque, &receipt),
+        Ok(receipt) => owned(
+            delivered(opaque, &receipt),
+            Box::new(Kept::of_receipt(&receipt)),
+        ),
         Err(failure) => {
-            let kept = Box::new(Kept {
-                message: message(&failure.error),
-                failure,
-            });
-            let told = failed(opaque, &kept);
-            kinetik_report {
-                owner: Box::into_raw(kept).cast(),
-                ..told
-            }
+            let kept = Box::new(Kept::of_failure(&failure));
+            owned(failed(opaque, &failure, &kept), kept)
         }
+    }
+}
+
+fn owned(report: kinetik_report, kept: Box<Kept>) -> kinetik_report {
+    kinetik_report {
+        owner: Box::into_raw(kept).cast(),
+        ..report
     }
 }
 
@@ -405,12 +500,12 @@ fn delivered(opaque: *mut c_void, receipt: &Receipt) -> kinetik_report {
         data: ptr::null(),
         data_len: 0,
         message: ptr::null(),
+        failed_attempts: receipt.failed_attempts.len() as u32,
         owner: ptr::null_mut(),
     }
 }
 
-fn failed(opaque: *mut c_void, kept: &Kept) -> kinetik_report {
-    let failure = &kept.failure;
+fn failed(opaque: *mut c_void, failure: &Failure, kept: &Kept) -> kinetik_report {
     kinetik_report {
         opaque,
         status: kinetik_status::of(failure.error.kind()),
@@ -423,11 +518,12 @@ fn failed(opaque: *mut c_void, kept: &Kept) -> kinetik_report {
         sequence: SequenceNumber::ZERO.into(),
         sub_sequence_number: -1,
         may_be_duplicate: false,
-        key: failure.key.as_ptr().cast(),
-        key_len: failure.key.len(),
-        data: failure.data.as_ptr().cast(),
-        data_len: failure.data.len(),
+        key: kept.key.as_ptr().cast(),
+        key_len: kept.key.len(),
+        data: kept.data.as_ptr().cast(),
+        data_len: kept.data.len(),
         message: kept.message.as_ptr(),
+        failed_attempts: kept.attempts.len() as u32,
         owner: ptr::null_mut(),
     }
 }
@@ -450,6 +546,32 @@ pub unsafe extern "C" fn kinetik_producer_flush(
             *left = producer.ledger().pending.records;
         }
         flushed
+    })
+}
+
+/// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. Returns when
+/// every record of the key that was put before has ended. was_broken, unless NULL, tells whether the key was broken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinetik_producer_resume(
+    producer: kinetik_producer,
+    key: *const c_char,
+    key_len: usize,
+    was_broken: *mut bool,
+) -> kinetik_status {
+    guard(|| {
+        let key = match key.is_null() {
+            true => None,
+            // SAFETY: the caller passes a key of this length.
+            false => Some(unsafe { slice("key", key.cast(), key_len) }?),
+        };
+        let key = key.map(str::from_utf8).transpose();
+        let key = key.map_err(|_| Error::invalid("key", "is not UTF-8"))?;
+        let found = PRODUCERS.get(producer.handle)?.resume_blocking(key)?;
+        // SAFETY: the caller passes NULL or a pointer that it may write.
+        if let Some(was_broken) = unsafe { was_broken.as_mut() } {
+            *was_broken = found;
+        }
+        Ok(())
     })
 }
 
@@ -481,11 +603,9 @@ pub unsafe extern "C" fn kinetik_producer_close(
             let leftovers = producer.take_pending().into_iter();
             let leftovers = leftovers.map(|left| (left.opaque.unwrap_or(0), left.record));
             for (opaque, failure) in unread.chain(untaken).chain(leftovers) {
-                let kept = Kept {
-                    message: message(&failure.error),
-                    failure,
-                };
-                let report = failed(opaque as usize as *mut c_void, &kept);
+                let kept = Kept::of_failure(&failure);
+                let mut report = failed(opaque as usize as *mut c_void, &failure, &kept);
+                report.owner = (&raw const kept).cast_mut().cast();
                 // SAFETY: the caller passes a function that takes its own `ctx` and a report.
                 unsafe { on_leftover(ctx, &raw const report) };
             }

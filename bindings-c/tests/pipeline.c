@@ -261,6 +261,42 @@ static void an_unknown_stream_is_told_when_opening(void)
     OK(kinetik_config_free(config));
 }
 
+static void after_a_failed_record_its_key_is_broken_until_it_is_resumed(void)
+{
+    create("ordered", "1");
+    kinetik_config *config = CONFIG("stream", "ordered", "endpoint", ENDPOINT, "aggregate", "false", "ordered", "true",
+                                    "reports", "all");
+    kinetik_producer producer = {0};
+    kinetik_engine engine = {0};
+    OK(kinetik_producer_open(config, &producer));
+    OK(kinetik_config_free(config));
+    OK(kinetik_engine_open("pipeline", &engine));
+    OK(kinetik_engine_fault(engine, "{\"operation\":\"PutRecords\",\"error\":\"AccessDeniedException\"}"));
+    kinetik_status expected[] = {KINETIK_ACCESS_DENIED, KINETIK_ORDER_BROKEN, KINETIK_OK};
+    for (int i = 0; i < 3; i++) {
+        bool was_broken = false;
+        if (i == 2) {
+            OK(kinetik_producer_resume(producer, "k", 1, &was_broken));
+            CHECK(was_broken);
+            OK(kinetik_producer_resume(producer, NULL, 0, NULL));
+        }
+        OK(kinetik_producer_put(producer, "k", 1, "data", 4, &expected[i]));
+        kinetik_report report;
+        size_t got = 0;
+        OK(kinetik_producer_poll(producer, &report, 1, 10000, &got));
+        CHECK(report.status == expected[i] && report.failed_attempts == (i == 0));
+        kinetik_attempt attempt = {.struct_size = sizeof attempt};
+        if (i == 0) {
+            OK(kinetik_report_attempt(&report, 0, &attempt));
+            CHECK(attempt.status == KINETIK_ACCESS_DENIED && attempt.sent_at_ms > 0 && strlen(attempt.message) > 0);
+        }
+        EXPECT(kinetik_report_attempt(&report, report.failed_attempts, &attempt), KINETIK_INVALID_ARGUMENT);
+        kinetik_reports_release(producer, &report, got);
+    }
+    EXPECT(kinetik_producer_close(producer, 10000, NULL, NULL), KINETIK_DELIVERY_FAILED);
+    OK(kinetik_engine_close(engine));
+}
+
 static void count_leftover(void *ctx, const kinetik_report *report)
 {
     CHECK(report->status != KINETIK_OK && report->key_len == 1 && report->data_len == 4);
@@ -295,5 +331,6 @@ int main(void)
     bad_records_are_refused_before_they_are_buffered();
     an_unknown_stream_is_told_when_opening();
     closing_gives_back_what_was_not_delivered();
+    after_a_failed_record_its_key_is_broken_until_it_is_resumed();
     return 0;
 }

@@ -87,6 +87,11 @@ class Producer {
     return this.#ending(this.#native.flush(timeout))
   }
 
+  async resume(key) {
+    if (key !== undefined) check.string('key', key)
+    return this.#native.resume(key)
+  }
+
   async close(options) {
     const timeout = check.millis('timeoutMs', check.options(options).timeoutMs)
     await this.#ending(this.#native.close(timeout))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kinetik::producer::{
-    Aggregate, Failure, Ledger, Producer, ProducerConfig, Receipt, Reports, Tally,
+    Aggregate, FailedAttempts, Failure, Ledger, Producer, ProducerConfig, Receipt, Reports, Tally,
 };
 use kinetik::time::Clock;
 use kinetik::{Error, Result};
@@ -182,6 +182,19 @@ impl NativeProducer {
         })
     }
 
+    /// In ordered mode: takes records of a key again, or of all; whether it was broken.
+    #[napi]
+    pub fn resume(&self, env: Env, key: Option<String>) -> napi::Result<Raw> {
+        let shared = self.0.clone();
+        let resumed = async move { shared.producer.resume(key.as_deref()).await };
+        guard(env.raw(), || {
+            promise(env.raw(), resumed, |env, was_broken| {
+                js::boolean(env, was_broken)
+            })
+            .map(Raw)
+        })
+    }
+
     /// Flushes and closes.
     #[napi]
     pub fn close(&self, env: Env, timeout: Option<f64>) -> napi::Result<Raw> {
@@ -336,6 +349,8 @@ fn receipt(env: napi_env, receipt: &Receipt) -> napi_value {
         c"attempts",
         js::number(env, receipt.attempts.into()),
     );
+    let attempts = failed_attempts(env, &receipt.failed_attempts);
+    js::set(env, object, c"failedAttempts", attempts);
     let duplicate = js::boolean(env, receipt.may_be_duplicate);
     js::set(env, object, c"mayBeDuplicate", duplicate);
     object
@@ -369,7 +384,22 @@ fn failure(env: napi_env, failure: &Failure) -> napi_value {
         c"attempts",
         js::number(env, failure.attempts.into()),
     );
+    let attempts = failed_attempts(env, &failure.failed_attempts);
+    js::set(env, object, c"failedAttempts", attempts);
     object
+}
+
+fn failed_attempts(env: napi_env, attempts: &FailedAttempts) -> napi_value {
+    let told = attempts.iter().map(|attempt| {
+        let object = js::object(env);
+        let sent_at = js::date(env, attempt.sent_at.as_millis() as f64);
+        js::set(env, object, c"sentAt", sent_at);
+        let took = js::number(env, attempt.took.as_secs_f64() * 1e3);
+        js::set(env, object, c"tookMs", took);
+        js::set(env, object, c"error", errors::to_js(env, &attempt.error));
+        object
+    });
+    js::array(env, told.collect::<Vec<_>>().into_iter())
 }
 
 fn ledger(env: napi_env, ledger: Ledger) -> napi_value {

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 
 import {
-  BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, InvalidArgumentError, InvalidTypeError, KinetikError,
-  NotFoundError, Producer, RecordTooLargeError, ShardMap, hashKey,
+  AccessDeniedError, BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, InvalidArgumentError, InvalidTypeError, KinetikError,
+  NotFoundError, OrderBrokenError, Producer, RecordTooLargeError, ShardMap, hashKey,
 } from '../index.mjs'
 import { disposed } from './support.mjs'
 
@@ -313,4 +313,32 @@ test('errors show neither keys nor payloads', async () => {
   const waiting = producer.putAndWait('secret key', Buffer.from('secret data'))
   await assert.rejects(waiting, (error) => !/secret/.test(`${error.stack} ${JSON.stringify(error)}`))
   await producer.close().catch(() => {})
+})
+
+test('after a failed record its key is broken until it is resumed', async () => {
+  const engine = engineWith()
+  engine.faults.fail('PutRecords', { error: 'AccessDeniedException', times: 1 })
+  const producer = await open(engine, { ordered: true })
+  await assert.rejects(producer.putAndWait('user-1', Buffer.from('first')), AccessDeniedError)
+  await assert.rejects(producer.putAndWait('user-1', Buffer.from('second')), OrderBrokenError)
+  await producer.putAndWait('user-2', Buffer.from('of another key'))
+  assert.equal(await producer.resume('user-1'), true)
+  assert.equal(await producer.resume(), false)
+  for (const text of ['first', 'second']) await producer.putAndWait('user-1', Buffer.from(text))
+  const ofKey = engine.records('orders').filter(({ key }) => key === 'user-1').map(({ data }) => String(data))
+  assert.deepEqual(ofKey, ['first', 'second'])
+  await assert.rejects(producer.resume(7), InvalidTypeError)
+  await producer.close().catch(() => {})
+})
+
+test('a receipt tells of the attempts that failed', async (t) => {
+  const engine = engineWith()
+  engine.faults.fail('PutRecords', { error: 'ProvisionedThroughputExceededException', times: 1 })
+  const producer = disposed(t, await open(engine))
+  const { attempts, failedAttempts } = await producer.putAndWait('user-1', Buffer.from('x'))
+  assert.equal(attempts, 2)
+  const [first] = failedAttempts
+  assert.equal(failedAttempts.length, 1)
+  assert.ok(first.sentAt instanceof Date && first.tookMs >= 0)
+  assert.equal(first.error.code, 'Throttled')
 })

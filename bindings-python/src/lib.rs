@@ -51,7 +51,7 @@ mod _kinetik {
     #[pymodule_export]
     use super::faults::Faults;
     #[pymodule_export]
-    use super::outcome::{Failure, Ledger, Receipt, Tally};
+    use super::outcome::{FailedAttempt, Failure, Ledger, Receipt, Tally};
     #[pymodule_export]
     use super::producer::Producer;
     #[pymodule_export]

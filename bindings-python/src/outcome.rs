@@ -3,9 +3,9 @@
 use kinetik::producer::{self, Persisted};
 use kinetik::types::HashKey;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 
-use crate::convert::text;
+use crate::convert::{datetime, text};
 use crate::errors::to_py;
 
 /// Where a delivered record lies.
@@ -38,6 +38,12 @@ impl Receipt {
         self.0.attempts
     }
 
+    /// What became of the attempts before the last one: all of them up to 16, then the first and the last 15.
+    #[getter]
+    fn failed_attempts(&self, py: Python<'_>) -> PyResult<Vec<FailedAttempt>> {
+        failed_attempts(py, &self.0.failed_attempts)
+    }
+
     /// Whether an earlier attempt may have stored it too.
     #[getter]
     fn may_be_duplicate(&self) -> bool {
@@ -49,6 +55,39 @@ impl Receipt {
         let (shard, sequence) = (self.0.shard_id, self.0.sequence_number);
         format!("Receipt({shard} {sequence}{})", sub.unwrap_or_default())
     }
+}
+
+/// One attempt to deliver a record that did not.
+#[pyclass(frozen, get_all, module = "kinetik")]
+pub struct FailedAttempt {
+    /// When it was sent, by the wall clock, in UTC.
+    sent_at: Py<PyAny>,
+    /// Seconds until its end was known.
+    took: f64,
+    /// What came of it: a KinetikError.
+    error: Py<PyAny>,
+}
+
+#[pymethods]
+impl FailedAttempt {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let error = self.error.bind(py).get_type().name()?;
+        Ok(format!("FailedAttempt({error} after {:.3} s)", self.took))
+    }
+}
+
+fn failed_attempts(
+    py: Python<'_>,
+    attempts: &producer::FailedAttempts,
+) -> PyResult<Vec<FailedAttempt>> {
+    let told = attempts.iter().map(|attempt| {
+        Ok(FailedAttempt {
+            sent_at: datetime(py, attempt.sent_at)?.unbind(),
+            took: attempt.took.as_secs_f64(),
+            error: to_py(py, &attempt.error).into_value(py).into_any(),
+        })
+    });
+    told.collect()
 }
 
 /// A record that was not delivered, given back whole.
@@ -66,6 +105,8 @@ pub struct Failure {
     persisted: &'static str,
     /// How often it was sent; 0 if never.
     attempts: u32,
+    /// What became of each of them: all up to 16, then the first and the last 15.
+    failed_attempts: Py<PyList>,
 }
 
 impl Failure {
@@ -79,6 +120,8 @@ impl Failure {
             error: to_py(py, &failure.error).into_value(py).into_any(),
             persisted: persisted.name(),
             attempts: failure.attempts,
+            failed_attempts: PyList::new(py, failed_attempts(py, &failure.failed_attempts)?)?
+                .unbind(),
         })
     }
 }

@@ -205,6 +205,22 @@ impl Producer {
         wait::run(py, completions, flush, self.teller())
     }
 
+    /// In ordered mode: takes records of a key again, or of all; whether it was broken.
+    #[pyo3(signature = (key=None, completions=None))]
+    fn resume_with(
+        &self,
+        py: Python<'_>,
+        key: Option<&Bound<'_, PyAny>>,
+        completions: Option<&Bound<'_, Completions>>,
+    ) -> PyResult<Py<PyAny>> {
+        let key = key.map(|key| buffer::text("key", key).map(str::to_owned));
+        let (producer, key) = (self.inner.clone(), key.transpose()?);
+        let resume = async move { producer.resume(key.as_deref()).await };
+        wait::run(py, completions, resume, |py, was_broken| {
+            Ok(was_broken.into_pyobject(py)?.to_owned().into_any().unbind())
+        })
+    }
+
     /// Takes no more records, flushes and stops.
     #[pyo3(signature = (timeout=None, completions=None))]
     fn close_with(

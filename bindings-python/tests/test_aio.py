@@ -171,3 +171,19 @@ def test_fan_out_is_awaited_and_closing_ends_a_wait(stream):
         return True
 
     assert asyncio.run(work())
+
+
+def test_a_broken_key_is_resumed(stream):
+    async def work():
+        stream.faults.fail("PutRecords", "AccessDeniedException", times=1)
+        producer = await aio.Producer("orders", aggregate=False, endpoint=stream, ordered=True)
+        with pytest.raises(kinetik.AccessDenied):
+            await producer.put_and_wait("user-1", b"first")
+        with pytest.raises(kinetik.OrderBroken):
+            await producer.put_and_wait("user-1", b"second")
+        assert await producer.resume("user-1") is True
+        await producer.put_and_wait("user-1", b"second")
+        with pytest.raises(kinetik.DeliveryError):
+            await producer.close()
+
+    asyncio.run(work())

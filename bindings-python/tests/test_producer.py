@@ -309,3 +309,35 @@ def test_many_threads_put_into_one_producer(engine, producer):
         thread.join()
     producer.flush()
     assert len({record.key for record in engine.records("orders")}) == 2_000
+
+
+def test_after_a_failed_record_its_key_is_broken_until_it_is_resumed(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=1)
+    producer = Producer("orders", aggregate=True, endpoint=engine, ordered=True)
+    with pytest.raises(kinetik.AccessDenied):
+        producer.put_and_wait("user-1", b"first")
+    with pytest.raises(kinetik.OrderBroken) as broken:
+        producer.put_and_wait("user-1", b"second")
+    assert broken.value.retry == "never"
+    producer.put_and_wait("user-2", b"of another key")
+    assert producer.resume("user-1") is True
+    assert producer.resume() is False
+    producer.put_and_wait("user-1", b"first")
+    producer.put_and_wait("user-1", b"second")
+    of_key = [record.data for record in engine.records("orders") if record.key == "user-1"]
+    assert of_key == [b"first", b"second"]
+    with pytest.raises(kinetik.DeliveryError):
+        producer.close()
+
+
+def test_a_receipt_tells_of_the_attempts_that_failed(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", THROTTLED, times=2)
+    with Producer("orders", aggregate=True, endpoint=engine) as producer:
+        receipt = producer.put_and_wait("user-1", b"x")
+        assert (receipt.attempts, len(receipt.failed_attempts)) == (3, 2)
+        first, second = receipt.failed_attempts
+        assert isinstance(first.error, kinetik.Throttled)
+        assert first.sent_at <= second.sent_at and first.took >= 0.0
+        assert producer.put_and_wait("user-1", b"x").failed_attempts == []

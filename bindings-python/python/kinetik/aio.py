@@ -129,6 +129,14 @@ class Producer:
         finally:
             self._deliver()
 
+    async def resume(self, key: str | None = None) -> bool:
+        """In ordered mode: takes records of `key` again after one failed, or of all keys; True if it was broken.
+
+        Every record of the key that was put before has ended then, so what failed can be put again in its order.
+        """
+        was_broken: bool = await self._inner.resume_with(key, _here())
+        return was_broken
+
     async def close(self, timeout: float | None = None) -> None:
         """Takes no more records, flushes and stops."""
         try:

@@ -24,6 +24,8 @@ class Producer(_Producer):
     `aggregate` has no default: True packs many records into one Kinesis record in KPL's format, which every reader must
     take apart; False sends each record as it is. Times are seconds, sizes bytes; what is None has the default.
     `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put.
+    `ordered` keeps the order of each key through retries and reshards; after a failed record, later ones of its key fail
+    with OrderBroken until `resume(key)`, unless `stop_on_failure` is False.
     Leaving the block closes; close and flush end normally only if every record was delivered.
     """
 
@@ -48,6 +50,8 @@ class Producer(_Producer):
         aggregate_bytes: int | None = None,
         request_bytes: int | None = None,
         shard_limit: bool | None = None,
+        ordered: bool | None = None,
+        stop_on_failure: bool | None = None,
         lazy: bool | None = None,
     ) -> Self:
         settings = {
@@ -65,6 +69,8 @@ class Producer(_Producer):
             "aggregate_bytes": aggregate_bytes,
             "request_bytes": request_bytes,
             "shard_limit": shard_limit,
+            "ordered": ordered,
+            "stop_on_failure": stop_on_failure,
             "lazy": lazy,
         }
         self = super().__new__(cls, stream, settings, on_failure)
@@ -90,6 +96,14 @@ class Producer(_Producer):
             self.flush_with(timeout)
         finally:
             _outcomes.catch_up(self)
+
+    def resume(self, key: str | None = None) -> bool:
+        """In ordered mode: takes records of `key` again after one failed, or of all keys; True if it was broken.
+
+        Every record of the key that was put before has ended then, so what failed can be put again in its order.
+        """
+        was_broken: bool = self.resume_with(key)
+        return was_broken
 
     def close(self, timeout: float | None = None) -> None:
         """Takes no more records, flushes and stops. FlushTimeout then also has the `leftover` records themselves."""

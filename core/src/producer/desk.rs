@@ -274,12 +274,14 @@ impl Desk {
     /// Fetches a submission's outcome.
     pub fn poll(&self, slot: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Receipt, Failure>>> {
         let polled = self.inner.lock().slots.poll(slot, cx);
-        polled.map(|settled| {
-            settled.map(|settled| {
-                self.release(1, settled.charge);
-                settled.outcome
-            })
-        })
+        let Poll::Ready(settled) = polled else {
+            return Poll::Pending;
+        };
+        let Some(settled) = settled else {
+            return Poll::Ready(None);
+        };
+        self.release(1, settled.charge);
+        Poll::Ready(Some(settled.outcome))
     }
 
     /// Gives up waiting for a submission's outcome. Says whether failures wait to be taken.

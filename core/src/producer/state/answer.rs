@@ -13,6 +13,9 @@ use crate::time::Moment;
 use crate::transport::{Applied, Fault};
 use crate::types::{SequenceNumber, ShardId};
 
+/// Doublings of the pause after throttles of a shard whose limit learns: it is 0.8 s at most.
+const LEARNED_ROUNDS: u32 = 3;
+
 impl State {
     /// Takes in the end of a request.
     pub(super) fn answered(
@@ -176,8 +179,18 @@ impl State {
         if sent >= lane.failed_at {
             lane.failures += 1;
             lane.failed_at = now;
-            let pause = self.retry.pause(verdict, lane.failures, error, &self.rng);
+            // A limit that learns sends less by itself; longer pauses would starve whoever failed last.
+            let round = match (verdict, &lane.limit) {
+                (Verdict::Throttled, Some(_)) => lane.failures.min(LEARNED_ROUNDS),
+                _ => lane.failures,
+            };
+            let pause = self.retry.pause(verdict, round, error, &self.rng);
             lane.paused_until = lane.paused_until.max(now + pause);
+            if verdict == Verdict::Throttled
+                && let Some(limit) = &mut lane.limit
+            {
+                limit.refused(now);
+            }
         }
         self.again(now, batch, effects);
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::batch::{Batch, span};
 use super::pace::Pace;
 use crate::codec::AggregateBuilder;
-use crate::limit::ShardLimit;
+use crate::limit::LearningLimit;
 use crate::producer::arena::Tag;
 use crate::producer::ledger::Tally;
 use crate::time::Moment;
@@ -18,7 +18,7 @@ pub(super) struct Lane {
     pub range: Option<HashRange>,
     /// The shard takes no new records: the map has it no longer.
     pub is_closed: bool,
-    pub limit: Option<ShardLimit>,
+    pub limit: Option<LearningLimit>,
     pub pace: Pace,
     pub open: Option<Open>,
     /// Sealed and not sent, the next one first.
@@ -78,7 +78,7 @@ impl Open {
 }
 
 impl Lane {
-    pub fn new(shard: Option<ShardId>, limit: Option<ShardLimit>) -> Self {
+    pub fn new(shard: Option<ShardId>, limit: Option<LearningLimit>) -> Self {
         Self {
             shard,
             range: None,

@@ -8,7 +8,7 @@ use super::pack::Unpacked;
 use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
 use crate::codec::{self, AggregateBuilder};
 use crate::error::{Error, ErrorKind};
-use crate::limit::ShardLimit;
+use crate::limit::LearningLimit;
 use crate::producer::arena::Tag;
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
@@ -228,7 +228,7 @@ impl State {
     }
 
     fn new_lane(&mut self, shard: ShardId) -> u32 {
-        let limit = self.settings.shard_limit.then(ShardLimit::client);
+        let limit = self.settings.shard_limit.then(LearningLimit::client);
         let lane = Lane::new(Some(shard), limit);
         match self.free_lanes.pop() {
             Some(index) => {
