@@ -176,9 +176,9 @@ impl State {
             return self.fail(batch, error, now, effects);
         }
         let lane = &mut self.lanes[batch.lane as usize];
-        if sent >= lane.failed_at {
+        if lane.failed_at.is_none_or(|before| sent > before) {
             lane.failures += 1;
-            lane.failed_at = now;
+            lane.failed_at = Some(now);
             // A limit that learns sends less by itself; longer pauses would starve whoever failed last.
             let round = match (verdict, &lane.limit) {
                 (Verdict::Throttled, Some(_)) => lane.failures.min(LEARNED_ROUNDS),
@@ -214,9 +214,9 @@ impl State {
             let asked_at = flight.sent;
             self.refresh(now, route::Event::Doubt { asked_at }, effects);
         }
-        if verdict != Verdict::Final && flight.sent >= self.failed_at {
+        if verdict != Verdict::Final && self.failed_at.is_none_or(|before| flight.sent > before) {
             self.failures += 1;
-            self.failed_at = now;
+            self.failed_at = Some(now);
             let pause = self.retry.pause(verdict, self.failures, &error, &self.rng);
             self.paused_until = self.paused_until.max(now + pause);
         }

@@ -30,7 +30,7 @@ pub(super) struct Lane {
     /// Nothing is sent before, because the shard refused.
     pub paused_until: Moment,
     /// When it last refused what had been sent after the refusal before.
-    pub failed_at: Moment,
+    pub failed_at: Option<Moment>,
     /// Failures in a row.
     pub failures: u32,
     pub queue: Queue,
@@ -90,7 +90,7 @@ impl Lane {
             sealing: 0,
             in_flight: 0,
             paused_until: Moment::ZERO,
-            failed_at: Moment::ZERO,
+            failed_at: None,
             failures: 0,
             queue: Queue::Idle,
         }

@@ -173,7 +173,7 @@ pub(crate) struct State {
     /// Nothing is sent before, because whole requests failed.
     paused_until: Moment,
     /// When a request last failed that was sent after the failure before.
-    failed_at: Moment,
+    failed_at: Option<Moment>,
     /// Whole requests that failed in a row.
     failures: u32,
     /// Without aggregation: what waits for its request to fill.
@@ -273,7 +273,7 @@ impl State {
             body_bytes: 0,
             is_body_full: false,
             paused_until: Moment::ZERO,
-            failed_at: Moment::ZERO,
+            failed_at: None,
             failures: 0,
             waiting: Waiting::default(),
             unjudged: Vec::new(),
