@@ -346,7 +346,7 @@ def dry_run(peer):
 
 @probe("ListQueues", "a list")
 def queues(peer):
-    peer.ask("list_queues")
+    same(peer.ask("list_queues")["QueueSummaries"], [])
 
 
 @probe("GetResourcePolicy without a policy", "`{}`")

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kinetik::api::{
-    Call, DescribeAccountSettingsInput, Form, ListChannelsInput, ListQueuesInput,
-    MinimumThroughputBillingCommitmentInput, MinimumThroughputBillingCommitmentOutput, Operation,
-    UpdateAccountSettingsInput, Value,
+    Call, DescribeAccountSettingsInput, DescribeChannelInput, DescribeQueueInput, Form,
+    ListChannelsInput, ListQueuesInput, MinimumThroughputBillingCommitmentInput,
+    MinimumThroughputBillingCommitmentOutput, Operation, UpdateAccountSettingsInput, Value,
 };
 
 use crate::behaviours;
@@ -63,11 +63,27 @@ behaviours! {
         assert!(text.contains("Member must satisfy enum value set: ["), "{text}");
     };
 
+    "W 6.1" an_account_has_no_queues_and_no_channels PLAIN => |service| {
+        assert_eq!(service.ok(ListQueuesInput::default()).queue_summaries, []);
+        assert_eq!(service.ok(ListChannelsInput::default()).channel_summaries, []);
+    };
+
+    "kinetik's choice" a_listing_of_queues_or_channels_has_no_second_page PLAIN => |service| {
+        let next_token = || Some("garbage".into());
+        let queues = ListQueuesInput { next_token: next_token(), ..Default::default() };
+        service.refused(queues, "InvalidArgumentException", "NextToken is invalid.");
+        let channels = ListChannelsInput { next_token: next_token(), ..Default::default() };
+        service.refused(channels, "InvalidArgumentException", "NextToken is invalid.");
+    };
+
     "kinetik's choice" queues_and_channels_are_refused_with_an_exception_of_their_model PLAIN => |service| {
-        let text = "ListQueues is not available here: this engine has no queues and no channels.";
-        service.refused(ListQueuesInput::default(), "InvalidArgumentException", text);
-        let text = "ListChannels is not available here: this engine has no queues and no channels.";
-        service.refused(ListChannelsInput::default(), "InvalidArgumentException", text);
+        let arn = |kind: &str| Some(format!("arn:aws:kinesis:us-east-1:000000000000:{kind}/1").into());
+        let text = "DescribeQueue is not available here: this engine has no queues and no channels.";
+        let queue = DescribeQueueInput { queue_arn: arn("queue") };
+        service.refused(queue, "InvalidArgumentException", text);
+        let text = "DescribeChannel is not available here: this engine has no queues and no channels.";
+        let channel = DescribeChannelInput { channel_arn: arn("channel") };
+        service.refused(channel, "InvalidArgumentException", text);
     };
 }
 

@@ -148,7 +148,7 @@ const PROBES: &[Row] = &[
     ("6.1 consumer arn", &["a_consumers_arn_ends_in_its_creation_second"]),
     ("6.1 subscription", &["a_subscription_tells_what_is_there_and_then_what_arrives"]),
     ("6.1 dry run", &["a_dry_run_is_checked_and_stores_nothing"]),
-    ("6.1 ListQueues (kinetik has none)", &["queues_and_channels_are_refused_with_an_exception_of_their_model"]),
+    ("6.1 ListQueues", &["an_account_has_no_queues_and_no_channels"]),
     ("6.1 no policy", &["a_resource_without_a_policy_has_an_empty_one"]),
     ("6.1 body hello", &["a_body_that_is_no_json_has_no_text"]),
     ("6.1 unsigned", &["an_unsigned_request_lacks_a_token"]),

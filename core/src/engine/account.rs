@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use parking_lot::{Mutex, RwLock};
 
 use super::commitment::Commitment;
-use super::memory::Memory;
+use super::log::Memory;
 use super::refuse::Named;
 use super::stream::Stream;
 use super::{EngineConfig, Now};

@@ -1,7 +1,10 @@
 //! Which function answers which operation.
 
+use super::listing::token_invalid;
 use super::{Inner, Now};
-use crate::api::{Answer, Call, Refusal};
+use crate::api::{
+    Answer, Call, ListChannelsInput, ListChannelsOutput, ListQueuesInput, ListQueuesOutput, Refusal,
+};
 
 impl Inner {
     /// Answers a request whose constraints were checked.
@@ -16,6 +19,8 @@ impl Inner {
             Call::DescribeStream(input) => self.describe_stream(now, input)?.into(),
             Call::DescribeStreamSummary(input) => self.describe_stream_summary(now, input)?.into(),
             Call::DescribeLimits(_) => self.describe_limits(now).into(),
+            Call::ListQueues(input) => no_queues(input)?.into(),
+            Call::ListChannels(input) => no_channels(input)?.into(),
             Call::UpdateShardCount(input) => self.update_shard_count(now, input)?.into(),
             Call::ListTagsForStream(input) => self.list_tags(now, input)?.into(),
             Call::ListTagsForResource(input) => self.list_resource_tags(now, input)?.into(),
@@ -94,7 +99,23 @@ impl Inner {
     }
 }
 
-/// An exception that every queue and channel operation is modelled with; the text is kinetik's.
+/// No queue can be made, so that an account has none, and a listing has no second page.
+fn no_queues(input: &ListQueuesInput) -> Result<ListQueuesOutput, Refusal> {
+    match input.next_token {
+        Some(_) => Err(token_invalid()),
+        None => Ok(ListQueuesOutput::default()),
+    }
+}
+
+/// As [`no_queues`].
+fn no_channels(input: &ListChannelsInput) -> Result<ListChannelsOutput, Refusal> {
+    match input.next_token {
+        Some(_) => Err(token_invalid()),
+        None => Ok(ListChannelsOutput::default()),
+    }
+}
+
+/// An exception that every other queue and channel operation is modelled with; the text is kinetik's.
 #[cold]
 fn not_built(call: &Call) -> Refusal {
     Refusal::invalid_argument(format!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::config::WhenFull;
-use super::memory::Memory;
+use super::log::Memory;
 use super::shard::Shard;
 
 /// The segments of all shards in the order in which they were opened, so that the oldest go first. Kept only by an

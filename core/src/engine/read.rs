@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use bytestring::ByteString;
 
 use super::encryption::Spans;
-use super::log::Page;
+use super::log::{Page, Run};
 use super::position::Position;
-use super::segment::Run;
 use super::sequence::{DIGITS, Numerals, ascii};
 use super::shard::Shard;
 use super::stream::{State, Stream};

@@ -6,8 +6,7 @@ use std::task::Waker;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 
-use super::log::ShardLog;
-use super::memory::Memory;
+use super::log::{Memory, ShardLog};
 use super::metrics::Counts;
 use super::quota::Quota;
 use super::sequence::{ShardNumbers, eight_digits, text_of};
@@ -17,27 +16,32 @@ use crate::time::Timestamp;
 use crate::types::{HashRange, ShardId};
 
 /// A shard. What never changes is read without a lock; `inner` is held for an append or a look-up only.
+///
+/// Fields stand in memory as they stand here: what every put looks at lies side by side, from the log through the lock
+/// to the id, so that a put to one of many shards waits for few cache lines.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Shard {
-    pub id: ShardId,
     pub range: HashRange,
     pub parents: Parents,
-    /// The second of creation that its sequence numbers tell.
-    pub created: u64,
     /// When it began to take records.
     pub opened: Timestamp,
     /// Set once, under the stream's write lock, when it was split or merged.
     pub closed: OnceLock<Closed>,
     pub inner: Mutex<Inner>,
+    /// The second of creation that its sequence numbers tell.
+    pub created: u64,
+    pub id: ShardId,
 }
 
-/// What appending and reading change.
+/// What appending and reading change; the lock itself stands behind it.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Inner {
-    pub log: ShardLog,
     pub quota: Quota,
     pub subscribers: Subscribers,
     pub counts: Counts,
+    pub log: ShardLog,
 }
 
 /// Where a shard came from.

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use parking_lot::RwLock;
 
 use super::Now;
-use super::memory::Memory;
+use super::log::Memory;
 use super::metrics::Calls;
 use super::profile::Profile;
 use super::refuse::Named;

@@ -33,7 +33,7 @@ pub(super) struct Entry {
 
 /// Records of a segment that lie in one piece, for reading outside the shard's lock.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(in crate::engine) struct Run {
     first: u64,
     base_millis: u64,
     /// The bytes of exactly these records.
@@ -45,7 +45,7 @@ pub(super) struct Run {
 
 /// A record as it is stored; key and data are slices of their segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(in crate::engine) struct Stored {
     /// Its number within the shard, counting from 1.
     pub index: u64,
     /// Its arrival, in milliseconds since the epoch.

@@ -1,13 +1,19 @@
 //! A shard's records: an append-only log of segments, found by number or by time.
 //!
-//! This is the one place that knows how records are kept. The rest of the engine appends a record and gets its
-//! number, asks for runs of records from a number on, and for the number at a time.
+//! This is the one place that knows how records are kept: its modules are private to it. The rest of the engine appends
+//! a record and gets its number, asks for runs of records from a number on, and for the number at a time; a log that
+//! keeps them elsewhere would have the same face.
+
+mod memory;
+mod segment;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::memory::{Full, Memory};
-use super::segment::{Run, Segment, next_size};
+use memory::Full;
+pub(super) use memory::Memory;
+pub(super) use segment::Run;
+use segment::{Segment, next_size};
 
 /// The log of one shard. Records are numbered from 1 without a gap, and their arrival times never fall, so that
 /// both are found by halving: O(log n). An empty log has no memory of its own.
@@ -20,6 +26,9 @@ pub(super) struct ShardLog {
     /// The number of the next record.
     next: u64,
     last_millis: u64,
+    /// Arrival of the oldest segment's last record, once there is a newer segment: beside the other fields, so that an
+    /// append does not look into memory that was left long ago.
+    oldest_millis: u64,
 }
 
 /// What a read found.
@@ -53,6 +62,7 @@ impl ShardLog {
             first: 1,
             next: 1,
             last_millis: 0,
+            oldest_millis: 0,
         }
     }
 
@@ -179,12 +189,18 @@ impl ShardLog {
     /// Gives back segments all of whose records arrived before `millis`. Cost when there is none: one comparison.
     #[inline]
     pub fn release(&mut self, millis: u64) {
-        while self
-            .segments
-            .front()
-            .is_some_and(|segment| segment.last_millis() < millis)
-        {
+        while self.oldest_ends().is_some_and(|ends| ends < millis) {
             self.drop_oldest();
+        }
+    }
+
+    /// Arrival of the oldest segment's last record.
+    #[inline]
+    fn oldest_ends(&self) -> Option<u64> {
+        match self.segments.len() {
+            0 => None,
+            1 => Some(self.last_millis),
+            _ => Some(self.oldest_millis),
         }
     }
 
@@ -203,6 +219,7 @@ impl ShardLog {
             self.first = self.first.max(segment.next());
             segment.close(&self.memory);
         }
+        self.oldest_millis = self.segments.front().map_or(0, Segment::last_millis);
     }
 
     /// The position of the segment that holds record `index`, or behind the last one.
@@ -217,6 +234,9 @@ impl ShardLog {
         let previous = self.segments.back().map_or(0, Segment::size);
         let size = next_size(previous, bytes);
         let segment = Segment::open(&self.memory, self.next, arrival, size)?;
+        if self.segments.len() == 1 {
+            self.oldest_millis = self.last_millis;
+        }
         self.segments.push_back(segment);
         Ok(self.segments.back_mut().expect("pushed just now"))
     }
@@ -234,8 +254,8 @@ impl Drop for ShardLog {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::memory::{MAX_BLOCK, MIN_BLOCK};
-    use super::super::segment::Stored;
+    use super::memory::{MAX_BLOCK, MIN_BLOCK};
+    use super::segment::Stored;
     use super::*;
 
     fn log(cap: usize) -> ShardLog {

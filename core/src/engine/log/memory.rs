@@ -16,7 +16,7 @@ const SPARES: usize = 64;
 
 /// Hands out blocks within a budget. One for all shards of an engine.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::engine) struct Memory {
     cap: usize,
     used: AtomicUsize,
     evicted: AtomicU64,
@@ -53,7 +53,7 @@ impl Block {
 
 /// The budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(in crate::engine) struct Full;
 
 impl Memory {
     /// A budget of `cap` bytes.
@@ -78,7 +78,7 @@ impl Memory {
 
     /// An empty block of `size` bytes, a used one if there is one. A fresh block's pages are first touched by what
     /// is written to them.
-    pub fn block(&self, size: usize) -> Result<Block, Full> {
+    pub(super) fn block(&self, size: usize) -> Result<Block, Full> {
         if size == MAX_BLOCK
             && let Some(block) = self.spares.lock().pop()
         {
@@ -97,7 +97,7 @@ impl Memory {
 
     /// Takes a block back, whose records were dropped. If readers still hold some of them, their memory goes when
     /// they do, and is not used again.
-    pub fn give_back(&self, mut block: Block) {
+    pub(super) fn give_back(&self, mut block: Block) {
         block.bytes.clear();
         block.entries.clear();
         if block.size == MAX_BLOCK && block.bytes.try_reclaim(block.size) {
