@@ -53,12 +53,31 @@ fn metrics(engine: &Engine) -> Response<Body> {
     reply(200, Some(Prometheus::CONTENT_TYPE), body)
 }
 
+/// Adds a fault, or sets how long every call is on its way.
 fn push(engine: &Engine, body: &Bytes) -> Result<Value, String> {
+    if let Some(time) = round_trip(body)? {
+        engine.faults().set_round_trip(time);
+        return Ok(waiting(engine));
+    }
     let fault: Result<Fault, _> = String::from_utf8_lossy(body).parse();
     engine
         .faults()
         .push(fault.map_err(|error| error.to_string())?);
     Ok(waiting(engine))
+}
+
+/// The time of `{"round_trip_ms": n}`; none for what asks for a fault.
+fn round_trip(body: &Bytes) -> Result<Option<Duration>, String> {
+    let Ok(Value::Object(asked)) = serde_json::from_slice(body) else {
+        return Ok(None);
+    };
+    let Some(millis) = asked.get("round_trip_ms") else {
+        return Ok(None);
+    };
+    match (millis.as_u64(), asked.len()) {
+        (Some(millis), 1) => Ok(Some(Duration::from_millis(millis))),
+        _ => Err("expected {\"round_trip_ms\": whole number} and nothing else beside it".into()),
+    }
 }
 
 fn waiting(engine: &Engine) -> Value {

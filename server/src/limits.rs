@@ -14,7 +14,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// The most headers of a request, default 64.
     pub headers: usize,
-    /// Connections at one time, default 4,096; the next ones wait to be accepted.
+    /// Connections at one time, default 4,096; for the next one that which has gone longest without a request is closed.
     pub connections: usize,
     /// Requests of one HTTP/2 connection at one time, default 128.
     pub streams: u32,

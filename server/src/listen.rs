@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::door::Door;
+use crate::places::{Place, Places};
 use crate::socket::Socket;
 use crate::verify::Verifier;
 use crate::{Limits, ServerConfig, Tls, exchange};
@@ -61,52 +62,64 @@ pub(crate) async fn serve(
         tls: config.tls.as_ref().map(Tls::acceptor),
         stopped: stopped.clone(),
     });
-    let places = Arc::new(Semaphore::new(config.limits.connections));
+    let places = Places::new(config.limits.connections);
     let mut until_stopped = stopped.clone();
     let accepting = async {
         loop {
-            let place = places.clone().acquire_owned().await;
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let connection = connection(stream, shared.clone(), stopped.clone());
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    let place = places.take(&shared.clock).await;
+                    tokio::spawn(connection(stream, place, shared.clone(), stopped.clone()));
                 }
-                Err(error) => back_off(&shared.clock, &error).await,
+                Err(error) => back_off(&shared.clock, &places, &error).await,
             }
         }
     };
     race(accepting, until_stop(&mut until_stopped)).await;
     drop(listener);
-    // All places are free again when the last connection has ended.
-    let all = u32::try_from(config.limits.connections).unwrap_or(u32::MAX);
     let deadline = shared.clock.now() + config.limits.stop_time;
-    let _ = shared
-        .clock
-        .before(deadline, places.acquire_many(all))
-        .await;
+    let _ = shared.clock.before(deadline, places.empty()).await;
     stopped.mark_unchanged();
 }
 
 /// Out of descriptors or memory: what is open must end first. An aborted connection is nobody's fault.
-async fn back_off(clock: &Clock, error: &io::Error) {
+async fn back_off(clock: &Clock, places: &Places, error: &io::Error) {
     if error.kind() != io::ErrorKind::ConnectionAborted {
         tracing::warn!(%error, "cannot accept connections for now");
+        places.make_room(MAKE_ROOM);
         clock.sleep(Duration::from_millis(100)).await;
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+/// Connections that are closed when there is no descriptor left for another.
+const MAKE_ROOM: usize = 16;
+
+/// Serves a connection until it ends, or another needs its place while it has no request.
+async fn connection(
+    stream: TcpStream,
+    place: Place,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+) {
+    let place = Arc::new(place);
+    let served = serve_one(stream, place.clone(), shared, stopped);
+    race(served, place.asked_to_leave()).await;
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    place: Arc<Place>,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+) {
     let _ = stream.set_nodelay(true);
     match shared.tls.clone() {
-        None => talk(stream, shared, stopped).await,
+        None => talk(stream, place, shared, stopped).await,
         Some(tls) => {
             let deadline = shared.clock.now() + shared.limits.head_time;
             let accepted = shared.clock.before(deadline, tls.accept(stream)).await;
             if let Some(Ok(stream)) = accepted {
-                talk(stream, shared, stopped).await;
+                talk(stream, place, shared, stopped).await;
             }
         }
     }
@@ -115,6 +128,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, stopped: watch::Rece
 /// Answers requests until the client or the server has enough.
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    place: Arc<Place>,
     shared: Arc<Shared>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -126,8 +140,12 @@ async fn talk(
     };
     let (http1, http2) = (http1(limits), http2(limits));
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { exchange::answer(&shared, request).await }
+        let (shared, busy) = (shared.clone(), place.begin());
+        async move {
+            let mut response = exchange::answer(&shared, request).await?;
+            response.body_mut().keep(busy);
+            Ok::<_, Lost>(response)
+        }
     });
     if is_http2 {
         let mut connection = std::pin::pin!(http2.serve_connection(socket, service));

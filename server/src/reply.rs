@@ -11,15 +11,18 @@ use hyper::{Response, StatusCode};
 use kinetik::rng::Rng;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::places::Busy;
 use crate::stream::Events;
 
 /// A whole body in one piece, or the events of a subscription.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Body {
     bytes: Option<Bytes>,
     /// Given back once the body is sent.
     _room: Option<OwnedSemaphorePermit>,
     events: Option<Box<Events>>,
+    /// The request that it answers.
+    busy: Option<Busy>,
 }
 
 impl Body {
@@ -29,8 +32,13 @@ impl Body {
         Self {
             bytes,
             _room: room,
-            events: None,
+            ..Self::default()
         }
+    }
+
+    /// Lets its connection count as busy until it is sent.
+    pub(crate) fn keep(&mut self, busy: Busy) {
+        self.busy = Some(busy);
     }
 
     /// A body that is made as its events come.

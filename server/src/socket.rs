@@ -12,9 +12,11 @@ use hyper_util::rt::TokioIo;
 use kinetik::time::{Clock, Sleep};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use crate::heads::{Heads, Watch};
+
 /// Reading is bounded by the time for heads and bodies; writing is bounded here.
 pub(crate) struct Socket<S> {
-    stream: TokioIo<S>,
+    stream: TokioIo<Heads<S>>,
     /// What was read to tell which HTTP the peer speaks, until it is read again.
     opening: Bytes,
     clock: Clock,
@@ -41,8 +43,10 @@ impl<S: AsyncRead + Unpin> Socket<S> {
             }
         }
         let is_http2 = opening == PREFACE;
+        let mut watch = if is_http2 { Watch::Off } else { Watch::heads() };
+        watch.look(&mut opening);
         let socket = Self {
-            stream: TokioIo::new(stream),
+            stream: TokioIo::new(Heads::new(stream, watch)),
             opening: opening.into(),
             clock,
             patience,

@@ -1,5 +1,18 @@
 //! Requests as raw bytes, good and hostile: each is answered clearly, and the server lives.
-//! Rows of reference/kinesis-api.md 3.2 to 3.5 and reference/reliability.md 3b.
+//! Rows of reference/kinesis-api.md 3.2 to 3.5 and of reference/reliability.md 3b, the threats to a local server:
+//!
+//! | threat | shown by |
+//! |---|---|
+//! | web pages, DNS rebinding | `pages_from_elsewhere_…`, `hosts_that_are_no_name_…`, `control_and_metrics_are_behind_…` |
+//! | sizes | `a_body_above_the_bound_…`, `heads_above_the_bounds_…`, `lengths_that_are_only_promised_…`, `bodies_beyond_…` |
+//! | slowness, half-open connections | `slow_heads_and_slow_bodies_…`, `half_open_connections_…`, `a_connection_with_a_request_…` |
+//! | smuggled requests, injected headers | `chunked_bodies_…`, `a_length_that_…`, `malformed_heads_…`, `what_a_client_sends_…` |
+//! | hostile bodies | `deep_and_wide_json_…`, `deep_cbor_and_lengths_…`, `wrong_types_and_bad_base64_…`, `cut_bodies_…` |
+//! | used-up memory | `cli/tests/memory.rs` |
+//! | wrong signatures, replay | the tests of `server/src/verify.rs` |
+//! | forged iterators and tokens | the tests of `core/src/engine/token.rs`, the fuzz targets `iterator` and `token` |
+//! | logs | `nothing_that_a_client_sends_is_logged_…` in `cli/tests/options.rs` |
+//! | TLS | `a_client_without_tls_…`, `tests/sdk/tls_smoke.py` |
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -505,6 +518,8 @@ fn malformed_heads_are_refused() {
         "POST / HTTP/1.1\r\nHost: localhost\r\nX-A: 1\r\n folded\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nX-A\0: 1\r\n\r\n",
         "POST / HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "POST / HTTP/1.1\nHost: localhost\n\n",
+        "POST / HTTP/1.1\r\nHost: localhost\nX-Hidden: 1\r\n\r\n",
     ] {
         assert_eq!(ask(&server, text.as_bytes()).status, 400, "{text:?}");
     }
@@ -543,6 +558,48 @@ fn cut_bodies_change_nothing() {
     }
     assert!(server.engine().records("cut").is_err());
     is_alive(&server);
+}
+
+#[test]
+fn deep_cbor_and_lengths_that_nothing_follows_are_refused_in_cbor() {
+    let server = server();
+    let cbor = [("Content-Type", "application/x-amz-cbor-1.1")];
+    let wide: &[&[u8]] = &[
+        // A map, a list, a text and bytes of 2^63 - 1 or 2^32 - 1 members.
+        b"\xbb\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa1\x61a\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa1\x61a\x7b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa1\x61a\x5a\xff\xff\xff\xff",
+        b"\xbf\x61a",
+    ];
+    let deep = [[0x81; 1_000_000].to_vec(), b"\xbf\x61a".repeat(300_000)];
+    for body in wide.iter().copied().chain(deep.iter().map(Vec::as_slice)) {
+        let mut asked = request(
+            "ListStreams",
+            "",
+            &[cbor[0], ("Content-Length", &body.len().to_string())],
+        );
+        asked.extend_from_slice(body);
+        let mut socket = connect(&server);
+        socket.write_all(&asked).unwrap();
+        let answer = read_bytes(&mut socket);
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.starts_with("HTTP/1.1 400"), "{text}");
+        assert!(
+            text.contains("x-amz-cbor-1.1") && text.contains("SerializationException"),
+            "{text}"
+        );
+    }
+    assert!(server.engine().records("orders").unwrap().is_empty());
+    is_alive(&server);
+}
+
+/// What comes within the first packet or until the end: the whole of a short answer.
+fn read_bytes(socket: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
+    let count = socket.read(&mut bytes).unwrap();
+    bytes.truncate(count);
+    bytes
 }
 
 #[test]
@@ -612,6 +669,42 @@ fn lengths_that_are_only_promised_take_no_memory_and_half_open_connections_starv
     // 300 promises of 16 MB are 4.8 GB; other tests of this process run meanwhile.
     assert!(grown < 400 << 20, "{grown}");
     drop(open);
+}
+
+#[test]
+fn half_open_connections_beyond_the_places_make_room_for_who_has_a_request() {
+    let server = server_with(Limits {
+        connections: 50,
+        ..Limits::default()
+    });
+    let half_open = |text: &[u8]| {
+        let mut socket = connect(&server);
+        socket.write_all(text).unwrap();
+        socket
+    };
+    let mut first = half_open(b"POST / HTTP/1.1\r\nHo");
+    let others: Vec<_> = (0..500).map(|_| half_open(b"")).collect();
+    is_alive(&server);
+    assert!(read(&mut first).is_none(), "it made room");
+    drop(others);
+}
+
+#[test]
+fn a_connection_with_a_request_under_way_makes_no_room() {
+    let server = server_with(Limits {
+        connections: 2,
+        ..Limits::default()
+    });
+    let whole = request("ListStreams", "{}", &[]);
+    let mut busy = connect(&server);
+    busy.write_all(&whole[..whole.len() - 1]).unwrap();
+    // Read by the time that a later connection is answered: one thread serves them in order.
+    is_alive(&server);
+    let others: Vec<_> = (0..20).map(|_| connect(&server)).collect();
+    is_alive(&server);
+    busy.write_all(b"}").unwrap();
+    assert_eq!(read(&mut busy).unwrap().status, 200);
+    drop(others);
 }
 
 #[test]
@@ -801,6 +894,59 @@ fn faults_are_asked_for_over_http_and_strike_what_comes_over_http() {
     );
     assert_eq!(control(&server, "POST", "_kinetik/reset", "").0, 200);
     assert!(!list().contains("orders"));
+}
+
+#[test]
+fn every_call_is_as_long_on_its_way_as_was_asked_for_over_http() {
+    let server = server();
+    let asked = r#"{"round_trip_ms":3600000}"#;
+    assert_eq!(control(&server, "POST", "_kinetik/faults", asked).0, 200);
+    let mut waiting = connect(&server);
+    waiting
+        .write_all(&request("ListStreams", "{}", &[]))
+        .unwrap();
+    let moved = r#"{"advance_ms":3600000}"#;
+    // The call has begun to wait, or finds the clock moved on: it is moved until the answer is there.
+    let patience = Some(Duration::from_millis(50));
+    waiting.set_read_timeout(patience).unwrap();
+    let mut first = [0; 12];
+    while waiting.peek(&mut first).is_err() {
+        assert_eq!(control(&server, "POST", "_kinetik/clock", moved).0, 200);
+    }
+    assert_eq!(read(&mut waiting).unwrap().status, 200);
+    for wrong in [
+        r#"{"round_trip_ms":-1}"#,
+        r#"{"round_trip_ms":1,"operation":"PutRecord"}"#,
+    ] {
+        let (status, text) = control(&server, "POST", "_kinetik/faults", wrong);
+        assert!(status == 400 && text.contains("round_trip_ms"), "{text}");
+    }
+    assert_eq!(control(&server, "DELETE", "_kinetik/faults", "").0, 200);
+    is_alive(&server);
+}
+
+#[test]
+fn control_and_metrics_are_behind_the_same_door() {
+    let server = server();
+    for path in ["_kinetik/faults", "_kinetik/clock", "metrics"] {
+        for forged in [
+            "Host: evil.test",
+            "Host: localhost\r\nOrigin: http://evil.test",
+        ] {
+            let asked = format!("GET /{path} HTTP/1.1\r\n{forged}\r\n\r\n");
+            assert_eq!(
+                ask(&server, asked.as_bytes()).status,
+                403,
+                "{path} {forged}"
+            );
+        }
+    }
+    let reset = b"POST /_kinetik/reset HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(ask(&server, reset).status, 403);
+    assert!(
+        server.engine().records("orders").is_ok(),
+        "nothing was forgotten"
+    );
 }
 
 #[test]
