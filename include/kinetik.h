@@ -493,7 +493,11 @@ kinetik_status kinetik_engine_reset(kinetik_engine engine);
 kinetik_status kinetik_engine_fault(kinetik_engine engine,
                                     const char *fault);
 
-// Forgets all faults that have not struck yet.
+// Lets every call that reaches the engine by an endpoint take so long on its way, as over a distance; 0 for none.
+kinetik_status kinetik_engine_round_trip(kinetik_engine engine,
+                                         uint64_t milliseconds);
+
+// Forgets all faults that have not struck yet, and the round trip.
 kinetik_status kinetik_engine_clear_faults(kinetik_engine engine);
 
 // Stops the engine's clock, by which iterators, retention, quotas and state delays are judged.

@@ -130,7 +130,20 @@ pub unsafe extern "C" fn kinetik_engine_fault(
     })
 }
 
-/// Forgets all faults that have not struck yet.
+/// Lets every call that reaches the engine by an endpoint take so long on its way, as over a distance; 0 for none.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_engine_round_trip(
+    engine: kinetik_engine,
+    milliseconds: u64,
+) -> kinetik_status {
+    guard(|| {
+        let time = Duration::from_millis(milliseconds);
+        ENGINES.get(engine.handle)?.faults().set_round_trip(time);
+        Ok(())
+    })
+}
+
+/// Forgets all faults that have not struck yet, and the round trip.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_engine_clear_faults(engine: kinetik_engine) -> kinetik_status {
     guard(|| {

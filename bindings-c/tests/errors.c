@@ -68,6 +68,14 @@ static void a_fault_fails_what_it_names_and_is_forgotten(void)
     OK(kinetik_engine_clear_faults(engine));
     OK(kinetik_client_call(client, "ListStreams", (const uint8_t *)list, 2, &answer));
     kinetik_bytes_release(&answer);
+    uint64_t before = 0, after = 0;
+    OK(kinetik_engine_round_trip(engine, 30));
+    OK(kinetik_engine_clock_now(engine, &before));
+    OK(kinetik_client_call(client, "ListStreams", (const uint8_t *)list, 2, &answer));
+    OK(kinetik_engine_clock_now(engine, &after));
+    CHECK(after - before >= 29);
+    kinetik_bytes_release(&answer);
+    OK(kinetik_engine_round_trip(engine, 0));
     OK(kinetik_client_close(client));
     OK(kinetik_config_free(config));
     OK(kinetik_engine_close(engine));
