@@ -78,7 +78,7 @@ compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kin
 	cargo build --package kinetik-cli --profile $(PROFILE)
 	$(BUILD)/compare-venv/bin/python tests/compare/compare.py target/$(PROFILE)/kinetik docs/COMPARE.md
 
-bench: peers ## Measure; ratios to the peers and limits in the same run
+bench: peers tests/compare/node_modules/.done ## Measure; ratios to the peers and limits in the same run
 	cargo bench --package kinetik-benches
 
 bench-put: ## What one put costs its caller in C, Python and Node (needs what `make demo` built)
@@ -89,7 +89,7 @@ bench-put: ## What one put costs its caller in C, Python and Node (needs what `m
 
 fuzz: $(BUILD)/tools/.done ## Bounded fuzzing of the decoders (FUZZ_SECONDS each, default 30)
 	$(call STEP,fuzz)
-	@for target in $$(ls fuzz/fuzz_targets | sed 's/\.rs$$//'); do \
+	@for target in $$(basename -s .rs fuzz/fuzz_targets/*.rs); do \
 	  RUSTC_BOOTSTRAP=1 $(BUILD)/tools/bin/cargo-fuzz run $$target --target-dir target/fuzz -- \
 	    -max_total_time=$${FUZZ_SECONDS:-30} -rss_limit_mb=1024 -timeout=5 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done

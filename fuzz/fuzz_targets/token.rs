@@ -1,41 +1,58 @@
-//! Shard iterators and page tokens that the engine did not make, or that were damaged: refused, never followed.
+//! Page tokens that the engine did not make, or that were damaged: refused, never followed.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use kinetik::api::{Call, GetRecordsInput, ListShardsInput, ListStreamsInput};
+use kinetik::api::{Answer, Call, ListShardsInput, ListStreamConsumersInput, ListStreamsInput};
 use kinetik::engine::{Engine, EngineConfig};
 use libfuzzer_sys::fuzz_target;
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+/// An engine and a token of its ListShards.
+static ENGINE: LazyLock<(Engine, String)> = LazyLock::new(|| {
     let engine = Engine::new(EngineConfig {
         quotas: false,
         ..EngineConfig::default()
     });
-    engine.create_stream("one", 1).expect("a fresh engine");
-    engine
+    engine.create_stream("one", 2).expect("a fresh engine");
+    let call = Call::from(ListShardsInput {
+        stream_name: Some("one".into()),
+        max_results: Some(1),
+        ..Default::default()
+    });
+    let Ok(Answer::ListShards(output)) = engine.call(&call) else {
+        panic!("no page");
+    };
+    let token = output.next_token.expect("a token").to_string();
+    (engine, token)
 });
 
-fuzz_target!(|token: &str| {
-    let token = Some(token.into());
-    let calls: [Call; 3] = [
-        GetRecordsInput {
-            shard_iterator: token.clone(),
+/// The stream whose consumers are listed; it has none, so no token of such a listing is known.
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/one";
+
+fuzz_target!(|input: (u8, &str)| {
+    let (listing, input) = input;
+    let (engine, token) = &*ENGINE;
+    let Some(forged) = kinetik_fuzz::forged::from(token, input) else {
+        return;
+    };
+    let next_token = Some(forged.into());
+    let call: Call = match listing % 3 {
+        0 => ListShardsInput {
+            next_token,
             ..Default::default()
         }
         .into(),
-        ListShardsInput {
-            next_token: token.clone(),
+        1 => ListStreamsInput {
+            next_token,
             ..Default::default()
         }
         .into(),
-        ListStreamsInput {
-            next_token: token,
+        _ => ListStreamConsumersInput {
+            stream_arn: Some(ARN.into()),
+            next_token,
             ..Default::default()
         }
         .into(),
-    ];
-    for call in calls {
-        assert!(ENGINE.call(&call).is_err(), "a forged token was followed");
-    }
+    };
+    assert!(engine.call(&call).is_err(), "a forged token was followed");
 });
