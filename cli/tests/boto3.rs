@@ -1,6 +1,8 @@
 //! Real boto3 and botocore, from PyPI in `build/peers-venv` (`make peers` installs them). Skipped loudly without them,
 //! failed with `KINETIK_PEERS=required`.
 
+mod served;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use kinetik::api::{Call, PutRecordInput};
 use kinetik::runtime::Runtime;
 use kinetik::time::Moment;
 use kinetik::transport::{Connect, Credentials, Endpoint, Environment};
+use served::Served;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -55,6 +58,63 @@ fn boto3_creates_puts_reads_lists_and_splits() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn every_operation_of_botocores_model_answers_with_every_member_that_it_has() {
+    let test = "every_operation_of_botocores_model_answers_with_every_member_that_it_has";
+    let Some(python) = python(test) else {
+        return;
+    };
+    let output = Command::new(python)
+        .arg(script("model_walk.py"))
+        .arg(env!("CARGO_BIN_EXE_kinetik"))
+        .arg(root().join("core/src/api/model/samples.json"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_aws_cli_creates_puts_reads_and_splits() {
+    let Some(python) = python("the_aws_cli_creates_puts_reads_and_splits") else {
+        return;
+    };
+    let served = Served::start(&[]);
+    let aws = |arguments: &str| {
+        let output = Command::new(python.with_file_name("aws"))
+            .arg("kinesis")
+            .args(arguments.split(' '))
+            .args(["--output", "text"])
+            .env("AWS_ENDPOINT_URL_KINESIS", &served.endpoint)
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {error}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    aws("create-stream --stream-name orders --shard-count 1");
+    aws("put-record --stream-name orders --partition-key k --data Hello");
+    let iterator = aws(
+        "get-shard-iterator --stream-name orders --shard-id 0 --shard-iterator-type TRIM_HORIZON --query ShardIterator",
+    );
+    let read = aws(&format!(
+        "get-records --shard-iterator {iterator} --query Records[].Data"
+    ));
+    assert_eq!(read, "SGVsbG8=", "it shows base64");
+    let middle = (1_u128 << 127).to_string();
+    aws(&format!(
+        "split-shard --stream-name orders --shard-to-split shardId-000000000000 --new-starting-hash-key {middle}"
+    ));
+    let shards = aws("list-shards --stream-name orders --query Shards[].ShardId");
+    assert_eq!(shards.split_whitespace().count(), 3, "{shards}");
 }
 
 #[test]

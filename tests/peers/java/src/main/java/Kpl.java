@@ -8,7 +8,10 @@ import software.amazon.kinesis.producer.KinesisProducer;
 import software.amazon.kinesis.producer.KinesisProducerConfiguration;
 import software.amazon.kinesis.producer.UserRecordResult;
 
-/** The KPL writes user records, aggregated as it does by itself: `Kpl HTTPS-ENDPOINT STREAM COUNT`. */
+/**
+ * The KPL writes user records, aggregated as it does by itself: `Kpl HTTPS-ENDPOINT STREAM COUNT`. After half of them it
+ * says `half` and waits for a line, so that the stream may be resharded under it.
+ */
 public final class Kpl {
     public static void main(String[] arguments) throws Exception {
         URI endpoint = URI.create(arguments[0]);
@@ -24,17 +27,24 @@ public final class Kpl {
                 .setMetricsLevel("none")
                 .setRecordMaxBufferedTime(100);
         KinesisProducer producer = new KinesisProducer(configuration);
+        write(producer, arguments[1], 0, count / 2);
+        System.out.println("half");
+        System.in.read();
+        write(producer, arguments[1], count / 2, count);
+        producer.destroy();
+        System.out.println("ok");
+        System.exit(0);
+    }
+
+    private static void write(KinesisProducer producer, String stream, int begin, int end) throws Exception {
         List<ListenableFuture<UserRecordResult>> results = new ArrayList<>();
-        for (int n = 0; n < count; n++) {
+        for (int n = begin; n < end; n++) {
             ByteBuffer data = ByteBuffer.wrap(("record " + n).getBytes(StandardCharsets.UTF_8));
-            results.add(producer.addUserRecord(arguments[1], "user-" + n % 1000, data));
+            results.add(producer.addUserRecord(stream, "user-" + n % 1000, data));
         }
         producer.flushSync();
         for (ListenableFuture<UserRecordResult> result : results) {
             Clients.check(result.get().isSuccessful(), "a record was not delivered");
         }
-        producer.destroy();
-        System.out.println("ok");
-        System.exit(0);
     }
 }
