@@ -22,6 +22,7 @@ fn main() {
     let mut gates = Gates::default();
     println!("\nover loopback HTTP/1.1, for a CPU-second of the server");
     throughput(&mut gates);
+    beside_kinesalite(&mut gates);
     scale(&mut gates);
     footprint(&mut gates);
     latency::at_half_load(&mut gates);
@@ -30,13 +31,15 @@ fn main() {
 
 /// Puts and reads of 1 KiB records in both forms.
 fn throughput(gates: &mut Gates) {
-    let one: Measure = |server, form| put_one_by_one(server, form, 1, 1024);
-    let sixteen: Measure = |server, form| put_one_by_one(server, form, 16, 1024);
+    let many: Measure = |server, form| put_batches(server, form, 60);
+    let one: Measure = |server, form| put_one_by_one(server, form, 1, 1024, 8_000);
+    let sixteen: Measure = |server, form| put_one_by_one(server, form, 16, 1024, 8_000);
+    let read: Measure = |server, form| read_all(server, form, 4);
     let cases = [
-        ("MB of PutRecords, 500 x 1 KiB", 700.0, put_many as Measure),
+        ("MB of PutRecords, 500 x 1 KiB", 700.0, many),
         ("PutRecord of 1 KiB, one connection", 50e3, one),
         ("PutRecord of 1 KiB, 16 connections", 50e3, sixteen),
-        ("MB of GetRecords, 1 KiB records", 1e3, read_all),
+        ("MB of GetRecords, 1 KiB records", 1e3, read),
     ];
     let servers = [Form::Json, Form::Cbor].map(|form| (Served::start(), form));
     for (server, _) in &servers {
@@ -53,6 +56,39 @@ fn throughput(gates: &mut Gates) {
             gates.at_least(format!("{title}, {form}, per CPU-second"), rate, least);
         }
         gates.at_least(format!("{title}, CBOR against JSON"), cbor / json, 1.0);
+    }
+}
+
+/// The same work by the fastest emulator that others made, in the same run.
+fn beside_kinesalite(gates: &mut Gates) {
+    let Some(kinesalite) = Served::start_kinesalite() else {
+        println!("kinesalite is not installed: `make bench` sees to it");
+        return;
+    };
+    let servers = [Served::start(), kinesalite];
+    for server in &servers {
+        server.create(4);
+    }
+    println!(
+        "\n{:<44} {:>12} {:>12} {:>8}",
+        "JSON, beside kinesalite 3.3.3", "kinetik", "kinesalite", "ratio"
+    );
+    let few: Measure = |server, form| put_batches(server, form, 12);
+    let single: Measure = |server, form| put_one_by_one(server, form, 16, 1024, 1_600);
+    let read: Measure = |server, form| read_all(server, form, 1);
+    for (title, measure, least) in [
+        ("MB of PutRecords, 500 x 1 KiB", few, 60.0),
+        ("PutRecord of 1 KiB, 16 connections", single, 15.0),
+        ("MB of GetRecords, 1 KiB records", read, 40.0),
+    ] {
+        let [ours, theirs] = in_turns(
+            servers
+                .each_ref()
+                .map(|server| move || measure(server, Form::Json)),
+        );
+        let ratio = ours / theirs;
+        println!("{title:<44} {ours:>12.0} {theirs:>12.1} {ratio:>7.0}x");
+        gates.at_least(format!("{title}, against kinesalite"), ratio, least);
     }
 }
 
@@ -74,28 +110,32 @@ fn in_turns<F: Fn() -> f64>(both: [F; 2]) -> [f64; 2] {
     })
 }
 
-/// Megabytes of payload that PutRecords stores.
-fn put_many(server: &Served, form: Form) -> f64 {
-    const REQUESTS: usize = 60;
+/// Megabytes of payload that so many PutRecords store.
+fn put_batches(server: &Served, form: Form, requests: usize) -> f64 {
     let mut client = Client::connect(server, form);
     let many = put_records(form, 0, 500, 1024);
     let seconds = server.cpu_seconds(|| {
-        for _ in 0..REQUESTS {
+        for _ in 0..requests {
             client.send(&many);
             client.receive();
         }
     });
-    (REQUESTS * 500 * 1024) as f64 / 1e6 / seconds
+    (requests * 500 * 1024) as f64 / 1e6 / seconds
 }
 
 /// Requests of PutRecord from so many connections at once.
-fn put_one_by_one(server: &Served, form: Form, connections: usize, len: usize) -> f64 {
-    const REQUESTS: usize = 8_000;
+fn put_one_by_one(
+    server: &Served,
+    form: Form,
+    connections: usize,
+    len: usize,
+    requests: usize,
+) -> f64 {
     let bodies: Vec<_> = (0..4_096).map(|key| put_record(form, key, len)).collect();
     let connect = |_| Client::connect(server, form);
     let mut clients: Vec<_> = (0..connections).map(connect).collect();
     let seconds = server.cpu_seconds(|| {
-        for turn in 0..REQUESTS / connections {
+        for turn in 0..requests / connections {
             for client in &mut clients {
                 client.send(&bodies[turn % bodies.len()]);
             }
@@ -104,16 +144,16 @@ fn put_one_by_one(server: &Served, form: Form, connections: usize, len: usize) -
             }
         }
     });
-    REQUESTS as f64 / seconds
+    requests as f64 / seconds
 }
 
-/// Megabytes of payload that GetRecords gives.
-fn read_all(server: &Served, form: Form) -> f64 {
+/// Megabytes of payload that so many GetRecords give of each shard.
+fn read_all(server: &Served, form: Form, answers: u32) -> f64 {
     let mut client = Client::connect(server, form);
     let mut bytes = 0;
     let seconds = server.cpu_seconds(|| {
         for shard in 0..4 {
-            bytes += read_shard(&mut client, shard, 4);
+            bytes += read_shard(&mut client, shard, answers);
         }
     });
     bytes as f64 / 1e6 / seconds
@@ -134,7 +174,7 @@ fn scale(gates: &mut Gates) {
         filling.receive();
     }
     let [few, many] =
-        in_turns([&few, &many].map(|server| || put_one_by_one(server, Form::Json, 1, 100)));
+        in_turns([&few, &many].map(|server| || put_one_by_one(server, Form::Json, 1, 100, 8_000)));
     row("PutRecord of 100 B, 1 shard, none stored", few);
     row("PutRecord of 100 B, 10,000 shards, 10 M stored", many);
     gates.at_least("PutRecord at 10,000 shards against 1", many / few, 0.85);

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 
@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use kinetik::api::{CreateStreamInput, Form};
+use kinetik::api::{CreateStreamInput, DescribeStreamSummaryInput, Form, StreamStatus};
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik_server::{Server, ServerConfig};
 
@@ -99,6 +99,34 @@ impl Served {
         Self::start_of(Service::Kinetik)
     }
 
+    /// kinesalite, the fastest emulator that others made, if `make compare` or `make bench` installed it.
+    pub(crate) fn start_kinesalite() -> Option<Self> {
+        let installed = kinetik_tests::root().join("tests/compare");
+        let program = installed.join("node_modules/kinesalite/cli.js");
+        if !program.exists() {
+            return None;
+        }
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+        let address = free.expect("a free port");
+        let process = Command::new("node")
+            .arg("--require")
+            .arg(installed.join("loopback.cjs"))
+            .arg(program)
+            .args(["--port", &address.port().to_string()])
+            .args(["--createStreamMs", "10", "--shardLimit", "1000"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        let started = Self {
+            process: process.expect("node"),
+            address: address.to_string(),
+        };
+        while TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+        Some(started)
+    }
+
     pub(crate) fn start_of(service: Service) -> Self {
         let argument = Service::ALL.iter().find(|(_, known)| *known == service);
         let mut process = Command::new(std::env::current_exe().expect("this program"))
@@ -123,7 +151,17 @@ impl Served {
             shard_count: Some(shards),
             ..Default::default()
         };
-        Client::connect(self, Form::Json).ask(input);
+        let mut client = Client::connect(self, Form::Json);
+        client.ask(input);
+        let is_active = |client: &mut Client| {
+            let asked = DescribeStreamSummaryInput {
+                stream_name: Some("orders".into()),
+                ..Default::default()
+            };
+            let summary = client.ask(asked).stream_description_summary;
+            summary.stream_status == StreamStatus::Active.name()
+        };
+        while !is_active(&mut client) {}
     }
 
     /// CPU time of the server during `run`.
