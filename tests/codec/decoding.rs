@@ -178,6 +178,43 @@ fn unknown_fields_of_every_wire_type_and_fields_out_of_order_are_stepped_over() 
 }
 
 #[test]
+fn an_aggregate_within_an_aggregate_is_a_user_record_s_data() {
+    let inner = golden();
+    let outer = aggregate([("outer", None, &inner[..]), ("b", None, b"plain")]).unwrap();
+    let Ok(Deaggregated::Aggregated(aggregated)) = deaggregate(&outer, Mode::Kcl) else {
+        panic!("not recognised");
+    };
+    let data: Vec<_> = aggregated.iter().map(|record| record.data()).collect();
+    assert_eq!(data, [&inner[..], b"plain"]);
+}
+
+#[test]
+fn as_many_keys_as_ten_mebibytes_hold_are_read_in_order_and_leaping() {
+    const KEYS: usize = 750_000;
+    let key = |number: usize| number.to_le_bytes()[..3].to_vec();
+    for leap in [1, 300_007] {
+        // Each key is named first in its order, as every writer makes its table; then they are named again.
+        let order = (0..KEYS).chain((0..50_000).map(|i| i * leap % KEYS));
+        let sealed = aggregate(order.clone().map(|number| (key(number), None, ""))).unwrap();
+        assert!(
+            (9 << 20..=10 << 20).contains(&sealed.len()),
+            "{}",
+            sealed.len()
+        );
+        let Ok(Deaggregated::Aggregated(aggregated)) = deaggregate(&sealed, Mode::Strict) else {
+            panic!("not recognised");
+        };
+        assert_eq!(aggregated.len(), KEYS + 50_000);
+        assert!(
+            aggregated
+                .iter()
+                .zip(order)
+                .all(|(record, number)| record.key() == key(number))
+        );
+    }
+}
+
+#[test]
 fn keys_that_are_not_utf8_are_kept_as_bytes_and_flagged() {
     let sealed = aggregate([(&b"caf\xe9"[..], None, "1"), (b"fine", None, "2")]).unwrap();
     let Ok(Deaggregated::Aggregated(aggregated)) = deaggregate(&sealed, Mode::Strict) else {

@@ -7,16 +7,28 @@ use bytes::Bytes;
 use super::deaggregate::Mode;
 use super::digest;
 use super::table::Table;
-use super::wire::{DIGEST, FRAME, Fields, MAGIC, Malformed, Value, aggregate, record, tag};
+use super::wire::{
+    DIGEST, FRAME, Fields, MAGIC, Malformed, Value, aggregate, bytes_tag, number_tag, record, tag,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::HashKey;
+
+/// Offsets of partition keys that are kept: 512 KiB, half as much again while they grow.
+const KEY_OFFSETS: usize = 1 << 17;
+
+/// Offsets of explicit hash keys that are kept: 128 KiB.
+const HASH_KEY_OFFSETS: usize = 1 << 15;
+
+/// Entries that may be stepped over to look up the keys of all records, each once. An aggregate of 10 MiB whose keys
+/// differ and are named once each, in whatever order, needs fewer.
+const MAX_STEPS: u64 = 3_000_000;
 
 /// A Kinesis record that holds user records. Cheap to clone; shares the bytes it was read from.
 #[derive(Clone)]
 pub struct AggregatedRecord {
     data: Bytes,
-    keys: Table,
-    hash_keys: Table,
+    keys: Table<KEY_OFFSETS>,
+    hash_keys: Table<HASH_KEY_OFFSETS>,
     /// Where in the body to look for the first record.
     first: usize,
     len: usize,
@@ -67,9 +79,11 @@ impl AggregatedRecord {
 
     /// The user records in their order. Allocates nothing.
     pub fn iter(&self) -> UserRecords<'_> {
+        let body = self.body();
         UserRecords {
             aggregated: self,
-            fields: Fields::from(self.body(), self.first),
+            body,
+            fields: Fields::from(body, self.first),
             next: 0,
         }
     }
@@ -109,16 +123,17 @@ impl AggregatedRecord {
         let body = &data[MAGIC.len()..data.len() - DIGEST];
         let mut fields = Fields::from(body, 0);
         let (mut highest_key, mut highest_hash_key, mut bad_hash_key) = (0, None, false);
+        let mut steps = 0;
         loop {
             let start = fields.at();
             match fields.next()? {
                 None => break,
                 Some((aggregate::PARTITION_KEY, Value::Bytes(_))) => {
-                    self.keys.push(start, fields.at())?;
+                    self.keys.push(start, fields.at(), self.len > 0)?;
                 }
                 Some((aggregate::EXPLICIT_HASH_KEY, Value::Bytes(digits))) => {
-                    self.hash_keys.push(start, fields.at())?;
-                    bad_hash_key |= parse_hash_key(digits).is_none();
+                    self.hash_keys.push(start, fields.at(), self.len > 0)?;
+                    bad_hash_key |= !is_hash_key(digits);
                 }
                 Some((aggregate::RECORD, Value::Bytes(message))) => {
                     let record = Record::read(message)?;
@@ -126,6 +141,13 @@ impl AggregatedRecord {
                         self.first = start;
                     }
                     self.len += 1;
+                    steps += self.keys.steps_to(record.key);
+                    if let Some(hash_key) = record.hash_key {
+                        steps += self.hash_keys.steps_to(hash_key);
+                    }
+                    if steps > MAX_STEPS {
+                        return Err(Malformed);
+                    }
                     highest_key = highest_key.max(record.key);
                     highest_hash_key = highest_hash_key.max(record.hash_key);
                 }
@@ -207,9 +229,20 @@ impl Problem {
     }
 }
 
+/// Digits of 2^128 - 1.
+const MAX_DIGITS: usize = 39;
+
+/// Whether [`parse_hash_key`] finds one: fewer digits than the most are below 2^128, whatever they say.
+#[inline]
+fn is_hash_key(digits: &[u8]) -> bool {
+    match digits.len() {
+        1..MAX_DIGITS => digits.iter().all(u8::is_ascii_digit),
+        _ => parse_hash_key(digits).is_some(),
+    }
+}
+
 /// A decimal number below 2^128, of up to 39 digits.
 fn parse_hash_key(digits: &[u8]) -> Option<HashKey> {
-    const MAX_DIGITS: usize = 39;
     if digits.len() > MAX_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -230,6 +263,19 @@ struct Record<'a> {
 impl<'a> Record<'a> {
     #[inline(always)]
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        const KEY: u8 = number_tag(record::PARTITION_KEY_INDEX);
+        const DATA: u8 = bytes_tag(record::DATA);
+        // A small record among few keys, as most are.
+        if let [KEY, key @ 0..0x80, DATA, len, data @ ..] = message
+            && data.len() == usize::from(*len)
+            && *len < 0x80
+        {
+            return Ok(Self {
+                key: u64::from(*key),
+                hash_key: None,
+                data,
+            });
+        }
         // As every known producer writes it: a key, perhaps a hash key, data, and nothing behind it.
         let mut fields = Fields::from(message, 0);
         if let Some(key) = fields.number(record::PARTITION_KEY_INDEX) {
@@ -311,6 +357,7 @@ impl fmt::Debug for Tag<'_> {
 #[derive(Clone)]
 pub struct UserRecords<'a> {
     aggregated: &'a AggregatedRecord,
+    body: &'a [u8],
     fields: Fields<'a>,
     next: usize,
 }
@@ -337,13 +384,12 @@ impl<'a> Iterator for UserRecords<'a> {
             return None;
         }
         let (message, record) = self.next_record()?;
-        let body = aggregated.body();
         let user_record = UserRecord {
             aggregate: &aggregated.data,
             message,
-            key: aggregated.keys.get(body, record.key)?,
+            key: aggregated.keys.get(self.body, record.key)?,
             hash_key: match record.hash_key {
-                Some(index) => Some(aggregated.hash_keys.get(body, index)?),
+                Some(index) => Some(aggregated.hash_keys.get(self.body, index)?),
                 None => None,
             },
             data: record.data,

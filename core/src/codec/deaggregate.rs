@@ -41,7 +41,7 @@ pub enum Raw {
 }
 
 /// Looks at the data of one Kinesis record. Copies nothing and takes no memory that grows with what the data says:
-/// at most 512 KiB for an aggregate of 10 MiB. `data` stays with the caller, whatever the outcome.
+/// at most 1 MiB for an aggregate of 10 MiB. `data` stays with the caller, whatever the outcome.
 ///
 /// An MD5 digest proves nothing about who wrote the data; every user record in it is as trustworthy as its stream.
 ///

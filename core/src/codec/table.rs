@@ -2,20 +2,17 @@
 
 use super::wire::{Fields, Malformed, Value};
 
-/// At most so many offsets are kept: 256 KiB.
-const MAX_OFFSETS: usize = 1 << 16;
-
 /// Room made at first.
 const FEW: usize = 64;
 
-/// The offsets of a table's entries: of each, and of every 2nd, 4th, … where there are more than 65,536.
+/// The offsets of a table's entries: of each, and of every 2nd, 4th, … where there are more than `MOST`.
 ///
 /// An aggregate of 10 MiB can name five million keys; remembering them all would cost more than the aggregate
 /// itself. Between two offsets the entries are counted off, which is cheap where they lie one behind the other. A
-/// table that is both that large and interleaved with other fields has no honest maker and is refused, so that no
-/// look-up ever walks over foreign fields.
+/// table that is both that large and interleaved with other fields, or behind records, has no honest maker and is
+/// refused: so no look-up ever walks over foreign fields, and each look-up's steps are known when its record is met.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(super) struct Table<const MOST: usize> {
     offsets: Vec<u32>,
     /// One offset is kept for every 2^`stride` entries.
     stride: u32,
@@ -25,20 +22,31 @@ pub(super) struct Table {
     interleaved: bool,
 }
 
-impl Table {
+impl<const MOST: usize> Table<MOST> {
     /// How many entries it has.
     pub(super) fn len(&self) -> u64 {
         self.count
     }
 
-    /// Takes the next entry, a field that lies from `start` to `end` in the body.
+    /// How many entries are stepped over to reach the one with this number.
     #[inline]
-    pub(super) fn push(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
-        self.interleaved |= start != self.end && self.count > 0;
-        if self.count & ((1 << self.stride) - 1) == 0 {
+    pub(super) fn steps_to(&self, index: u64) -> u64 {
+        index & ((1 << self.stride) - 1)
+    }
+
+    /// Takes the next entry, a field that lies from `start` to `end` in the body, perhaps behind records.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        start: usize,
+        end: usize,
+        behind_records: bool,
+    ) -> Result<(), Malformed> {
+        self.interleaved |= behind_records || (start != self.end && self.count > 0);
+        if self.steps_to(self.count) == 0 {
             match self.offsets.len() {
                 0 => self.offsets.reserve(FEW),
-                MAX_OFFSETS => self.thin_out(),
+                most if most == MOST => self.thin_out(),
                 _ => {}
             }
             self.offsets
@@ -71,7 +79,7 @@ impl Table {
         }
         let offset = self.offsets[(index >> self.stride) as usize];
         let mut fields = Fields::from(body, offset as usize);
-        for _ in 0..index & ((1 << self.stride) - 1) {
+        for _ in 0..self.steps_to(index) {
             fields.next().ok()?;
         }
         match fields.next() {
@@ -86,8 +94,10 @@ mod tests {
     use super::super::wire::Head;
     use super::*;
 
+    const MOST: usize = 1 << 12;
+
     /// A body of `count` keys, each of which is its own number.
-    fn body(count: usize, between: &[u8]) -> (Vec<u8>, Result<Table, Malformed>) {
+    fn body(count: usize, between: &[u8]) -> (Vec<u8>, Result<Table<MOST>, Malformed>) {
         let (mut body, mut table) = (Vec::new(), Table::default());
         let mut outcome = Ok(());
         for number in 0..count {
@@ -96,7 +106,7 @@ mod tests {
             head.bytes(1, key.len());
             head.write(&mut body);
             body.extend_from_slice(key.as_bytes());
-            outcome = outcome.and_then(|()| table.push(start, body.len()));
+            outcome = outcome.and_then(|()| table.push(start, body.len(), false));
             body.extend_from_slice(between);
         }
         (body, outcome.map(|()| table))
@@ -104,19 +114,10 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_whether_or_not_all_offsets_are_kept() {
-        for count in [
-            0,
-            1,
-            2,
-            1_000,
-            MAX_OFFSETS - 1,
-            MAX_OFFSETS,
-            MAX_OFFSETS + 1,
-            300_001,
-        ] {
+        for count in [0, 1, 2, 1_000, MOST - 1, MOST, MOST + 1, 20_001] {
             let (body, table) = body(count, &[]);
             let table = table.unwrap();
-            assert!(table.offsets.len() <= MAX_OFFSETS);
+            assert!(table.offsets.len() <= MOST);
             assert_eq!(table.len(), count as u64);
             for index in (0..count).step_by(97).chain(count.checked_sub(1)) {
                 let entry = table.get(&body, index as u64).unwrap();
@@ -130,8 +131,15 @@ mod tests {
 
     #[test]
     fn an_interleaved_table_is_read_up_to_the_number_of_offsets_and_refused_above() {
-        let (bytes, table) = body(MAX_OFFSETS, &[0x20, 0x01]);
-        assert_eq!(table.unwrap().get(&bytes, 65_535), Some(&b"65535"[..]));
-        assert!(body(MAX_OFFSETS + 1, &[0x20, 0x01]).1.is_err());
+        let (bytes, table) = body(MOST, &[0x20, 0x01]);
+        assert_eq!(table.unwrap().get(&bytes, 4_095), Some(&b"4095"[..]));
+        assert!(body(MOST + 1, &[0x20, 0x01]).1.is_err());
+    }
+
+    #[test]
+    fn a_table_behind_records_is_read_up_to_the_number_of_offsets_and_refused_above() {
+        let mut table = Table::<2>::default();
+        assert!(table.push(10, 12, true).is_ok() && table.push(12, 14, true).is_ok());
+        assert!(table.push(14, 16, true).is_err());
     }
 }

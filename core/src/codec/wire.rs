@@ -41,6 +41,16 @@ const GROUP: u32 = 3;
 const GROUP_END: u32 = 4;
 const FIXED32: u32 = 5;
 
+/// The byte that opens a number field with this number, below 16.
+pub(super) const fn number_tag(field: u32) -> u8 {
+    (field << 3 | VARINT) as u8
+}
+
+/// The byte that opens a field of bytes with this number, below 16.
+pub(super) const fn bytes_tag(field: u32) -> u8 {
+    (field << 3 | BYTES) as u8
+}
+
 /// Bytes of a number as a varint.
 #[inline]
 pub(super) const fn varint_len(value: u64) -> usize {
@@ -66,14 +76,14 @@ impl Head {
     /// A number field.
     #[inline(always)]
     pub(super) fn number(&mut self, field: u32, value: u64) {
-        self.byte((field << 3 | VARINT) as u8);
+        self.byte(number_tag(field));
         self.varint(value);
     }
 
     /// The opening of a field of `len` bytes.
     #[inline]
     pub(super) fn bytes(&mut self, field: u32, len: usize) {
-        self.byte((field << 3 | BYTES) as u8);
+        self.byte(bytes_tag(field));
         self.varint(len as u64);
     }
 
@@ -143,10 +153,14 @@ impl<'a> Fields<'a> {
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
         match self.bytes.get(self.at) {
             None => Ok(None),
-            // The usual: a field of bytes, its number below 16.
+            // The usual: a field of bytes or a number, its number below 16.
             Some(&tag @ 8..0x80) if u32::from(tag & 7) == BYTES => {
                 self.at += 1;
                 Ok(Some((u32::from(tag >> 3), Value::Bytes(self.bytes()?))))
+            }
+            Some(&tag @ 8..0x80) if u32::from(tag & 7) == VARINT => {
+                self.at += 1;
+                Ok(Some((u32::from(tag >> 3), Value::Number(self.varint()?))))
             }
             Some(_) => self.next_of_any_kind().map(Some),
         }
@@ -160,7 +174,7 @@ impl<'a> Fields<'a> {
             BYTES => Value::Bytes(self.bytes()?),
             FIXED64 => self.step(8).map(|_| Value::Other)?,
             FIXED32 => self.step(4).map(|_| Value::Other)?,
-            GROUP => self.group(number).map(|()| Value::Other)?,
+            GROUP => self.group(number, 1).map(|()| Value::Other)?,
             _ => return Err(Malformed),
         };
         Ok((number, value))
@@ -169,8 +183,7 @@ impl<'a> Fields<'a> {
     /// The next field if it is a number field with this number, below 16; else nothing has changed.
     #[inline(always)]
     pub(super) fn number(&mut self, number: u32) -> Option<u64> {
-        let tag = *self.bytes.get(self.at)?;
-        if u32::from(tag) != number << 3 | VARINT {
+        if *self.bytes.get(self.at)? != number_tag(number) {
             return None;
         }
         let start = self.at;
@@ -235,28 +248,21 @@ impl<'a> Fields<'a> {
         Ok(bytes)
     }
 
-    /// Steps over the rest of a group, whose numbers must match in pairs; without recursion.
+    /// Steps over the rest of a group, up to the end that bears its number. `depth` counts the groups that are open.
     #[cold]
-    fn group(&mut self, number: u32) -> Result<(), Malformed> {
-        let mut open = [0; MAX_GROUP_DEPTH];
-        open[0] = number;
-        let mut depth = 1;
-        while depth > 0 {
-            let (number, kind) = self.tag()?;
+    fn group(&mut self, number: u32, depth: usize) -> Result<(), Malformed> {
+        loop {
+            let (next, kind) = self.tag()?;
             match kind {
                 VARINT => drop(self.varint()?),
                 BYTES => drop(self.bytes()?),
                 FIXED64 => drop(self.step(8)?),
                 FIXED32 => drop(self.step(4)?),
-                GROUP => {
-                    *open.get_mut(depth).ok_or(Malformed)? = number;
-                    depth += 1;
-                }
-                GROUP_END if open[depth - 1] == number => depth -= 1,
+                GROUP if depth < MAX_GROUP_DEPTH => self.group(next, depth + 1)?,
+                GROUP_END if next == number => return Ok(()),
                 _ => return Err(Malformed),
             }
         }
-        Ok(())
     }
 }
 

@@ -1,8 +1,5 @@
 //! MD5 of up to 24 messages in lanes, on processors with AVX2: up to three banks of eight, interleaved so that the
 //! latency of one hides behind the work of the others. The only file of the core that may hold `unsafe`.
-//!
-//! The same source is built a second time for AVX-512VL, where the compiler makes one instruction of each step's logic
-//! and one of its rotation: the chain of a step has four links there instead of six.
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_loadu_si256,
@@ -28,45 +25,28 @@ impl Avx2 {
     }
 }
 
-/// Proof that this processor has AVX-512VL, and AVX2 with it.
-#[derive(Clone, Copy)]
-pub(super) struct Avx512Vl(());
-
-impl Avx512Vl {
-    /// The proof, where there is one, at the cost of [`Avx2::detect`].
-    #[inline]
-    pub(super) fn detect() -> Option<Self> {
-        let here = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl");
-        here.then_some(Self(()))
-    }
-}
-
-/// The kernel of a proof: the code built for it, `$lanes` lanes in `$banks` banks.
 macro_rules! kernel {
-    ($proof:ty, $built:ident, $($lanes:literal in $banks:literal),+) => {
-        $(impl Kernel<$lanes> for $proof {
+    ($($lanes:literal in $banks:literal),+) => {
+        $(impl Kernel<$lanes> for Avx2 {
             #[inline]
             #[expect(unsafe_code, reason = "calls code built for the proven instructions")]
             fn compress(self, state: &mut State<$lanes>, lanes: &[&[u8]; $lanes], blocks: usize) {
-                // SAFETY: `self` exists only where the instructions were detected.
-                unsafe { $built::compress::<$banks, $lanes>(state, lanes, blocks) }
+                // SAFETY: `self` exists only where AVX2 was detected.
+                unsafe { compress::<$banks, $lanes>(state, lanes, blocks) }
             }
         })+
-
-        /// For so few messages the plain registers are faster.
-        impl Kernel<4> for $proof {
-            #[inline]
-            fn compress(self, state: &mut State<4>, lanes: &[&[u8]; 4], blocks: usize) {
-                Portable.compress(state, lanes, blocks);
-            }
-        }
     };
 }
 
-kernel!(Avx2, avx2, 24 in 3, 16 in 2, 8 in 1);
-kernel!(Avx512Vl, avx512vl, 24 in 3, 16 in 2, 8 in 1);
+kernel!(24 in 3, 16 in 2, 8 in 1);
+
+/// For so few messages the plain registers are faster.
+impl Kernel<4> for Avx2 {
+    #[inline]
+    fn compress(self, state: &mut State<4>, lanes: &[&[u8]; 4], blocks: usize) {
+        Portable.compress(state, lanes, blocks);
+    }
+}
 
 /// One 32-bit word of each message: `B` banks of eight lanes.
 type Words<const B: usize> = [__m256i; B];
@@ -178,65 +158,53 @@ macro_rules! step {
     };
 }
 
-/// The compression, built for processors with `$features`.
-macro_rules! built_for {
-    ($name:ident, $features:literal) => {
-        mod $name {
-            use super::*;
-
-            /// Takes `blocks` blocks of each of the `L` = 8 * `B` lanes into the state.
-            #[target_feature(enable = $features)]
-            pub(super) fn compress<const B: usize, const L: usize>(
-                state: &mut State<L>,
-                lanes: &[&[u8]; L],
-                blocks: usize,
-            ) {
-                const { assert!(L == 8 * B) };
-                // Loops, not closures: those would not be built for AVX2.
-                let zero = _mm256_setzero_si256();
-                let mut rows = [&[][..]; L];
-                for (row, lane) in rows.iter_mut().zip(lanes) {
-                    *row = &lane.as_chunks::<32>().0[..2 * blocks];
+/// Takes `blocks` blocks of each of the `L` = 8 * `B` lanes into the state.
+#[target_feature(enable = "avx2")]
+fn compress<const B: usize, const L: usize>(
+    state: &mut State<L>,
+    lanes: &[&[u8]; L],
+    blocks: usize,
+) {
+    const { assert!(L == 8 * B) };
+    // Loops, not closures: those would not be built for AVX2.
+    let zero = _mm256_setzero_si256();
+    let mut rows = [&[][..]; L];
+    for (row, lane) in rows.iter_mut().zip(lanes) {
+        *row = &lane.as_chunks::<32>().0[..2 * blocks];
+    }
+    let mut words = [[zero; B]; 4];
+    for (word, lanes) in words.iter_mut().zip(&state.0) {
+        load_state(word, lanes);
+    }
+    let mut message = [[zero; B]; 16];
+    for block in 0..blocks {
+        for bank in 0..B {
+            for half in 0..2 {
+                let mut square = [zero; 8];
+                for (to, row) in square.iter_mut().zip(&rows[8 * bank..]) {
+                    *to = load(&row[2 * block + half]);
                 }
-                let mut words = [[zero; B]; 4];
-                for (word, lanes) in words.iter_mut().zip(&state.0) {
-                    load_state(word, lanes);
-                }
-                let mut message = [[zero; B]; 16];
-                for block in 0..blocks {
-                    for bank in 0..B {
-                        for half in 0..2 {
-                            let mut square = [zero; 8];
-                            for (to, row) in square.iter_mut().zip(&rows[8 * bank..]) {
-                                *to = load(&row[2 * block + half]);
-                            }
-                            for (word, column) in transpose(square).into_iter().enumerate() {
-                                message[8 * half + word][bank] = column;
-                            }
-                        }
-                    }
-                    compress_block(&mut words, &message);
-                }
-                for (lanes, word) in state.0.iter_mut().zip(words) {
-                    store_state(lanes, word);
-                }
-            }
-
-            #[inline]
-            #[target_feature(enable = $features)]
-            fn compress_block<const B: usize>(state: &mut [Words<B>; 4], message: &[Words<B>; 16]) {
-                let [mut a, mut b, mut c, mut d] = *state;
-                let sines = hint::black_box(&SINES);
-                rounds!(step, a b c d, message, sines);
-                for (old, new) in state.iter_mut().zip([a, b, c, d]) {
-                    for bank in 0..B {
-                        old[bank] = _mm256_add_epi32(old[bank], new[bank]);
-                    }
+                for (word, column) in transpose(square).into_iter().enumerate() {
+                    message[8 * half + word][bank] = column;
                 }
             }
         }
-    };
+        compress_block(&mut words, &message);
+    }
+    for (lanes, word) in state.0.iter_mut().zip(words) {
+        store_state(lanes, word);
+    }
 }
 
-built_for!(avx2, "avx2");
-built_for!(avx512vl, "avx2,avx512f,avx512vl");
+#[inline]
+#[target_feature(enable = "avx2")]
+fn compress_block<const B: usize>(state: &mut [Words<B>; 4], message: &[Words<B>; 16]) {
+    let [mut a, mut b, mut c, mut d] = *state;
+    let sines = hint::black_box(&SINES);
+    rounds!(step, a b c d, message, sines);
+    for (old, new) in state.iter_mut().zip([a, b, c, d]) {
+        for bank in 0..B {
+            old[bank] = _mm256_add_epi32(old[bank], new[bank]);
+        }
+    }
+}
