@@ -3,9 +3,10 @@
  *
  * Every call returns a kinetik_status unless it says otherwise; kinetik_last_error() tells more about the last
  * one of the calling thread. Handles are small structs passed by value, {0} means none; they may be used from
- * any thread. A handle that was closed, never opened or is of another kind is answered with
- * KINETIK_INVALID_HANDLE. Memory that the library hands out says in its comment how it is given back. The
- * library starts no thread before something is opened, needs no locale and sets no signal disposition.
+ * any thread. A handle whose object was closed is answered with KINETIK_CLOSED; {0}, one that never was and one
+ * of another kind with KINETIK_INVALID_HANDLE. Memory that the library hands out says in its comment how it is
+ * given back. The library starts no thread before something is opened, needs no locale and sets no signal
+ * disposition.
  *
  * This file is generated from bindings-c/src; a test proves that it is current.
  */
@@ -43,7 +44,7 @@ typedef enum {
     KINETIK_BUFFER_FULL = 2002,
     // The object belongs to the parent process and cannot be used in a forked child.
     KINETIK_FORKED = 2003,
-    // A C handle is null, dangling or of another type, or a pointer that must be given is null.
+    // A C handle is none, of another type or was never given out, or a pointer that must be given is null.
     KINETIK_INVALID_HANDLE = 2004,
     // The call's time ran out before it was done; what was asked may still happen.
     KINETIK_TIMED_OUT = 2005,

@@ -51,7 +51,7 @@ pub(crate) unsafe fn slice<'a>(name: &str, data: *const u8, len: usize) -> Resul
         return if len == 0 { Ok(&[]) } else { Err(null(name)) };
     }
     if len > isize::MAX as usize {
-        return Err(Error::invalid(name, "its length is negative"));
+        return Err(Error::invalid(name, "its length is larger than memory"));
     }
     // SAFETY: as the caller promised.
     Ok(unsafe { std::slice::from_raw_parts(data, len) })

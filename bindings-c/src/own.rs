@@ -93,7 +93,7 @@ impl<T: Send + Sync> Slab<T> {
         let mut state = slot.state.load(Ordering::Relaxed);
         loop {
             if state >> GENERATION_SHIFT != generation || state & LIVE == 0 {
-                return Err(self.dangling());
+                return Err(self.gone(generation, state));
             }
             match slot.state.compare_exchange_weak(
                 state,
@@ -118,7 +118,7 @@ impl<T: Send + Sync> Slab<T> {
         let mut state = slot.state.load(Ordering::Relaxed);
         loop {
             if state >> GENERATION_SHIFT != generation || state & LIVE == 0 {
-                return Err(self.dangling());
+                return Err(self.gone(generation, state));
             }
             let dead = (state & !LIVE) + 1;
             match slot.state.compare_exchange_weak(
@@ -154,10 +154,17 @@ impl<T: Send + Sync> Slab<T> {
         Error::new(ErrorKind::InvalidHandle, format!("{} {problem}", self.name))
     }
 
+    /// Why a handle of this kind finds nothing in its slot: its object is closed, as in every language, or never was.
     #[cold]
-    fn dangling(&self) -> Error {
+    fn gone(&self, generation: u64, state: u64) -> Error {
+        if generation == 0 || generation > state >> GENERATION_SHIFT {
+            return Error::new(
+                ErrorKind::InvalidHandle,
+                format!("{} is a handle that was never given out", self.name),
+            );
+        }
         Error::new(
-            ErrorKind::InvalidHandle,
+            ErrorKind::Closed,
             format!("{} was closed or freed before", self.name),
         )
     }

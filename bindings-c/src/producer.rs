@@ -157,7 +157,7 @@ pub unsafe extern "C" fn kinetik_producer_put(
     data_len: usize,
     opaque: *mut c_void,
 ) -> kinetik_status {
-    guard(|| {
+    guard(move || {
         // SAFETY: the caller passes NULL or pointers to what their lengths say.
         let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
         PRODUCERS.get(producer.handle)?.put_record(record)
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn kinetik_producer_put_wait(
     opaque: *mut c_void,
     timeout_ms: u32,
 ) -> kinetik_status {
-    guard(|| {
+    guard(move || {
         // SAFETY: the caller passes NULL or pointers to what their lengths say.
         let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
         let timeout = Duration::from_millis(u64::from(timeout_ms));

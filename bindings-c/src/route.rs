@@ -60,7 +60,8 @@ pub unsafe extern "C" fn kinetik_hash_partition_key(
     guard(|| {
         // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
         let (place, key) = unsafe { (out("hash", hash)?, slice("key", key.cast(), key_len)?) };
-        *place = hash_key(PartitionKey::check_bytes(key)?.as_bytes()).into();
+        PartitionKey::check_bytes(key)?;
+        *place = hash_key(key).into();
         Ok(())
     })
 }

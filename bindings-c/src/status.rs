@@ -30,7 +30,7 @@ pub enum kinetik_status {
     KINETIK_BUFFER_FULL = 2002,
     /// The object belongs to the parent process and cannot be used in a forked child.
     KINETIK_FORKED = 2003,
-    /// A C handle is null, dangling or of another type, or a pointer that must be given is null.
+    /// A C handle is none, of another type or was never given out, or a pointer that must be given is null.
     KINETIK_INVALID_HANDLE = 2004,
     /// The call's time ran out before it was done; what was asked may still happen.
     KINETIK_TIMED_OUT = 2005,

@@ -1,4 +1,4 @@
-/* Bad input: NULL, dangling, foreign and garbage handles, settings, sizes. Each a typed error, and the process lives. */
+/* Handles that are none, closed, foreign or garbage, settings, sizes: each a typed error, and the process lives. */
 #include "check.h"
 
 #include <stdint.h>
@@ -44,7 +44,7 @@ static void handles_that_are_none_or_foreign_are_told_apart(void)
     EXPECT(kinetik_producer_put(producer, "k", 1, "d", 1, NULL), KINETIK_INVALID_HANDLE);
     CHECK(strstr(last_message(), "something else"));
     OK(kinetik_engine_close(engine));
-    EXPECT(kinetik_engine_close(engine), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_engine_close(engine), KINETIK_CLOSED);
     CHECK(strstr(last_message(), "before"));
 }
 
@@ -143,7 +143,7 @@ static void settings_are_checked_when_they_are_set(void)
     EXPECT(kinetik_reader_open(config, &reader), KINETIK_INVALID_ARGUMENT);
     CHECK(strstr(last_message(), "start"));
     OK(kinetik_config_free(config));
-    EXPECT(kinetik_config_set(config, "stream", "s"), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_config_set(config, "stream", "s"), KINETIK_CLOSED);
 }
 
 static void structs_without_their_size_are_refused(void)

@@ -28,7 +28,7 @@ static void a_subscription_hands_out_its_events(kinetik_client client)
     kinetik_bytes_release(&answer);
     EXPECT(kinetik_subscription_poll(subscription, 1, &answer), KINETIK_TIMED_OUT);
     OK(kinetik_subscription_close(subscription));
-    EXPECT(kinetik_subscription_poll(subscription, 1, &answer), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_subscription_poll(subscription, 1, &answer), KINETIK_CLOSED);
 }
 
 int main(void)
@@ -99,6 +99,6 @@ int main(void)
     OK(kinetik_client_close(client));
     OK(kinetik_config_free(config));
     OK(kinetik_server_stop(server));
-    EXPECT(kinetik_server_stop(server), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_server_stop(server), KINETIK_CLOSED);
     return 0;
 }

@@ -18,7 +18,7 @@ static void *put(void *unused)
         kinetik_status status = kinetik_producer_put(producer, "key", 3, "payload", 7, NULL);
         if (status == KINETIK_OK)
             atomic_fetch_add(&taken, 1);
-        else if (status == KINETIK_INVALID_HANDLE || status == KINETIK_CLOSED || status == KINETIK_BUFFER_FULL)
+        else if (status == KINETIK_CLOSED || status == KINETIK_BUFFER_FULL)
             atomic_fetch_add(&refused, 1);
         else
             EXPECT(status, KINETIK_OK);

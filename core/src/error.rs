@@ -118,7 +118,7 @@ kinds! {
     BufferFull = 2002, Retry::After(None);
     /// The object belongs to the parent process and cannot be used in a forked child.
     Forked = 2003, Retry::Never;
-    /// A C handle is null, dangling or of another type, or a pointer that must be given is null.
+    /// A C handle is none, of another type or was never given out, or a pointer that must be given is null.
     InvalidHandle = 2004, Retry::Never;
     /// The call's time ran out before it was done; what was asked may still happen.
     TimedOut = 2005, Retry::After(None);
