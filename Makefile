@@ -49,11 +49,13 @@ test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's qui
 	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py python venv/bin/python {}
 
-test-node: ## The Node package: tests, types, the README's quick start
+test-node: ## The Node package: tests, types, the README's quick start with it installed by npm
 	$(call STEP,Node)
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
 	cd bindings-node && npm test
-	cd bindings-node && $(PYTHON) ../tools/readme.py js node {}
+	mkdir -p $(BUILD)/npm && cd $(BUILD)/npm && npm init --yes > /dev/null && \
+	  KINETIK_PROFILE=$(PROFILE) npm install --silent --no-audit --no-fund ../../bindings-node && \
+	  $(PYTHON) ../../tools/readme.py js node {}
 
 test-c: ## The C library: C and C++ programs under valgrind, the README's quick start
 	$(call STEP,C)

@@ -3,7 +3,7 @@
  *   flights-c --endpoint URL --stream NAME --file RECORDS.tsv --shards N
  *
  * The file holds a record a line: key, tab, JSON. Prints one JSON line with the figures; exits with 1 when a record
- * is missing, changed or out of its shard's order. */
+ * is missing, changed, out of its shard's order or on a shard that does not hold its key's hash. */
 #define _POSIX_C_SOURCE 200809L
 #include <kinetik.h>
 
@@ -97,7 +97,7 @@ static void create_stream(const struct options *options)
     call(options, "CreateStream", input);
 }
 
-static struct tally send_all(const struct options *options, char *text, size_t len)
+static struct tally send_all(const struct options *options, char *text, size_t len, uint64_t *failures)
 {
     struct tally sent = {0};
     kinetik_config *config = configure(options);
@@ -119,6 +119,9 @@ static struct tally send_all(const struct options *options, char *text, size_t l
     }
     uint64_t left = 0;
     check(kinetik_producer_flush(producer, 120000, &left), "flush");
+    kinetik_ledger ledger = {.struct_size = sizeof ledger};
+    check(kinetik_producer_ledger(producer, &ledger), "ledger");
+    *failures = ledger.failed.records;
     check(kinetik_producer_close(producer, 30000, NULL, NULL), "close");
     kinetik_config_free(config);
     return sent;
@@ -141,7 +144,12 @@ static int in_order(const kinetik_record *record)
     return ascends;
 }
 
-static struct tally receive_all(const struct options *options, uint64_t *kinesis_records, uint64_t *out_of_order)
+/* What is not where it belongs, and how many Kinesis records there were. */
+struct found {
+    uint64_t kinesis_records, out_of_order, out_of_range;
+};
+
+static struct tally receive_all(const struct options *options, struct found *found)
 {
     struct tally received = {0};
     kinetik_config *config = configure(options);
@@ -158,8 +166,9 @@ static struct tally receive_all(const struct options *options, uint64_t *kinesis
         for (size_t i = 0; i < batch.len; i++) {
             const kinetik_record *record = &batch.records[i];
             count(&received, record->data, record->data_len);
-            *out_of_order += !in_order(record);
-            *kinesis_records += record->sub_sequence_number <= 0;
+            found->out_of_order += !in_order(record);
+            found->out_of_range += !record->in_range;
+            found->kinesis_records += record->sub_sequence_number <= 0;
         }
         kinetik_batch_release(&batch);
     }
@@ -189,19 +198,23 @@ int main(int argc, char **argv)
     char *text = read_file(options.file, &len);
     create_stream(&options);
 
-    uint64_t kinesis_records = 0, out_of_order = 0;
+    uint64_t failures = 0;
+    struct found found = {0};
     double started = seconds();
-    struct tally sent = send_all(&options, text, len);
-    struct tally received = receive_all(&options, &kinesis_records, &out_of_order);
+    struct tally sent = send_all(&options, text, len, &failures);
+    struct tally received = receive_all(&options, &found);
     double took = seconds() - started;
     free(text);
 
     printf("{\"records\": %" PRIu64 ", \"kinesis_records\": %" PRIu64 ", \"bytes\": %" PRIu64
-           ", \"seconds\": %.3f, \"failures\": 0}\n",
-           received.records, kinesis_records, received.bytes, took);
-    if (memcmp(&sent, &received, sizeof sent) != 0 || out_of_order != 0) {
-        fprintf(stderr, "%" PRIu64 " records sent, %" PRIu64 " received, %" PRIu64 " out of order, digest %s\n",
-                sent.records, received.records, out_of_order, sent.digest == received.digest ? "equal" : "differs");
+           ", \"seconds\": %.3f, \"failures\": %" PRIu64 "}\n",
+           received.records, found.kinesis_records, received.bytes, took, failures);
+    if (memcmp(&sent, &received, sizeof sent) != 0 || found.out_of_order != 0 || found.out_of_range != 0) {
+        fprintf(stderr,
+                "%" PRIu64 " records sent, %" PRIu64 " received, %" PRIu64 " out of order, %" PRIu64
+                " out of range, digest %s\n",
+                sent.records, received.records, found.out_of_order, found.out_of_range,
+                sent.digest == received.digest ? "equal" : "differs");
         return 1;
     }
     return 0;

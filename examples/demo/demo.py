@@ -46,6 +46,7 @@ def main() -> int:
 
     table(runs)
     shares(runs[0])
+    limits(runs[-1])
     wrong += [f"{run['name']}: {problem}" for run in runs for problem in run["wrong"]]
     wrong += [f"{run['name']}: {run['failures']} records failed" for run in runs if run["failures"]]
     for problem in wrong:
@@ -116,6 +117,9 @@ def python_run(name: str, records: list[tuple[str, bytes]], endpoint: str, *, qu
     wrong = flights.check(records, received, shard_ranges(client))
     client.delete_stream(StreamName=STREAM)
     by_shard = Counter(record.shard_id for record in received)
+    bytes_by_shard = Counter()
+    for record in received:
+        bytes_by_shard[record.shard_id] += len(record.key) + len(record.data)
     kinesis_records = len({(record.shard_id, record.sequence_number) for record in received})
     run = {
         "name": name,
@@ -127,6 +131,7 @@ def python_run(name: str, records: list[tuple[str, bytes]], endpoint: str, *, qu
         "cpu": cpu_ended - cpu,
         "failures": len(failures),
         "shards": dict(sorted(by_shard.items())),
+        "shard_bytes": dict(sorted(bytes_by_shard.items())),
         "keys": Counter(key for key, _ in records).most_common(5),
         "wrong": wrong,
     }
@@ -185,6 +190,14 @@ def shares(run: dict) -> None:
         share = count / run["records"]
         print(f"{shard}  {'█' * round(share * 100):<40} {share:6.1%}")
     print("  ".join(f"{key} {count}" for key, count in run["keys"]))
+
+
+def limits(run: dict) -> None:
+    headline("With quotas: what each shard took a second, of the 1 MiB/s that it takes")
+    for shard, taken in run["shard_bytes"].items():
+        rate = taken / 2**20 / run["put_seconds"]
+        print(f"{shard}  {'█' * round(rate * 40):<40} {rate:5.2f} MiB/s")
+    print(f"{run['failures']} failures: the producer waits for its shards")
 
 
 if __name__ == "__main__":

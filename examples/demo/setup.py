@@ -67,7 +67,7 @@ def node_package() -> None:
 
 def c_example() -> None:
     prefix = BUILD / "demo-prefix"
-    run("sh", ROOT / "bindings-c" / "install.sh", "", prefix)
+    run("make", "--silent", "install", "DESTDIR=", f"PREFIX={prefix}")
     run(
         os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-std=c11",
         "-I", prefix / "include", ROOT / "examples" / "c" / "flights.c",
