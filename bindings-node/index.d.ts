@@ -37,6 +37,8 @@ export interface ProducerOptions {
   ordered?: boolean
   /** In ordered mode: whether a failed record stops its key. Default true. */
   stopOnFailure?: boolean
+  /** Numbers records, so that a reader with `dropDuplicates` hands out copies once. Default false. Needs `aggregate`. */
+  stamp?: boolean
   /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
   lazy?: boolean
   /** Default of `flush` and `close`. Default 30,000. */
@@ -161,6 +163,10 @@ export interface ReaderOptions {
   deaggregate?: boolean
   /** Takes the Glue Schema Registry's header off the data. Default false. */
   stripGlue?: boolean
+  /** Hands out once what a producer with `stamp` stored more than once. Default false. Memory is the reader's own. */
+  dropDuplicates?: boolean
+  /** Of how many records of one producer copies are recognised. Default 1,048,576. */
+  duplicateWindow?: number
   /** The most records of one batch. Default: as many as one answer of the service holds. */
   maxRecords?: number
   /** How many bytes may wait to be handed out, over all shards. Default 32 MiB. */

@@ -19,13 +19,14 @@ use parking_lot::Mutex;
 pub struct Rng(Arc<Mutex<fastrand::Rng>>);
 
 impl Rng {
-    /// A source that starts from the operating system's entropy.
+    /// A source that starts from the operating system's entropy, and elsewhere in each forked child: that inherits the
+    /// state from which sources start, as its sisters do.
     #[expect(
         clippy::disallowed_methods,
         reason = "this room is where dice are rolled"
     )]
     pub fn from_entropy() -> Self {
-        Self(Arc::new(Mutex::new(fastrand::Rng::new())))
+        Self::seeded(fastrand::u64(..) ^ u64::from(std::process::id()) << 32)
     }
 
     /// A source that gives the same numbers for the same seed, on every machine.

@@ -25,7 +25,8 @@ class Producer(_Producer):
     take apart; False sends each record as it is. Times are seconds, sizes bytes; what is None has the default.
     `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put.
     `ordered` keeps the order of each key through retries and reshards; after a failed record, later ones of its key fail
-    with OrderBroken until `resume(key)`, unless `stop_on_failure` is False.
+    with OrderBroken until `resume(key)`, unless `stop_on_failure` is False. `stamp` numbers records, so that a reader with
+    `drop_duplicates` hands out copies once.
     Leaving the block closes; close and flush end normally only if every record was delivered.
     """
 
@@ -52,6 +53,7 @@ class Producer(_Producer):
         shard_limit: bool | None = None,
         ordered: bool | None = None,
         stop_on_failure: bool | None = None,
+        stamp: bool | None = None,
         lazy: bool | None = None,
     ) -> Self:
         settings = {
@@ -71,6 +73,7 @@ class Producer(_Producer):
             "shard_limit": shard_limit,
             "ordered": ordered,
             "stop_on_failure": stop_on_failure,
+            "stamp": stamp,
             "lazy": lazy,
         }
         self = super().__new__(cls, stream, settings, on_failure)

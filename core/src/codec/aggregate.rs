@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::digest;
 use super::slots::{Place, Slots};
+use super::stamp::Stamp;
 use super::wire::{DIGEST, FRAME, Head, MAGIC, aggregate, bytes_field_len, record, varint_len};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::HashKey;
@@ -37,6 +38,8 @@ pub struct AggregateBuilder<K = Bytes, D = Bytes> {
     hash_keys: Vec<HashKey>,
     known_hash_keys: Slots,
     records: Vec<Entry<D>>,
+    /// The records with a stamp of their own, in their order.
+    stamps: Vec<(u32, Stamp)>,
     /// Bytes of the body as it would be written now.
     body_len: usize,
 }
@@ -54,13 +57,13 @@ const NO_HASH_KEY: u32 = u32::MAX;
 
 impl<D: AsRef<[u8]>> Entry<D> {
     #[inline]
-    fn write(&self, to: &mut Vec<u8>) {
+    fn write(&self, stamp: Option<Stamp>, to: &mut Vec<u8>) {
         let data = self.data.as_ref();
         let hash_key = (self.hash_key != NO_HASH_KEY).then_some(self.hash_key);
         let mut head = Head::default();
         head.bytes(
             aggregate::RECORD,
-            record_len(self.key, hash_key, data.len()),
+            self.len() + stamp.map_or(0, |_| Stamp::LEN),
         );
         head.number(record::PARTITION_KEY_INDEX, self.key.into());
         if let Some(place) = hash_key {
@@ -72,6 +75,16 @@ impl<D: AsRef<[u8]>> Entry<D> {
         head.bytes(record::DATA, data.len());
         head.write(to);
         to.extend_from_slice(data);
+        if let Some(stamp) = stamp {
+            stamp.write(to);
+        }
+    }
+
+    /// Bytes of its message, without a stamp.
+    #[inline]
+    fn len(&self) -> usize {
+        let hash_key = (self.hash_key != NO_HASH_KEY).then_some(self.hash_key);
+        record_len(self.key, hash_key, self.data.as_ref().len())
     }
 }
 
@@ -115,6 +128,7 @@ impl<K, D> AggregateBuilder<K, D> {
             hash_keys: Vec::new(),
             known_hash_keys: Slots::new(),
             records: Vec::new(),
+            stamps: Vec::new(),
             body_len: 0,
         }
     }
@@ -163,7 +177,14 @@ impl<K, D> AggregateBuilder<K, D> {
         self.hash_keys.clear();
         self.known_hash_keys.clear();
         self.records.clear();
+        self.stamps.clear();
         self.body_len = 0;
+    }
+
+    /// The stamp that the next record gets by counting on; `None` where no record has one.
+    pub fn next_stamp(&self) -> Option<Stamp> {
+        let (index, stamp) = self.stamps.last()?;
+        Some(stamp.after(self.records.len() as u64 - u64::from(*index)))
     }
 
     #[inline]
@@ -222,6 +243,21 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
         }
         self.carry_out(plan, key, explicit_hash_key, data);
         Ok(())
+    }
+
+    /// Stamps the record with this index, and those behind it by counting on. It adds at most [`Stamp::MAX_LEN`] bytes.
+    ///
+    /// # Panics
+    /// Without such a record, or when it or a later one has a stamp already.
+    pub fn stamp(&mut self, index: usize, stamp: Stamp) {
+        let place = index as u32;
+        assert!(
+            self.stamps.last().is_none_or(|(last, _)| *last < place),
+            "stamps are given in the order of the records"
+        );
+        let len = self.records[index].len();
+        self.body_len += bytes_field_len(len + Stamp::LEN) - bytes_field_len(len);
+        self.stamps.push((place, stamp));
     }
 
     /// The hash key of the first record. The KPL sends it along as the explicit hash key of the whole
@@ -287,8 +323,10 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
             head.write(&mut bytes);
             bytes.extend_from_slice(digits.as_bytes());
         }
-        for entry in &self.records {
-            entry.write(&mut bytes);
+        let mut stamps = self.stamps.iter().peekable();
+        for (entry, index) in self.records.iter().zip(0..) {
+            let stamp = stamps.next_if(|(stamped, _)| *stamped == index);
+            entry.write(stamp.map(|(_, stamp)| *stamp), &mut bytes);
         }
         bytes
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::deaggregate::Mode;
 use super::digest;
+use super::stamp::Stamp;
 use super::table::Table;
 use super::wire::{
     DIGEST, FRAME, Fields, MAGIC, Malformed, Value, aggregate, bytes_tag, number_tag, record, tag,
@@ -108,6 +109,16 @@ impl AggregatedRecord {
             for (record, hash_key) in group.iter().zip(hash_keys) {
                 each(*record, record.explicit_hash_key().unwrap_or(hash_key));
             }
+        }
+    }
+
+    /// Hands every user record over in order with its stamp, where it has one.
+    pub fn each_with_stamp(&self, mut each: impl FnMut(UserRecord<'_>, Option<Stamp>)) {
+        let mut counted = None;
+        for record in self {
+            counted = record.stamp().or(counted);
+            each(record, counted);
+            counted = counted.map(|stamp| stamp.after(1));
         }
     }
 
@@ -466,6 +477,12 @@ impl<'a> UserRecord<'a> {
     /// Its place in the aggregate, from 0: with the Kinesis record's sequence number, what identifies it.
     pub fn sub_sequence_number(&self) -> u64 {
         self.index as u64
+    }
+
+    /// The stamp in its own tags; a record behind a stamped one counts on, as
+    /// [`AggregatedRecord::each_with_stamp`] does.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.tags().find_map(|tag| Stamp::of(&tag))
     }
 
     /// Its tags, in their order.

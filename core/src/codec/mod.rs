@@ -6,6 +6,7 @@
 //! * [`AggregateBuilder`] collects records for one shard and knows the exact size before each; [`seal_many`] seals
 //!   many builders with their digests taken side by side. [`aggregate`] does it for a few records at once.
 //! * [`deaggregate`] and [`deaggregate_many`] read them again without copying; [`Mode`] says what becomes of damage.
+//! * [`Stamp`] numbers user records, so that a reader can tell copies.
 //! * [`digest`] is MD5 of one message and of many.
 //! * [`glue`] recognises the header of the Glue Schema Registry in a user record's data.
 
@@ -15,12 +16,14 @@ mod deaggregate;
 pub mod digest;
 pub mod glue;
 mod slots;
+mod stamp;
 mod table;
 mod wire;
 
 pub use aggregate::{AggregateBuilder, Collected, seal_many};
 pub use aggregated::{AggregatedRecord, Tag, UserRecord, UserRecords};
 pub use deaggregate::{Deaggregated, Mode, Raw, Tally, deaggregate, deaggregate_many};
+pub use stamp::Stamp;
 pub use wire::MAGIC;
 
 use bytes::Bytes;

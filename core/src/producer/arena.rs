@@ -39,6 +39,8 @@ pub(crate) struct Overhead {
     pub hash_key: usize,
     /// More for one whose outcome is told.
     pub report: usize,
+    /// Bytes by which the Kinesis record of one that goes alone is larger.
+    pub wrap: usize,
 }
 
 impl Overhead {
@@ -47,6 +49,13 @@ impl Overhead {
         record: 40,
         hash_key: 40,
         report: size_of::<Report>(),
+        wrap: 0,
+    };
+    /// Of records that are aggregated with stamps, each of which may come to be an aggregate of one.
+    pub const STAMPED: Self = Self {
+        record: WRAPPED,
+        wrap: WRAPPED,
+        ..Self::AGGREGATED
     };
     /// Of records that are sent one by one: what the sender keeps for each.
     pub const SINGLE: Self = Self {
@@ -65,6 +74,10 @@ impl Overhead {
         bytes
     }
 }
+
+/// What an aggregate of one with a stamp has beside its key and payload at most: the frame, the heads and indexes of key, hash
+/// key and record, 39 digits of hash key, the stamp, and the outer partition key.
+pub(crate) const WRAPPED: usize = 160;
 
 const HEADER: usize = 8;
 const HAS_HASH_KEY: u8 = 1;

@@ -19,6 +19,7 @@ use super::sink::Sink;
 use super::state::Settings;
 use super::submission::Submission;
 use crate::client::{Client, ClientConfig};
+use crate::codec::Stamp;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::Rng;
@@ -58,6 +59,11 @@ impl Core {
         let client = client(config, &clock, &rng)?;
         let mut settings = Settings::of(config);
         settings.epoch = clock.wall_at(Moment::ZERO);
+        settings.first_stamp = config.stamp.then(|| Stamp {
+            producer: rng.next_u64(),
+            epoch: clock.wall().as_nanos() / 1_000,
+            number: 0,
+        });
         settings.shard_limit &= !has_no_quotas(&config.endpoint);
         let budget = Arc::new(Budget::new(config.buffer_bytes, config.buffer_records));
         let core = Arc::new(Self {

@@ -79,7 +79,7 @@ impl<N> Intake<N> {
     pub fn new(budget: Arc<Budget>, overhead: Overhead, clock: Clock) -> Self {
         let largest = (budget.share_of_records() / 32).max(1);
         let sizes = (ARENA_SIZES.0.min(largest), ARENA_SIZES.1.min(largest));
-        Self {
+        let intake = Self {
             door: Mutex::new(Door {
                 open: None,
                 full: Vec::new(),
@@ -93,17 +93,19 @@ impl<N> Intake<N> {
                 waker: None,
             }),
             pool: Arc::new(Pool::new(Arc::clone(&budget), SPARE_ARENAS)),
-            max_record: AtomicUsize::new(RECORD_DEFAULT_MAX_BYTES.min(budget.largest_record())),
+            max_record: AtomicUsize::new(0),
             budget,
             overhead,
             sizes,
             clock,
-        }
+        };
+        intake.set_max_record(RECORD_DEFAULT_MAX_BYTES);
+        intake
     }
 
-    /// Sets the bytes that a record of the stream may have.
+    /// Sets the bytes that a Kinesis record of the stream may have.
     pub fn set_max_record(&self, bytes: usize) {
-        let bytes = bytes.min(self.budget.largest_record());
+        let bytes = (bytes.min(self.budget.largest_record())).saturating_sub(self.overhead.wrap);
         self.max_record.store(bytes, Ordering::Relaxed);
     }
 

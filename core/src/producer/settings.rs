@@ -24,6 +24,7 @@ const NAMES: &[&str] = &[
     "shard_limit",
     "ordered",
     "stop_on_failure",
+    "stamp",
     "reports",
     "lazy",
 ];
@@ -44,7 +45,7 @@ impl ProducerConfig {
     ///
     /// | value of | form |
     /// |---|---|
-    /// | `aggregate`, `lazy`, `ordered`, `shard_limit`, `stop_on_failure` | `true` or `false` |
+    /// | `aggregate`, `lazy`, `ordered`, `shard_limit`, `stamp`, `stop_on_failure` | `true` or `false` |
     /// | `linger` | `adaptive`, or a duration |
     /// | `reports` | `none`, `failures` or `all` |
     /// | `endpoint`, `region` | text |
@@ -93,6 +94,7 @@ impl ProducerConfig {
             "shard_limit" => self.shard_limit = flag(name, value)?,
             "ordered" => self.ordered = flag(name, value)?,
             "stop_on_failure" => self.stop_on_failure = flag(name, value)?,
+            "stamp" => self.stamp = flag(name, value)?,
             "reports" => {
                 self.reports = match value {
                     "none" => Reports::None,
@@ -149,6 +151,12 @@ impl ProducerConfig {
         }
         if self.buffer_records == 0 {
             return Err(Error::invalid("buffer_records", "expected at least 1"));
+        }
+        if self.stamp && self.aggregate == Aggregate::No {
+            return Err(Error::invalid(
+                "stamp",
+                "stamps lie in aggregated records; expected aggregate=true with it",
+            ));
         }
         if self.linger.max() >= self.deadline {
             return Err(Error::invalid(
@@ -235,6 +243,7 @@ mod tests {
             (base().aggregate_bytes(2 << 20), "aggregate_bytes"),
             (base().request_bytes(11 << 20), "request_bytes"),
             (base().deadline(Duration::ZERO), "deadline"),
+            (base().aggregate(Aggregate::No).stamp(true), "stamp"),
             (
                 base().linger(Linger::Fixed(second)).deadline(second),
                 "linger",

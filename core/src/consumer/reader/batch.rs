@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::duplicates::Stamped;
 use super::position::Position;
 use crate::time::Timestamp;
 use crate::types::{SequenceNumber, ShardId};
@@ -20,6 +21,8 @@ pub struct Batch {
     pub(super) shard_id: ShardId,
     pub(super) sources: Arc<[Source]>,
     pub(super) entries: Vec<Entry>,
+    /// Of all sources; none once copies were dropped.
+    pub(super) stamps: Arc<[Stamped]>,
     pub(super) millis_behind_latest: u64,
     /// Where the reader stands once this batch was handed out.
     pub(super) position: Position,

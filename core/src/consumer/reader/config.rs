@@ -85,6 +85,8 @@ pub struct ReaderConfig {
     pub(super) range_filter: RangeFilter,
     pub(super) deaggregate: bool,
     pub(super) strip_glue: bool,
+    pub(super) drop_duplicates: bool,
+    pub(super) duplicate_window: usize,
     pub(super) max_records: usize,
     pub(super) buffer_bytes: usize,
     pub(super) concurrency: usize,
@@ -108,6 +110,8 @@ impl ReaderConfig {
             range_filter: RangeFilter::Report,
             deaggregate: true,
             strip_glue: false,
+            drop_duplicates: false,
+            duplicate_window: 1 << 20,
             max_records: usize::MAX,
             buffer_bytes: 32 << 20,
             concurrency: 64,
@@ -190,6 +194,31 @@ impl ReaderConfig {
     #[must_use]
     pub fn strip_glue(mut self, strip: bool) -> Self {
         self.strip_glue = strip;
+        self
+    }
+
+    /// Whether a record that a stamping producer ([`ProducerConfig::stamp`](crate::producer::ProducerConfig::stamp))
+    /// stored more than once is handed out once: copies that its retries left, on whatever shard. Default no. Records
+    /// without a stamp are not touched. Needs `deaggregate`.
+    ///
+    /// Of each opening of a producer the newest [`duplicate_window`](Self::duplicate_window) numbers are remembered, of all
+    /// together 32 MiB of bits; the longest silent give way. An older record cannot be told from its copies: it is handed
+    /// out, and counted in [`ReaderStats::beyond_window`](super::ReaderStats::beyond_window).
+    ///
+    /// Memory is the reader's own: one that resumes from saved positions knows nothing of what was handed out before,
+    /// and hands out copies of that.
+    #[must_use]
+    pub fn drop_duplicates(mut self, drop: bool) -> Self {
+        self.drop_duplicates = drop;
+        self
+    }
+
+    /// How many records of one producer lie between a record and the last copy of it that is recognised, at least. Default
+    /// 1,048,576, which cost 128 KiB; at most 268,435,392. A producer stores no copy later than its deadline and request timeout after the
+    /// first, so the rate of its records times 130 s is always enough, and more than the lag between shards allows for.
+    #[must_use]
+    pub fn duplicate_window(mut self, records: usize) -> Self {
+        self.duplicate_window = records.max(1);
         self
     }
 

@@ -8,6 +8,7 @@ use crate::types::{HashRange, SequenceNumber};
 
 use super::batch::{Entry, OUT_OF_RANGE, PLAIN, Source};
 use super::config::RangeFilter;
+use super::duplicates::Stamped;
 use super::stats::ReaderStats;
 
 /// How answers are taken apart.
@@ -16,6 +17,8 @@ pub(super) struct Decoding {
     pub deaggregate: bool,
     pub range_filter: RangeFilter,
     pub strip_glue: bool,
+    /// Whether stamps are looked for.
+    pub stamps: bool,
 }
 
 /// What was read before, so that nothing comes twice.
@@ -32,6 +35,8 @@ pub(super) struct ReadSoFar {
 pub(super) struct Decoded {
     pub sources: Vec<Source>,
     pub entries: Vec<Entry>,
+    /// The records with stamps of their own, in their order.
+    pub stamps: Vec<Stamped>,
     /// Payload and key bytes of the Kinesis records, as the service counts them.
     pub bytes: usize,
 }
@@ -80,7 +85,10 @@ impl Decoding {
         stats: &mut ReaderStats,
     ) {
         let Decoded {
-            sources, entries, ..
+            sources,
+            entries,
+            stamps,
+            ..
         } = decoded;
         let outcomes = deaggregate_many(sources.len(), |i| &sources[i].data, Mode::Strict);
         for (index, (source, outcome)) in (0..).zip(sources.iter().zip(outcomes)) {
@@ -98,6 +106,15 @@ impl Decoding {
             let place = |part: &[u8]| (part.as_ptr() as usize - base) as u32;
             let (mut sub, mut outside) = (0, 0);
             aggregate.each_with_hash_key(|record, hash_key| {
+                if self.stamps
+                    && let Some(stamp) = record.stamp()
+                {
+                    stamps.push(Stamped {
+                        source: index,
+                        sub,
+                        stamp,
+                    });
+                }
                 let in_range = range.contains(hash_key);
                 outside += u64::from(!in_range);
                 entries.push(Entry {

@@ -105,6 +105,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub async fn over(client: Client, stream: StreamRef, config: ReaderConfig) -> Result<Self> {
+        config.check()?;
         let clock = client.clock().clone();
         let opened = clock.now();
         let settings = Settings {
@@ -115,7 +116,9 @@ impl Reader {
                 deaggregate: config.deaggregate,
                 range_filter: config.range_filter,
                 strip_glue: config.strip_glue,
+                stamps: config.drop_duplicates,
             },
+            duplicate_window: config.drop_duplicates.then_some(config.duplicate_window),
             max_records: config.max_records,
             buffer_bytes: config.buffer_bytes,
             concurrency: config.concurrency,

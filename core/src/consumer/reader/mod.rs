@@ -9,6 +9,7 @@ mod closer;
 mod config;
 mod decode;
 mod driver;
+mod duplicates;
 mod lag;
 mod lineage;
 mod pace;

@@ -20,6 +20,8 @@ const NAMES: &[&str] = &[
     "range_filter",
     "deaggregate",
     "strip_glue",
+    "drop_duplicates",
+    "duplicate_window",
     "max_records",
     "buffer_bytes",
     "concurrency",
@@ -37,7 +39,7 @@ impl ReaderConfig {
     /// | `start` | `TRIM_HORIZON`, `LATEST`, a time, or the JSON of saved [`Positions`] |
     /// | `until` | `now`, `none`, or a time |
     /// | `range_filter` | `report`, `drop` or `kcl` |
-    /// | `deaggregate`, `strip_glue` | `true` or `false` |
+    /// | `deaggregate`, `drop_duplicates`, `strip_glue` | `true` or `false` |
     /// | `endpoint`, `region`, `consumer` | text |
     /// | `mode` | `polling`, `fan_out` or `auto` |
     /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
@@ -77,6 +79,8 @@ impl ReaderConfig {
             }
             "deaggregate" => self.deaggregate = flag(name, value)?,
             "strip_glue" => self.strip_glue = flag(name, value)?,
+            "drop_duplicates" => self.drop_duplicates = flag(name, value)?,
+            "duplicate_window" => self.duplicate_window = count(name, value)?,
             "max_records" => self.max_records = count(name, value)?,
             "buffer_bytes" => self.buffer_bytes = count(name, value)?,
             "concurrency" => self.concurrency = count(name, value)?,
@@ -85,6 +89,17 @@ impl ReaderConfig {
             _ => return Err(unknown(name, NAMES)),
         }
         Ok(())
+    }
+
+    /// Refuses settings that cannot work together.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.drop_duplicates && !self.deaggregate {
+            true => Err(refused(
+                "drop_duplicates",
+                "deaggregate=true with it, because stamps lie in aggregated records",
+            )),
+            false => Ok(()),
+        }
     }
 }
 

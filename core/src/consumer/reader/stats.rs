@@ -20,6 +20,10 @@ pub struct ReaderStats {
     pub out_of_range: u64,
     /// User records that the range filter dropped.
     pub dropped: u64,
+    /// Copies of numbered user records that were dropped, where the reader is to drop them.
+    pub duplicates: u64,
+    /// Numbered user records that were handed out although they are too old to tell them from copies.
+    pub beyond_window: u64,
     /// User records whose Glue header was taken away.
     pub glue_headers: u64,
     /// User records that kept their Glue header, because they are compressed behind it.
@@ -74,6 +78,8 @@ impl ReaderStats {
             ("reader_bytes", self.bytes),
             ("reader_out_of_range_records", self.out_of_range),
             ("reader_dropped_records", self.dropped),
+            ("reader_duplicates", self.duplicates),
+            ("reader_beyond_window", self.beyond_window),
             ("reader_glue_headers", self.glue_headers),
             ("reader_glue_compressed", self.glue_compressed),
             ("reader_repeated_kinesis_records", self.repeated),

@@ -195,6 +195,7 @@ impl Batch {
                 key: self.key.as_bytes().clone(),
                 data: self.data.clone(),
                 explicit_hash_key: self.explicit_hash_key,
+                stamp: None,
             }],
         };
         let mut tags = self.tags.iter().peekable();

@@ -7,7 +7,7 @@ use super::lane::Open;
 use super::order::Order;
 use super::pack::Unpacked;
 use super::{Effects, State, UNROUTED};
-use crate::codec::{self, digest};
+use crate::codec::{self, Stamp, digest};
 use crate::producer::arena::{Arena, Stored, Tag};
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
@@ -76,7 +76,7 @@ impl State {
 
     /// Adds a record to its shard's aggregate.
     fn add(&mut self, now: Moment, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
-        let limit = self.settings.aggregate_bytes;
+        let limit = self.settings.aggregate_bytes - self.next_stamp.map_or(0, |_| Stamp::MAX_LEN);
         let index = self.lane_for(hash);
         let lane = &mut self.lanes[index as usize];
         let (mut key, mut data) = stored.slices(arena);
@@ -195,16 +195,19 @@ impl State {
 
     /// Seals what was taken, side by side, and queues it.
     pub(super) fn seal_pending(&mut self) {
-        let pending = std::mem::take(&mut self.sealing);
-        let many = pending.iter().filter(|(_, open)| open.builder.len() > 1);
+        let mut pending = std::mem::take(&mut self.sealing);
+        self.stamp(&mut pending);
+        let is_stamped = self.next_stamp.is_some();
+        let is_sealed = |open: &Open| is_stamped || open.builder.len() > 1;
+        let many = pending.iter().filter(|(_, open)| is_sealed(open));
         let sealed = codec::seal_many(many.map(|(_, open)| &open.builder))
             .expect("aggregates are not empty and within their limit");
         let mut sealed = sealed.into_iter();
         for (index, mut open) in pending {
             let history = History::new(open.arrived, self.epochs.current());
-            let batch = match open.builder.len() {
-                1 => single_of(&mut open, history),
-                _ => Batch::aggregate(
+            let batch = match is_sealed(&open) {
+                false => single_of(&mut open, history),
+                true => Batch::aggregate(
                     sealed.next().unwrap_or_default(),
                     open.first,
                     open.hashes,
@@ -224,6 +227,18 @@ impl State {
                 self.builders.push(open.builder);
             }
         }
+    }
+
+    /// Numbers the records of aggregates before they are sealed; they keep their numbers through all that follows.
+    fn stamp(&mut self, pending: &mut [(u32, Open)]) {
+        let Some(mut next) = self.next_stamp else {
+            return;
+        };
+        for (_, open) in pending {
+            open.builder.stamp(0, next);
+            next = next.after(open.builder.len() as u64);
+        }
+        self.next_stamp = Some(next);
     }
 
     fn note_pinned(&mut self, lane: u32) {
@@ -249,6 +264,7 @@ fn unpacked(arena: &Bytes, stored: &Stored) -> Unpacked {
         key,
         data,
         explicit_hash_key: stored.explicit_hash_key,
+        stamp: None,
     }
 }
 
@@ -285,6 +301,7 @@ fn single_of(open: &mut Open, history: History) -> Batch {
         key: collected.key.clone(),
         data: collected.data.clone(),
         explicit_hash_key: collected.explicit_hash_key,
+        stamp: None,
     };
     let tag = open.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
     Batch::single(record, open.first, tag, history, true)

@@ -37,7 +37,7 @@ use super::config::{Aggregate, Linger, ProducerConfig};
 use super::desk::Outcomes;
 use super::receipt::{FailedAttempt, Failure};
 use crate::api::{PutRecordsOutput, PutRecordsRequestEntry};
-use crate::codec::AggregateBuilder;
+use crate::codec::{AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
 use crate::retry::Policy;
 use crate::rng::Rng;
@@ -99,6 +99,8 @@ pub(crate) struct Settings {
     pub shard_limit: bool,
     pub ordered: bool,
     pub stop_on_failure: bool,
+    /// The stamp of the first record, where records are stamped.
+    pub first_stamp: Option<Stamp>,
     /// Wall time at the beginning of the clock.
     pub epoch: Timestamp,
     pub overhead: Overhead,
@@ -117,10 +119,12 @@ impl Settings {
             shard_limit: config.shard_limit,
             ordered: config.ordered,
             stop_on_failure: config.stop_on_failure,
+            first_stamp: None,
             epoch: Timestamp::EPOCH,
-            overhead: match config.aggregate {
-                Aggregate::Yes => Overhead::AGGREGATED,
-                Aggregate::No => Overhead::SINGLE,
+            overhead: match (config.aggregate, config.stamp) {
+                (Aggregate::Yes, true) => Overhead::STAMPED,
+                (Aggregate::Yes, false) => Overhead::AGGREGATED,
+                (Aggregate::No, _) => Overhead::SINGLE,
             },
         }
     }
@@ -157,6 +161,8 @@ pub(crate) struct State {
     opened: u64,
     /// Taken out of their lanes, to be sealed together.
     sealing: Vec<(u32, Open)>,
+    /// Of the record that is sealed next, where records are stamped.
+    next_stamp: Option<Stamp>,
     builders: Vec<AggregateBuilder>,
     /// Lanes with batches whose bytes are slices of an arena.
     pinned: Vec<u32>,
@@ -245,6 +251,7 @@ impl State {
     pub fn new(settings: Settings, pool: Arc<Pool>, budget: Arc<Budget>, rng: Rng) -> Self {
         let unrouted = Lane::new(None, None);
         Self {
+            next_stamp: settings.first_stamp,
             refresh: Refresh::new(RefreshConfig::default(), rng.fork()),
             retry: Policy::default(),
             order: settings

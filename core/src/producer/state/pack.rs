@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::codec::{Deaggregated, Mode, deaggregate};
+use crate::codec::{Deaggregated, Mode, Stamp, deaggregate};
 use crate::types::HashKey;
 
 /// A user record as slices of what holds it.
@@ -11,6 +11,7 @@ pub(super) struct Unpacked {
     pub key: Bytes,
     pub data: Bytes,
     pub explicit_hash_key: Option<HashKey>,
+    pub stamp: Option<Stamp>,
 }
 
 /// The records of an aggregate, in order.
@@ -18,12 +19,14 @@ pub(super) fn unpack(aggregate: &Bytes) -> Vec<Unpacked> {
     let Ok(Deaggregated::Aggregated(records)) = deaggregate(aggregate, Mode::Strict) else {
         unreachable!("sealed by this producer and immutable since");
     };
-    let records = records.iter();
-    records
-        .map(|record| Unpacked {
+    let mut unpacked = Vec::with_capacity(records.len());
+    records.each_with_stamp(|record, stamp| {
+        unpacked.push(Unpacked {
             key: aggregate.slice_ref(record.key()),
             data: aggregate.slice_ref(record.data()),
             explicit_hash_key: record.explicit_hash_key(),
-        })
-        .collect()
+            stamp,
+        });
+    });
+    unpacked
 }

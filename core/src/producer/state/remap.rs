@@ -6,7 +6,7 @@ use super::batch::{Batch, point, span};
 use super::lane::{Lane, Queue};
 use super::pack::Unpacked;
 use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
-use crate::codec::{self, AggregateBuilder};
+use crate::codec::{self, AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
 use crate::limit::LearningLimit;
 use crate::producer::arena::Tag;
@@ -122,26 +122,28 @@ impl State {
     ) -> Vec<(u32, Batch)> {
         let history = batch.history.inherited();
         let parts = self.parts(records);
-        let many = parts.iter().filter(|part| part.builder.len() > 1);
+        let is_sealed = |part: &Part| self.next_stamp.is_some() || part.builder.len() > 1;
+        let many = parts.iter().filter(|part| is_sealed(part));
         let sealed = codec::seal_many(many.map(|part| &part.builder))
             .expect("parts are not empty and no larger than the whole");
         let mut sealed = sealed.into_iter();
         let mut batches = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut made = match part.builder.len() {
-                1 => {
+            let mut made = match is_sealed(&part) {
+                false => {
                     let collected = part.builder.records().next().expect("it holds one record");
                     let record = Unpacked {
                         key: collected.key.clone(),
                         data: collected.data.clone(),
                         explicit_hash_key: collected.explicit_hash_key,
+                        stamp: None,
                     };
                     let tag = part.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
                     let mut single = Batch::single(record, part.first, tag, history, true);
                     single.unpin();
                     single
                 }
-                _ => Batch::aggregate(
+                true => Batch::aggregate(
                     sealed.next().unwrap_or_default(),
                     part.first,
                     part.hashes,
@@ -166,7 +168,11 @@ impl State {
             let explicit = record.explicit_hash_key;
             let fitting = open.get(&lane).copied().filter(|&index| {
                 let builder = &parts[index].builder;
-                builder.fits(limit, &record.key, explicit, record.data.len())
+                let stamp = match record.stamp == builder.next_stamp() {
+                    true => 0,
+                    false => Stamp::MAX_LEN,
+                };
+                builder.size_with(&record.key, explicit, record.data.len()) + stamp <= limit
             });
             let index = fitting.unwrap_or_else(|| {
                 parts.push(Part::new(lane, hash));
@@ -174,7 +180,11 @@ impl State {
                 parts.len() - 1
             });
             let part = &mut parts[index];
+            let counted = part.builder.next_stamp();
             part.builder.add(record.key, explicit, record.data);
+            if let Some(stamp) = record.stamp.filter(|_| record.stamp != counted) {
+                part.builder.stamp(part.builder.len() - 1, stamp);
+            }
             if tag != Tag::Counted {
                 part.tags.push((part.tally.records as u32, tag));
             }

@@ -14,6 +14,7 @@ use bytestring::ByteString;
 use super::batch::{Batch, Entry, Source};
 use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
+use super::duplicates::{Stamped, Window};
 use super::lag::ShardLag;
 use super::pace::Pace;
 use super::position::{Position, Positions};
@@ -36,6 +37,8 @@ pub(super) struct Settings {
     /// Whether waiting for something new is worth more than asking now and then.
     pub pushed: bool,
     pub decoding: Decoding,
+    /// How many records of a producer are remembered, where copies are dropped.
+    pub duplicate_window: Option<usize>,
     pub max_records: usize,
     pub buffer_bytes: usize,
     pub concurrency: usize,
@@ -168,6 +171,8 @@ pub(super) struct State {
     next_ticket: u64,
     failure: Option<Error>,
     opening: bool,
+    /// What was handed out, where copies are dropped.
+    window: Option<Window>,
     pub stats: ReaderStats,
 }
 
@@ -218,6 +223,7 @@ impl State {
             Mode::FanOut => true,
             Mode::Auto => settings.until != Until::Now,
         };
+        let window = settings.duplicate_window.map(Window::new);
         let mut state = Self {
             fan_out,
             consumer: match fan_out {
@@ -246,6 +252,7 @@ impl State {
             next_ticket: 0,
             failure: None,
             opening: true,
+            window,
             stats: ReaderStats::default(),
         };
         for shard in shards {

@@ -8,6 +8,7 @@ impl State {
         let Decoded {
             sources,
             mut entries,
+            stamps,
             bytes,
         } = decoded;
         let Some(last) = sources.last() else { return };
@@ -22,6 +23,7 @@ impl State {
             }
         }
         let sources: Arc<[Source]> = sources.into();
+        let stamps: Arc<[Stamped]> = stamps.into();
         let mut held = bytes + entries.len() * size_of::<Entry>();
         self.held += held;
         loop {
@@ -38,6 +40,7 @@ impl State {
                 shard_id: id,
                 sources: Arc::clone(&sources),
                 entries,
+                stamps: Arc::clone(&stamps),
                 millis_behind_latest: behind,
                 position,
                 held: if last { held } else { 0 },
@@ -49,10 +52,17 @@ impl State {
         }
     }
 
-    /// Takes what is not for the caller from the front of the queue: ends of shards, and batches that a filter
-    /// emptied.
+    /// Takes what is not for the caller from the front of the queue: copies of what was handed out, ends of shards, and
+    /// batches that a filter emptied.
     pub(super) fn pass_over(&mut self) {
-        while let Some(ready) = self.ready.front() {
+        while let Some(ready) = self.ready.front_mut() {
+            if let (Ready::Batch(batch), Some(window)) = (&mut *ready, &mut self.window) {
+                // Once, and as late as this, so that the window is that of the caller's position.
+                let stamps = std::mem::take(&mut batch.stamps);
+                if !stamps.is_empty() {
+                    window.sift(&mut batch.entries, &stamps, &mut self.stats);
+                }
+            }
             match ready {
                 Ready::Batch(batch) if !batch.is_empty() => return,
                 Ready::Batch(batch) => {
@@ -60,7 +70,10 @@ impl State {
                     self.held -= batch.held;
                     self.stands_at(id, position);
                 }
-                &Ready::End(id) => self.stands_at(id, Position::End),
+                Ready::End(id) => {
+                    let id = *id;
+                    self.stands_at(id, Position::End);
+                }
             }
             self.ready.pop_front();
         }
