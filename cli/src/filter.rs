@@ -40,17 +40,21 @@ impl<'a> Filter<'a> {
 
 impl Field {
     fn is_in(&self, data: &Value) -> bool {
-        let found = self.path.iter().try_fold(data, |value, name| match value {
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            value => value.get(name.as_str()),
-        });
-        match found {
+        match look_up(data, &self.path) {
             Some(Value::String(text)) => *text == self.value,
             // As it is written: 7, true, null.
             Some(value) => format!("{value}") == self.value,
             None => false,
         }
     }
+}
+
+/// The value at a path: names of members, and places in arrays.
+pub(crate) fn look_up<'a>(data: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(data, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        value => value.get(name.as_str()),
+    })
 }
 
 impl FromStr for Field {

@@ -1,7 +1,7 @@
 //! The `kinetik` command as a function, so that the Python wheel and the npm package can offer it too.
 //!
 //! Data goes to standard output, everything else to standard error; a closed pipe ends a command quietly. Exit codes:
-//! 0 done, 2 wrong usage, 3 the service or the way to it failed.
+//! 0 done, 1 some records failed, 2 wrong usage, 3 the service or the way to it failed.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -12,8 +12,11 @@ use kinetik::{Error, ErrorKind};
 
 mod filter;
 mod format;
+mod key;
+mod lines;
 mod log;
 mod look;
+mod put;
 mod reach;
 mod serve;
 mod tail;
@@ -40,6 +43,8 @@ struct Arguments {
 enum Command {
     /// Serve an in-memory Kinesis to any AWS SDK, until SIGTERM or SIGINT.
     Serve(serve::Options),
+    /// Put the lines of standard input into a stream.
+    Put(put::Options),
     /// Write the records of a stream as they arrive.
     Tail(tail::Options),
     /// List the streams of an account, one name a line.
@@ -57,6 +62,8 @@ enum Failure {
     Error(Error),
     /// Nobody reads what is written any more.
     ClosedPipe,
+    /// Some records were not delivered, as was told.
+    Records,
 }
 
 /// Runs the command with its arguments, the program's own name first. Returns the exit code.
@@ -72,6 +79,7 @@ pub fn main<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -
     log::start(arguments.log);
     let outcome = match arguments.command {
         Command::Serve(options) => serve::run(options),
+        Command::Put(options) => options.run(),
         Command::Tail(options) => options.run(),
         Command::Streams(options) => options.run(),
         Command::Shards(options) => options.run(),
@@ -79,6 +87,7 @@ pub fn main<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -
     };
     match outcome {
         Ok(()) | Err(Failure::ClosedPipe) => 0,
+        Err(Failure::Records) => 1,
         Err(Failure::Error(error)) => {
             let _ = writeln!(io::stderr(), "kinetik: {error}");
             exit_code(&error)

@@ -1,9 +1,12 @@
 //! How a command reaches the service.
 
+use std::sync::Arc;
+
 use clap::Args;
 use kinetik::Result;
 use kinetik::client::{Client, ClientConfig};
-use kinetik::transport::{Connect, Endpoint};
+use kinetik::time::Clock;
+use kinetik::transport::{Connect, Endpoint, Transport};
 
 /// The arguments that every client command takes; the AWS variables fill in what is not given.
 #[derive(Debug, Args)]
@@ -25,14 +28,17 @@ impl Reach {
     }
 
     pub(crate) fn client(&self) -> Result<Client> {
-        let endpoint = self.endpoint()?;
         let config = ClientConfig::default();
-        let transport = endpoint.connect(&Connect {
+        Ok(Client::new(self.transport(&config.clock)?, config))
+    }
+
+    /// The way to the service, for callers with this clock.
+    pub(crate) fn transport(&self, clock: &Clock) -> Result<Arc<dyn Transport>> {
+        self.endpoint()?.connect(&Connect {
             region: self.region.clone(),
             profile: self.profile.clone(),
-            clock: config.clock.clone(),
+            clock: clock.clone(),
             ..Connect::default()
-        })?;
-        Ok(Client::new(transport, config))
+        })
     }
 }
