@@ -43,6 +43,14 @@ export interface ProducerOptions {
   lazy?: boolean
   /** Default of `flush` and `close`. Default 30,000. */
   flushTimeoutMs?: number
+  /** The text of a KPL properties file; what is said beside it wins. docs/kpl.md tells what each of its settings becomes. */
+  kplProperties?: string
+  /** User records up to which an aggregate is filled. Default as many as find room. */
+  aggregateRecords?: number
+  /** Kinesis records up to which a PutRecords call is filled. Default 500. */
+  requestRecords?: number
+  /** How long the end of the process or Worker waits for what was put. Default 5,000. */
+  exitTimeoutMs?: number
   /** Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws. */
   onFailure?: (failures: Failure[]) => void
   /** Ends the opening. */

@@ -573,16 +573,25 @@ kinetik_status kinetik_producer_put_many(kinetik_producer producer,
                                          size_t *taken);
 
 // A descriptor that is readable while reports wait, for epoll, libuv or Qt; -1 when there is none (see
-// kinetik_last_error()). It belongs to the producer: never read, write or close it.
+// kinetik_last_error()). It belongs to the producer: never read, write or close it. With poll_mode=true it tells only of what
+// kinetik_producer_poll() brought; kinetik_producer_next_wakeup() says when to call that.
 int kinetik_producer_event_fd(kinetik_producer producer);
 
 // Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
 // was none. Give them back with kinetik_reports_release().
+//
+// With poll_mode=true this is what runs the producer, on this thread: it returns when reports wait or nothing is left to
+// send, at the latest after timeout_ms.
 kinetik_status kinetik_producer_poll(kinetik_producer producer,
                                      kinetik_report *reports,
                                      size_t count,
                                      uint32_t timeout_ms,
                                      size_t *got);
+
+// With poll_mode=true: in how many milliseconds to call kinetik_producer_poll() at the latest, so that lingers and
+// deadlines are kept. 0 = now, at most 10 while a call is under way, -1 = when something is put. Without poll_mode, and
+// for a handle that is none, -1.
+int64_t kinetik_producer_next_wakeup(kinetik_producer producer);
 
 // Gives reports back. The producer is named for symmetry and may be closed already.
 void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports, size_t count);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use kinetik::codec::{AggregateBuilder, Deaggregated, Mode, deaggregate};
+use kinetik::codec::{AggregateBuilder, Deaggregated, Mode, Stamp, deaggregate};
 use kinetik::types::HashKey;
 use kinetik_tests::peers;
 
@@ -73,8 +73,13 @@ fn run(mut command: Command, aggregates: &[Vec<Sample>]) -> Vec<(Bytes, Vec<Samp
         .spawn()
         .expect("the peer's interpreter starts");
     let mut input = String::new();
-    for samples in aggregates {
-        let _ = writeln!(input, "{} {}", lines(samples), hex(&ours(samples)));
+    for (number, samples) in aggregates.iter().enumerate() {
+        // Stamps must be invisible to the peer.
+        let sent = match number % 2 {
+            0 => ours(samples),
+            _ => stamped(samples),
+        };
+        let _ = writeln!(input, "{} {}", lines(samples), hex(&sent));
     }
     let mut stdin = child.stdin.take().expect("a pipe");
     let writer = std::thread::Builder::new().name("peer input".into());
@@ -121,6 +126,24 @@ fn parse(line: &str) -> Vec<Sample> {
 }
 
 fn ours(samples: &[Sample]) -> Bytes {
+    builder(samples).seal().expect("a sample seals")
+}
+
+/// As ours, with stamps at the first record and at some of those behind it.
+fn stamped(samples: &[Sample]) -> Bytes {
+    let mut builder = builder(samples);
+    for index in (0..samples.len()).step_by(7) {
+        let stamp = Stamp {
+            producer: u64::MAX,
+            epoch: 1,
+            number: 10 * index as u64,
+        };
+        builder.stamp(index, stamp);
+    }
+    builder.seal().expect("a sample seals")
+}
+
+fn builder(samples: &[Sample]) -> AggregateBuilder<&[u8], &[u8]> {
     let mut builder = AggregateBuilder::new();
     for sample in samples {
         builder.add(
@@ -129,7 +152,7 @@ fn ours(samples: &[Sample]) -> Bytes {
             &sample.data[..],
         );
     }
-    builder.seal().expect("a sample seals")
+    builder
 }
 
 fn read(data: &Bytes) -> Vec<Sample> {

@@ -10,6 +10,7 @@ mod own;
 mod status;
 mod bytes;
 mod fork;
+mod at_exit;
 mod config;
 mod codec;
 mod route;

@@ -136,6 +136,22 @@ impl<T: Send + Sync> Slab<T> {
         Ok(Use { slot, value })
     }
 
+    /// Calls with every object that is open.
+    pub(crate) fn each(&self, mut call: impl FnMut(&T)) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            let state = slot.state.load(Ordering::Acquire);
+            let generation = state >> GENERATION_SHIFT;
+            let handle =
+                u64::from(self.kind) << 56 | (generation & GENERATION_MASK) << 16 | index as u64;
+            // It may be closed at this moment, and then is none of ours.
+            if state & LIVE != 0
+                && let Ok(found) = self.get(handle)
+            {
+                call(&found);
+            }
+        }
+    }
+
     fn slot(&self, handle: u64) -> Result<(&Slot<T>, u64)> {
         let index = (handle & 0xffff) as usize;
         if handle == 0 || handle >> 56 != u64::from(self.kind) || index >= SLOTS {

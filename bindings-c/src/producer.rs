@@ -12,6 +12,7 @@ use kinetik_core::producer::{
 use kinetik_core::types::SequenceNumber;
 use kinetik_core::{Error, ErrorKind, Result};
 
+use crate::at_exit;
 use crate::bytes::{out, slice};
 use crate::config::{Settings, copied, kinetik_config};
 use crate::own::{Slab, check_struct_size};
@@ -112,7 +113,7 @@ pub struct kinetik_attempt {
 pub type kinetik_leftover =
     Option<unsafe extern "C" fn(ctx: *mut c_void, report: *const kinetik_report)>;
 
-static PRODUCERS: Slab<Producer> = Slab::new(4, "producer");
+pub(crate) static PRODUCERS: Slab<Producer> = Slab::new(4, "producer");
 
 /// Opens a producer. Needs the settings stream and aggregate; the settings are copied.
 ///
@@ -125,6 +126,7 @@ pub unsafe extern "C" fn kinetik_producer_open(
     guard(|| {
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("producer", producer) }?;
+        at_exit::watch();
         let settings = copied(config)?;
         let stream = settings.needed("stream", "a stream's name or ARN")?;
         place.handle =
@@ -139,7 +141,12 @@ fn configured(settings: &Settings) -> Result<ProducerConfig> {
         "true (KPL format, every reader must unpack it) or false",
     )?;
     let mut config = ProducerConfig::new(Aggregate::No);
-    for (name, value) in settings.of(ProducerConfig::NAMES) {
+    // What is said beside a KPL properties file wins.
+    if let Some(kpl) = settings.get("kpl_properties") {
+        config.set("kpl_properties", kpl)?;
+    }
+    let others = settings.of(ProducerConfig::NAMES);
+    for (name, value) in others.filter(|(name, _)| *name != "kpl_properties") {
         config.set(name, value)?;
     }
     Ok(config)
@@ -297,7 +304,8 @@ unsafe fn put_ref<'a>(
 }
 
 /// A descriptor that is readable while reports wait, for epoll, libuv or Qt; -1 when there is none (see
-/// kinetik_last_error()). It belongs to the producer: never read, write or close it.
+/// kinetik_last_error()). It belongs to the producer: never read, write or close it. With poll_mode=true it tells only of what
+/// kinetik_producer_poll() brought; kinetik_producer_next_wakeup() says when to call that.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_producer_event_fd(producer: kinetik_producer) -> c_int {
     let mut fd = -1;
@@ -310,6 +318,9 @@ pub extern "C" fn kinetik_producer_event_fd(producer: kinetik_producer) -> c_int
 
 /// Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
 /// was none. Give them back with kinetik_reports_release().
+///
+/// With poll_mode=true this is what runs the producer, on this thread: it returns when reports wait or nothing is left to
+/// send, at the latest after timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_producer_poll(
     producer: kinetik_producer,
@@ -327,7 +338,10 @@ pub unsafe extern "C" fn kinetik_producer_poll(
         }
         let producer = PRODUCERS.get(producer.handle)?;
         let mut found = Vec::new();
-        if producer.poll_reports(count, &mut found) == 0 && count > 0 {
+        if producer.is_polled() {
+            producer.poll(Duration::from_millis(u64::from(timeout_ms)))?;
+            producer.poll_reports(count, &mut found);
+        } else if producer.poll_reports(count, &mut found) == 0 && count > 0 {
             wait_readable(producer.event_fd()?, timeout_ms)?;
             producer.poll_reports(count, &mut found);
         }
@@ -341,6 +355,22 @@ pub unsafe extern "C" fn kinetik_producer_poll(
         }
         Ok(())
     })
+}
+
+/// With poll_mode=true: in how many milliseconds to call kinetik_producer_poll() at the latest, so that lingers and
+/// deadlines are kept. 0 = now, at most 10 while a call is under way, -1 = when something is put. Without poll_mode, and
+/// for a handle that is none, -1.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinetik_producer_next_wakeup(producer: kinetik_producer) -> i64 {
+    let mut wakeup = -1;
+    guard(|| {
+        let due = PRODUCERS.get(producer.handle)?.next_wakeup();
+        // Rounded up, so that what is due then is not found not to be due yet.
+        let millis = |due: Duration| due.as_micros().div_ceil(1_000);
+        wakeup = due.map_or(-1, |due| i64::try_from(millis(due)).unwrap_or(i64::MAX));
+        Ok(())
+    });
+    wakeup
 }
 
 /// Waits until a descriptor is readable; coming back early is fine.

@@ -11,11 +11,8 @@ const { endpoint, settings } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-/** How long the end of a process or worker waits for records that were put. */
-const EXIT_TIMEOUT_MS = 5000
-
 process.once('exit', () => {
-  const left = native.flushAtExit(EXIT_TIMEOUT_MS)
+  const left = native.flushAtExit()
   if (left > 0) console.error(`kinetik: ${left} records were not delivered before the program ended; await close() to be sure`)
 })
 

@@ -93,7 +93,7 @@ pub fn open_producer(
     })
 }
 
-fn config(settings: Vec<(String, String)>) -> Result<ProducerConfig> {
+fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
     let aggregate = settings.iter().find(|(name, _)| name == "aggregate");
     if aggregate.is_none() {
         return Err(Error::invalid(
@@ -102,6 +102,8 @@ fn config(settings: Vec<(String, String)>) -> Result<ProducerConfig> {
         ));
     }
     let mut config = ProducerConfig::new(Aggregate::No);
+    // What is said beside a KPL properties file wins.
+    settings.sort_by_key(|(name, _)| name != "kpl_properties");
     for (name, value) in &settings {
         config.set(name, value)?;
     }
@@ -109,18 +111,19 @@ fn config(settings: Vec<(String, String)>) -> Result<ProducerConfig> {
     Ok(config.reports(Reports::All))
 }
 
-/// Flushes the producers of this environment for at most so many milliseconds together; how many records are left.
+/// Flushes the producers of this environment, each until its exit timeout has passed; how many records are left.
 #[napi]
-pub fn flush_at_exit(env: Env, timeout: f64) -> napi::Result<f64> {
+pub fn flush_at_exit(env: Env) -> napi::Result<f64> {
     guard(env.raw(), || {
         // They stay registered: the end of a Worker's environment lets go of them.
         let open: Vec<_> = OPEN.with_borrow(|open| open.iter().filter_map(Weak::upgrade).collect());
         let clock = Clock::system();
-        let deadline = clock.now() + millis(timeout);
+        let began = clock.now();
         let left = open.iter().map(|shared| {
             let producer = &shared.producer;
             if producer.ledger().pending.records > 0 {
                 // What is left is told below; nobody can take failures any more.
+                let deadline = began + producer.exit_timeout();
                 let _ = producer.flush_blocking(deadline.since(clock.now()));
             }
             producer.ledger().pending.records

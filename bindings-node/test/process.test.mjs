@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
-import { Server } from '../index.mjs'
+import { Engine, Producer, Reader, Server } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))
@@ -150,4 +150,49 @@ test('a promise that is pending when close runs out of time is told, and the pro
   `)
   assert.equal(code, 0, err)
   assert.match(out, /^FlushTimeoutError key=data,other=untracked string$/m)
+})
+
+test('workers of node:cluster deliver what they put, each by itself', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  endsWell(await run(`
+    import cluster from 'node:cluster'
+    import { once } from 'node:events'
+    import { mkdtempSync, writeFileSync } from 'node:fs'
+    import { tmpdir } from 'node:os'
+    import { Producer } from './index.mjs'
+    const primary = await Producer.open('orders', { aggregate: true, endpoint: process.argv[1], lingerMs: 60000, stamp: true })
+    primary.put('primary', Buffer.from('p'))
+    const file = mkdtempSync(tmpdir() + '/kinetik-') + '/worker.mjs'
+    writeFileSync(file, \`
+      import cluster from 'node:cluster'
+      import { Producer } from '\${process.cwd()}/index.mjs'
+      const producer = await Producer.open('orders', { aggregate: true, endpoint: process.argv[2], lingerMs: 60000, stamp: true })
+      for (let i = 0; i < 100; i += 1) producer.put('k' + i, Buffer.from('x'))
+      cluster.worker.disconnect()
+    \`)
+    cluster.setupPrimary({ exec: file, args: [process.argv[1]] })
+    const workers = [cluster.fork(), cluster.fork()]
+    const codes = await Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0]))
+    if (codes.some((code) => code !== 0)) throw new Error('exit codes ' + codes)
+    await primary.close()`, server.endpoint))
+  assert.equal(server.records('orders').length, 201)
+  const reader = disposed(t, await Reader.open('orders', { start: 'TRIM_HORIZON', until: 'now', endpoint: server.endpoint, dropDuplicates: true }))
+  let read = 0
+  for await (const batch of reader) read += batch.length
+  assert.equal(read, 201)
+})
+
+test('what the exit cannot deliver in exitTimeoutMs is told', async () => {
+  const { code, err } = await run(`
+    import { Producer } from './index.mjs'
+    const producer = await Producer.open('orders', { aggregate: true, endpoint: 'http://127.0.0.1:1', region: 'us-east-1', lazy: true, exitTimeoutMs: 300 })
+    producer.put('k', Buffer.from('x'))`)
+  assert.equal(code, 0)
+  assert.match(err, /1 records were not delivered/)
+})
+
+test('poll mode is refused: Node has a loop of its own', async () => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 1)
+  await assert.rejects(Producer.open('orders', { aggregate: true, endpoint: engine, pollMode: true }), /poll_mode/)
 })

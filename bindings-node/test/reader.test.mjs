@@ -151,3 +151,17 @@ test('every setting of the core is taken by its name', async (t) => {
   await assert.rejects(open(engine, { mode: 'push' }), InvalidArgumentError)
   await assert.rejects(open(engine, { rangeFiltre: 'drop' }), /did you mean range_filter/)
 })
+
+test('copies that lost answers left are handed out once', async (t) => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 3)
+  engine.faults.loseAnswer('PutRecords', { times: 1 })
+  await put(engine, 0, 100, { stamp: true })
+  assert.ok(engine.records('orders').length > 100)
+  const reader = disposed(t, await open(engine, { dropDuplicates: true, duplicateWindow: 1000 }))
+  let read = 0
+  for await (const batch of reader) read += batch.length
+  assert.equal(read, 100)
+  assert.ok(reader.stats.duplicates > 0 && reader.stats.beyond_window === 0)
+  await assert.rejects(open(engine, { dropDuplicates: true, deaggregate: false }), InvalidArgumentError)
+})

@@ -16,7 +16,7 @@ use crate::endpoint;
 use crate::errors::{OrRaise, to_py, to_py_with, wrong_type};
 use crate::futures::Futures;
 use crate::outcome::{Failure, Ledger, Receipt, Tally};
-use crate::wait::{self, clock, seconds, wait};
+use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 
 /// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
 #[pyclass(subclass, frozen, weakref, module = "kinetik._kinetik")]
@@ -46,7 +46,11 @@ impl Producer {
     ) -> PyResult<Self> {
         let stream = buffer::text("stream", stream)?;
         let plan = Plan::read(settings, on_failure)?;
-        let opened = wait(py, producer::Producer::open(stream, plan.config.clone()))?;
+        let config = plan.config.clone();
+        let opened = match config.is_polled() {
+            true => py.detach(|| producer::Producer::open_blocking(stream, config)),
+            false => wait(py, producer::Producer::open(stream, config))?,
+        };
         Ok(plan.made(opened.or_raise(py)?))
     }
 
@@ -128,7 +132,9 @@ impl Producer {
                 Err(error) => self.when_room(py, error, || self.inner.submit_record(record))?,
             }
         };
-        wait(py, submission)?.map(Receipt).or_raise(py)
+        wait_with(py, &self.inner, submission)?
+            .map(Receipt)
+            .or_raise(py)
     }
 
     /// Takes a record and remembers a future for its outcome; `deliver` completes it. Raises BufferFull when full,
@@ -177,6 +183,40 @@ impl Producer {
         Ok(count)
     }
 
+    /// In poll mode: sends on this thread until futures are complete or nothing is left, at most for timeout seconds; 0 does
+    /// what can be done without waiting. How many futures it completed.
+    #[pyo3(signature = (timeout=0.0))]
+    fn poll(&self, py: Python<'_>, timeout: f64) -> PyResult<usize> {
+        let deadline = clock().now() + seconds("timeout", timeout).or_raise(py)?;
+        loop {
+            let slice = (deadline - clock().now()).min(SLICE);
+            py.detach(|| self.inner.poll(slice)).or_raise(py)?;
+            let count = self.deliver(py)?;
+            py.check_signals()?;
+            let is_done = count > 0 || self.inner.ledger().pending.records == 0;
+            if is_done || clock().now() >= deadline {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// In poll mode: in how many seconds to call poll at the latest; None = when something is put.
+    fn next_wakeup(&self) -> Option<f64> {
+        self.inner.next_wakeup().map(|due| due.as_secs_f64())
+    }
+
+    /// Whether it has no thread and is run by poll.
+    #[getter]
+    fn is_polled(&self) -> bool {
+        self.inner.is_polled()
+    }
+
+    /// How long the interpreter's exit waits for it, in seconds.
+    #[getter]
+    fn exit_timeout(&self) -> f64 {
+        self.inner.exit_timeout().as_secs_f64()
+    }
+
     /// Blocks until there is room for any record, or answers with a future of that.
     #[pyo3(signature = (completions=None))]
     fn ready(
@@ -189,7 +229,7 @@ impl Producer {
             ready.await;
             Ok(())
         };
-        wait::run(py, completions, ready, |py, ()| Ok(py.None()))
+        self.run(py, completions, ready, |py, ()| Ok(py.None()))
     }
 
     /// Sends all that was put before and waits for its outcome.
@@ -202,7 +242,7 @@ impl Producer {
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
         let flush = async move { Ok(producer.flush(timeout).await) };
-        wait::run(py, completions, flush, self.teller())
+        self.run(py, completions, flush, self.teller())
     }
 
     /// In ordered mode: takes records of a key again, or of all; whether it was broken.
@@ -216,7 +256,7 @@ impl Producer {
         let key = key.map(|key| buffer::text("key", key).map(str::to_owned));
         let (producer, key) = (self.inner.clone(), key.transpose()?);
         let resume = async move { producer.resume(key.as_deref()).await };
-        wait::run(py, completions, resume, |py, was_broken| {
+        self.run(py, completions, resume, |py, was_broken| {
             Ok(was_broken.into_pyobject(py)?.to_owned().into_any().unbind())
         })
     }
@@ -231,7 +271,7 @@ impl Producer {
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
         let close = async move { Ok(producer.close(timeout).await) };
-        wait::run(py, completions, close, self.teller())
+        self.run(py, completions, close, self.teller())
     }
 
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
@@ -264,6 +304,24 @@ impl Producer {
 }
 
 impl Producer {
+    /// Runs a future to its end: blocking, or in the background for an asyncio loop.
+    fn run<T, F>(
+        &self,
+        py: Python<'_>,
+        completions: Option<&Bound<'_, Completions>>,
+        future: F,
+        finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match completions {
+            None => finish(py, wait_with(py, &self.inner, future)?.or_raise(py)?),
+            Some(_) => wait::run(py, completions, future, finish),
+        }
+    }
+
     /// What makes of the end of a flush or close what Python is told.
     fn teller(&self) -> impl FnOnce(Python<'_>, Result<()>) -> PyResult<Py<PyAny>> + Send + use<> {
         let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
@@ -281,7 +339,8 @@ impl Producer {
     ) -> PyResult<T> {
         let deadline = clock().now() + self.put_timeout;
         while error.kind() == ErrorKind::BufferFull && clock().now() < deadline {
-            wait(py, clock().before(deadline, self.inner.ready()))?;
+            let ready = clock().before(deadline, self.inner.ready());
+            wait_with(py, &self.inner, ready)?;
             match put() {
                 Ok(taken) => return Ok(taken),
                 Err(again) => error = again,

@@ -1,10 +1,11 @@
 //! Waiting: on the caller's thread with other Python threads running, or in an asyncio loop.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use kinetik::producer::Producer;
 use kinetik::runtime::Runtime;
 use kinetik::time::Clock;
 use kinetik::{Error, Result};
@@ -30,16 +31,40 @@ where
     F::Output: Send,
 {
     let runtime = Runtime::shared().or_raise(py)?;
+    in_slices(py, future, |slice| Ok(runtime.block_on(slice)))
+}
+
+/// [`wait`] for something of a producer, which in poll mode runs meanwhile, on this thread.
+pub fn wait_with<F>(py: Python<'_>, producer: &Producer, future: F) -> PyResult<F::Output>
+where
+    F: Future + Send,
+    F::Output: Send,
+{
+    in_slices(py, future, |slice| producer.block_on(slice))
+}
+
+fn in_slices<F>(
+    py: Python<'_>,
+    future: F,
+    block_on: impl Fn(Slice<'_, F>) -> Result<Option<F::Output>> + Sync,
+) -> PyResult<F::Output>
+where
+    F: Future + Send,
+    F::Output: Send,
+{
     let mut future = pin!(future);
     loop {
         let until = clock().now() + SLICE;
-        let slice = clock().before(until, future.as_mut());
-        if let Some(output) = py.detach(|| runtime.block_on(slice)) {
+        let slice: Slice<'_, F> = Box::pin(clock().before(until, future.as_mut()));
+        if let Some(output) = py.detach(|| block_on(slice)).or_raise(py)? {
             return Ok(output);
         }
         py.check_signals()?;
     }
 }
+
+/// A part of a wait; `None` when the future goes on.
+type Slice<'a, F> = Pin<Box<dyn Future<Output = Option<<F as Future>::Output>> + Send + 'a>>;
 
 /// Runs a future to its end: blocking without `completions`, otherwise in the background, and then the answer is an
 /// asyncio future of that loop. `finish` makes the Python value.

@@ -29,9 +29,9 @@ def test_what_cannot_be_delivered_in_time_is_told_and_the_exit_does_not_hang(ser
     server.create_stream("orders")
     program = f"""
 import kinetik
-from kinetik import _exit
-_exit.exit_timeout = 0.5
-producer = kinetik.Producer("orders", aggregate=True, endpoint="http://127.0.0.1:9", region="us-east-1", lazy=True)
+producer = kinetik.Producer(
+    "orders", aggregate=True, endpoint="http://127.0.0.1:9", region="us-east-1", lazy=True, exit_timeout=0.5
+)
 producer.put_many([("k", b"x")] * 100)
 """
     began = time.monotonic()

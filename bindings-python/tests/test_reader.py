@@ -1,5 +1,6 @@
 """The reader: every record once and in order, positions, ends and waits."""
 
+import asyncio
 import json
 import re
 import threading
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import kinetik
+import kinetik.aio
 from kinetik import Producer, Reader
 
 
@@ -216,3 +218,28 @@ def test_settings_are_the_cores_own_and_a_misspelt_one_is_answered_with_the_near
         kinetik._kinetik.Reader("orders", {"start": "LATEST", "silense": 1.0})
     since = open_reader(filled, start="2020-01-01T00:00:00Z")
     assert sum(len(batch) for batch in since.batches()) == 1_010
+
+
+def test_copies_that_lost_answers_left_are_handed_out_once(engine):
+    engine.create_stream("orders", 2)
+    engine.faults.lose_answer("PutRecords", times=1)
+    with kinetik.Producer("orders", aggregate=True, endpoint=engine, stamp=True) as producer:
+        producer.put_many((f"key-{n}", b"%d" % n) for n in range(100))
+        producer.flush()
+    assert len(engine.records("orders")) > 100, "there are copies"
+    options = {"start": "TRIM_HORIZON", "until": "now", "endpoint": engine}
+    with kinetik.Reader("orders", **options, drop_duplicates=True, duplicate_window=1000) as reader:
+        data = sorted(int(record.data) for record in reader)
+        stats = reader.stats
+    assert data == list(range(100))
+    assert stats["duplicates"] > 0 and stats["beyond_window"] == 0
+
+    async def read():
+        async with kinetik.aio.Reader("orders", **options, drop_duplicates=True) as reader:
+            return [record async for record in reader]
+
+    assert len(asyncio.run(read())) == 100
+    with pytest.raises(kinetik.KinetikError, match="deaggregate"):
+        kinetik.Reader("orders", **options, drop_duplicates=True, deaggregate=False)
+    with pytest.raises(kinetik.KinetikError, match="stamp"):
+        kinetik.Producer("orders", aggregate=False, endpoint=engine, stamp=True)

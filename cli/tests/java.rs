@@ -172,7 +172,10 @@ fn the_kcl_reads(mode: &str) {
     };
     let engine = engine();
     engine.create_stream("orders", 2).unwrap();
-    let config = ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+    // Stamps are invisible to it.
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .stamp(mode == "fan-out")
+        .endpoint(engine.clone());
     Runtime::shared()
         .unwrap()
         .block_on(async {

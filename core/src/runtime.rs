@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 
@@ -68,6 +69,52 @@ impl Runtime {
     /// Inside a runtime, where a thread must not block.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)
+    }
+}
+
+/// A runtime without a thread: what was started on it runs only while a caller is in [`block_on`](Self::block_on).
+pub(crate) struct Polled(Option<tokio::runtime::Runtime>);
+
+impl Polled {
+    /// Has timers, and sockets if they are needed: those take two file descriptors.
+    pub fn new(has_sockets: bool) -> Result<Self> {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_time();
+        if has_sockets {
+            builder.enable_io();
+        }
+        // Looking up the name of a host takes a thread, which is gone as soon as the name is known.
+        let builder = builder
+            .max_blocking_threads(1)
+            .thread_keep_alive(Duration::ZERO);
+        let runtime = builder.build().map_err(|error| {
+            let text = "the operating system refused an event queue";
+            Error::new(ErrorKind::Internal, text).source(error)
+        })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// What tasks are started on.
+    pub fn handle(&self) -> Runtime {
+        Runtime(self.runtime().handle().clone())
+    }
+
+    /// Runs a future, and all that was started, on the caller's thread until the future is done.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime().block_on(future)
+    }
+
+    fn runtime(&self) -> &tokio::runtime::Runtime {
+        self.0.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Dropping it would wait for a look-up that is under way.
+            runtime.shutdown_background();
+        }
     }
 }
 

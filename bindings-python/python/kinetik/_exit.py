@@ -10,9 +10,6 @@ from . import _outcomes
 from ._kinetik import Producer
 from .errors import Forked, KinetikError
 
-#: How long all producers together may take, in seconds.
-exit_timeout = 5.0
-
 _open: dict[int, Producer] = {}
 
 
@@ -27,10 +24,10 @@ def forget(producer: Producer) -> None:
 
 
 def _close_all() -> None:
-    deadline = time.monotonic() + exit_timeout
+    began = time.monotonic()
     for producer in list(_open.values()):
         try:
-            producer.close_with(max(0.0, deadline - time.monotonic()))
+            producer.close_with(max(0.0, began + producer.exit_timeout - time.monotonic()))
         except Forked:
             # It is the parent's, in whose memory its engine lives.
             continue

@@ -58,7 +58,7 @@ def watch(producer: Producer) -> None:
 
 def catch_up(producer: Producer) -> None:
     """Completes what waits now, so that a flush returns behind the futures that it waited for."""
-    if _watcher is not None and producer in _watcher.watched:
+    if producer.is_polled or (_watcher is not None and producer in _watcher.watched):
         while producer.deliver():
             pass
 

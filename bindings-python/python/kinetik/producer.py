@@ -27,6 +27,9 @@ class Producer(_Producer):
     `ordered` keeps the order of each key through retries and reshards; after a failed record, later ones of its key fail
     with OrderBroken until `resume(key)`, unless `stop_on_failure` is False. `stamp` numbers records, so that a reader with
     `drop_duplicates` hands out copies once.
+    With `poll_mode` there is no thread: it sends only inside `poll(timeout)`, `flush` and other blocking calls, and
+    `next_wakeup()` says in how many seconds to call `poll`.
+    `kpl_properties` is the text of a KPL properties file (docs/kpl.md).
     Leaving the block closes; close and flush end normally only if every record was delivered.
     """
 
@@ -49,14 +52,21 @@ class Producer(_Producer):
         request_timeout: float | None = None,
         max_in_flight: int | None = None,
         aggregate_bytes: int | None = None,
+        aggregate_records: int | None = None,
+        request_records: int | None = None,
         request_bytes: int | None = None,
         shard_limit: bool | None = None,
         ordered: bool | None = None,
         stop_on_failure: bool | None = None,
         stamp: bool | None = None,
         lazy: bool | None = None,
+        poll_mode: bool | None = None,
+        exit_timeout: float | None = None,
+        kpl_properties: str | None = None,
     ) -> Self:
         settings = {
+            # First, so that what is said beside it wins.
+            "kpl_properties": kpl_properties,
             "aggregate": aggregate,
             "endpoint": endpoint,
             "region": region,
@@ -69,12 +79,16 @@ class Producer(_Producer):
             "request_timeout": request_timeout,
             "max_in_flight": max_in_flight,
             "aggregate_bytes": aggregate_bytes,
+            "aggregate_records": aggregate_records,
+            "request_records": request_records,
             "request_bytes": request_bytes,
             "shard_limit": shard_limit,
             "ordered": ordered,
             "stop_on_failure": stop_on_failure,
             "stamp": stamp,
             "lazy": lazy,
+            "poll_mode": poll_mode,
+            "exit_timeout": exit_timeout,
         }
         self = super().__new__(cls, stream, settings, on_failure)
         _exit.remember(self)
@@ -85,7 +99,8 @@ class Producer(_Producer):
     ) -> Future[Receipt]:
         """Takes a record and answers with a future of its receipt; blocks while the buffer is full."""
         future: Future[Receipt] = Future()
-        _outcomes.watch(self)
+        if not self.is_polled:
+            _outcomes.watch(self)
         self.submit_to(future, key, data, explicit_hash_key)
         return future
 

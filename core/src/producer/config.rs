@@ -10,7 +10,7 @@ use crate::rng::Rng;
 use crate::runtime::Runtime;
 use crate::time::Clock;
 use crate::transport::Endpoint;
-use crate::types::limits::AGGREGATE_DEFAULT_MAX_BYTES;
+use crate::types::limits::{AGGREGATE_DEFAULT_MAX_BYTES, PUT_RECORDS_MAX_ENTRIES};
 
 /// Whether records are packed together. Asked of the caller and never assumed, because readers must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,9 +104,12 @@ pub struct ProducerConfig {
     pub(super) buffer_records: u64,
     pub(super) put_timeout: Duration,
     pub(super) flush_timeout: Duration,
+    pub(super) exit_timeout: Duration,
     pub(super) request_timeout: Duration,
     pub(super) max_in_flight: usize,
     pub(super) aggregate_bytes: usize,
+    pub(super) aggregate_records: usize,
+    pub(super) request_records: usize,
     pub(super) request_bytes: usize,
     pub(super) shard_limit: bool,
     pub(super) ordered: bool,
@@ -114,6 +117,7 @@ pub struct ProducerConfig {
     pub(super) stamp: bool,
     pub(super) reports: Reports,
     pub(super) lazy: bool,
+    pub(super) poll_mode: bool,
     pub(super) on_failure: Option<FailureSink>,
     pub(super) clock: Option<Clock>,
     pub(super) rng: Option<Rng>,
@@ -133,9 +137,12 @@ impl ProducerConfig {
             buffer_records: 1_000_000,
             put_timeout: Duration::from_secs(60),
             flush_timeout: Duration::from_secs(30),
+            exit_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             max_in_flight: 12,
             aggregate_bytes: AGGREGATE_DEFAULT_MAX_BYTES,
+            aggregate_records: usize::MAX,
+            request_records: PUT_RECORDS_MAX_ENTRIES,
             request_bytes: 1 << 20,
             shard_limit: true,
             ordered: false,
@@ -143,6 +150,7 @@ impl ProducerConfig {
             stamp: false,
             reports: Reports::default(),
             lazy: false,
+            poll_mode: false,
             on_failure: None,
             clock: None,
             rng: None,
@@ -212,6 +220,14 @@ impl ProducerConfig {
         self
     }
 
+    /// How long the normal end of a C, Python or Node program waits for what a producer that nobody closed still has.
+    /// Default 5 s; zero does not wait. A Rust program closes its producers itself: nothing of a library runs when `main`
+    /// returns.
+    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
+        self.exit_timeout = timeout;
+        self
+    }
+
     /// How long one PutRecords call may take. Default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -228,6 +244,18 @@ impl ProducerConfig {
     /// KPL's and two PUT units; 64 bytes to 1 MiB.
     pub fn aggregate_bytes(mut self, bytes: usize) -> Self {
         self.aggregate_bytes = bytes;
+        self
+    }
+
+    /// User records up to which an aggregated record is filled. Default as many as find room; at least 1.
+    pub fn aggregate_records(mut self, records: usize) -> Self {
+        self.aggregate_records = records;
+        self
+    }
+
+    /// Kinesis records up to which a PutRecords call is filled. Default 500, which is the most.
+    pub fn request_records(mut self, records: usize) -> Self {
+        self.request_records = records;
         self
     }
 
@@ -292,7 +320,24 @@ impl ProducerConfig {
         self
     }
 
-    /// Called with failures of records that nobody waits for, in batches, on a thread of its own, never inside a put.
+    /// Whether the producer has no thread: it sends only while the caller is in [`poll`](super::Producer::poll) or another
+    /// blocking call, and judges lingers and deadlines then. Default no. For programs that fork, that must not have
+    /// threads, or that have an event loop of their own.
+    ///
+    /// Opened with [`open_blocking`](super::Producer::open_blocking); the async calls make progress only while somebody polls.
+    /// Looking up a host's name takes a thread for that long.
+    pub fn poll_mode(mut self, poll_mode: bool) -> Self {
+        self.poll_mode = poll_mode;
+        self
+    }
+
+    /// Whether it asks for poll mode.
+    pub fn is_polled(&self) -> bool {
+        self.poll_mode
+    }
+
+    /// Called with failures of records that nobody waits for, in batches, on a thread of its own, never inside a put; in
+    /// poll mode on the thread that polls.
     ///
     /// The failures hold their room in the budget until it returns. It may put; it must not wait, flush or close. If it
     /// panics that is logged, and the batch is lost to it. Without it failures are kept for

@@ -39,6 +39,12 @@ pub(crate) struct Core {
     pub sink: Option<Sink>,
     pub clock: Clock,
     pub runtime: Runtime,
+    /// The sender runs only while somebody polls, who wants to know about it.
+    pub is_polled: bool,
+    turns: AtomicU64,
+    /// When the sender is to look again, in nanoseconds of the clock.
+    wakes_at: AtomicU64,
+    calls: AtomicU64,
     /// Failed records that a flush or close has told of.
     told_failed: AtomicU64,
 }
@@ -49,13 +55,10 @@ impl Core {
         stream: &StreamRef,
         config: &ProducerConfig,
         lazy: bool,
+        runtime: Runtime,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<()>>)> {
         let clock = config.clock.clone().unwrap_or_default();
         let rng = config.rng.clone().unwrap_or_default();
-        let runtime = match &config.runtime {
-            Some(runtime) => runtime.clone(),
-            None => Runtime::shared()?,
-        };
         let client = client(config, &clock, &rng)?;
         let mut settings = Settings::of(config);
         settings.epoch = clock.wall_at(Moment::ZERO);
@@ -74,12 +77,45 @@ impl Core {
             sink: config.on_failure.clone().map(Sink::new),
             clock,
             runtime: runtime.clone(),
+            is_polled: config.poll_mode,
+            turns: AtomicU64::new(0),
+            wakes_at: AtomicU64::new(u64::MAX),
+            calls: AtomicU64::new(0),
             told_failed: AtomicU64::new(0),
         });
         let (opened, receiver) = oneshot::channel();
         let driver = Driver::new(Arc::clone(&core), client, settings, rng);
         runtime.spawn(driver.open(lazy, opened));
         Ok((core, receiver))
+    }
+
+    /// The sender is to look again at this moment, and so many calls are under way.
+    pub fn rests(&self, at: Option<Moment>, calls: usize) {
+        let at = at.map_or(u64::MAX, Moment::as_nanos);
+        self.wakes_at.store(at, Ordering::Relaxed);
+        self.calls.store(calls as u64, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the sender has looked.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// When the sender is to look again.
+    pub fn wakes_at(&self) -> Option<Moment> {
+        let at = self.wakes_at.load(Ordering::Relaxed);
+        (at != u64::MAX).then(|| Moment::ZERO + Duration::from_nanos(at))
+    }
+
+    /// Whether calls are under way.
+    pub fn has_calls(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether reports wait, or nothing is left to wait for.
+    pub fn has_news(&self) -> bool {
+        self.desk.has_reports() || self.ledger().pending.records == 0
     }
 
     pub fn ledger(&self) -> Ledger {

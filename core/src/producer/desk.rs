@@ -221,6 +221,11 @@ impl Desk {
         count
     }
 
+    /// Whether reports wait.
+    pub fn has_reports(&self) -> bool {
+        !self.inner.lock().reports.is_empty()
+    }
+
     /// Has `call` called whenever reports wait, on the thread that brings them. Only the first one given counts.
     pub fn on_reports(&self, call: Box<dyn Fn() + Send + Sync>) {
         // Under the lock, so that no report falls between this and the look at those that wait already.

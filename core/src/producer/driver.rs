@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -51,6 +52,9 @@ pub(crate) enum Note {
     Close(oneshot::Sender<()>),
     /// Nobody puts any more: stop when all has ended.
     Drain,
+    /// A bug.
+    #[cfg(test)]
+    Panic,
 }
 
 /// The sender of one producer.
@@ -70,6 +74,7 @@ pub(crate) struct Driver {
     had_records: bool,
     /// Puts find no room.
     is_pressed: bool,
+    is_ended: bool,
     idle_since: Option<Moment>,
 }
 
@@ -91,6 +96,7 @@ impl Driver {
             is_draining: false,
             had_records: false,
             is_pressed: false,
+            is_ended: false,
             idle_since: None,
         }
     }
@@ -137,10 +143,6 @@ impl Driver {
     }
 
     async fn run(mut self) {
-        let mut guard = Mourner {
-            core: Arc::clone(&self.core),
-            is_over: false,
-        };
         let mut turns = 0;
         while !self.is_over() {
             let now = self.core.clock.now();
@@ -151,11 +153,19 @@ impl Driver {
                 tokio::task::yield_now().await;
             }
         }
-        self.core.intake.shut(Shut::Closed);
-        let leftovers = self.state.abandon(self.core.clock.now());
-        self.core.desk.leave(leftovers);
-        guard.is_over = true;
-        self.core.intake.desert(Shut::Closed);
+        self.end(Shut::Closed);
+    }
+
+    /// Leaves what has not ended, and tells everyone that nothing more will come.
+    fn end(&mut self, why: Shut) {
+        self.is_ended = true;
+        self.core.intake.shut(why);
+        // After a bug the state may be anything; what it still gives is given back.
+        let now = self.core.clock.now();
+        let leftovers = catch_unwind(AssertUnwindSafe(|| self.state.abandon(now)));
+        self.core.desk.leave(leftovers.unwrap_or_default());
+        self.core.intake.desert(why);
+        self.core.desk.bury();
         self.core.room.ring();
     }
 
@@ -169,15 +179,16 @@ impl Driver {
         let is_idle = self.state.is_idle();
         let gathers = self.had_records && !is_idle && !self.is_eager;
         let mut at = self.state.wake_at(now);
-        if !is_idle {
-            self.idle_since = None;
-        } else if let Some(trim) = self.rest(now) {
-            at = Some(at.map_or(trim, |at| at.min(trim)));
-        }
         let mut park = Park::Idle;
         if gathers {
             park = Park::Gathering;
             at = Some(at.map_or(now + GATHER, |at| at.min(now + GATHER)));
+        }
+        self.core.rests(at, self.state.calls());
+        if !is_idle {
+            self.idle_since = None;
+        } else if let Some(trim) = self.rest(now) {
+            at = Some(at.map_or(trim, |at| at.min(trim)));
         }
         let core = &self.core;
         let mut is_due = has_answers || at.is_some_and(|at| at <= now);
@@ -258,6 +269,8 @@ impl Driver {
                 self.is_draining = true;
                 self.state.flush(now);
             }
+            #[cfg(test)]
+            Note::Panic => panic!("as a test asked for"),
         }
     }
 
@@ -291,11 +304,13 @@ impl Driver {
         let client = self.client.clone();
         let mut attempt = Box::pin(async move { client.attempt(call, request.deadline).await });
         // An engine of this process answers at the first poll: no task, no wake.
-        let polled = attempt
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-        if let Poll::Ready(result) = polled {
-            return self.answered.push_back((request.id, output(result)));
+        let mut context = Context::from_waker(Waker::noop());
+        match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut context))) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(result)) => {
+                return self.answered.push_back((request.id, output(result)));
+            }
+            Err(_) => return self.answered.push_back((request.id, Err(broken_off()))),
         }
         let core = Arc::clone(&self.core);
         self.core.runtime.spawn(async move {
@@ -334,6 +349,14 @@ fn output(result: Result<Answer, Fault>) -> Result<PutRecordsOutput, Fault> {
     }
 }
 
+/// What is known of an attempt that died of a bug.
+fn broken_off() -> Fault {
+    Fault::Lost(Error::new(
+        ErrorKind::Unavailable,
+        "the attempt was broken off by a panic or the end of its runtime",
+    ))
+}
+
 /// Leaves the answer of a request, even if the attempt's task dies.
 struct Awaited {
     core: Arc<Core>,
@@ -343,29 +366,17 @@ struct Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        let result = self.result.take().unwrap_or_else(|| {
-            Err(Fault::Lost(Error::new(
-                ErrorKind::Unavailable,
-                "the attempt was broken off",
-            )))
-        });
+        let result = self.result.take().unwrap_or_else(|| Err(broken_off()));
         let request = self.request;
         self.core.intake.leave(Note::Answer { request, result });
     }
 }
 
-/// Tells everyone when the sender ends without having been asked to.
-struct Mourner {
-    core: Arc<Core>,
-    is_over: bool,
-}
-
-impl Drop for Mourner {
+/// A sender that ends without having been asked to: of a bug, or with its runtime.
+impl Drop for Driver {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.core.intake.desert(Shut::Dead);
-            self.core.desk.bury();
-            self.core.room.ring();
+        if !self.is_ended {
+            self.end(Shut::Dead);
         }
     }
 }

@@ -289,6 +289,13 @@ impl<N> Intake<N> {
         })
     }
 
+    /// Whether anything waits for the sender.
+    pub fn has_something(&self) -> bool {
+        let door = self.door.lock();
+        let has_records = door.open.is_some() || !door.full.is_empty();
+        !door.is_deserted && (has_records || !door.notes.is_empty() || door.was_full)
+    }
+
     /// Takes nothing from now on.
     pub fn shut(&self, why: Shut) {
         let mut door = self.door.lock();

@@ -27,7 +27,9 @@ mod config;
 mod core;
 mod desk;
 mod driver;
+mod home;
 mod intake;
+mod kpl;
 mod ledger;
 mod receipt;
 mod record;
@@ -45,18 +47,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytestring::ByteString;
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use self::arena::{Entry, Tag};
 use self::core::{Core, survives_fork};
-use self::driver::Note;
+use self::home::{Home, may_block};
 use self::intake::Shut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork::{self, Guard};
-use crate::runtime::Runtime;
 use crate::types::{PartitionKey, StreamRef};
 
 pub use config::{Aggregate, Linger, ProducerConfig, Reports};
 pub use desk::Leftover;
+pub use kpl::KplSettings;
 pub use ledger::{Ledger, Tally};
 pub use receipt::{FailedAttempt, FailedAttempts, Failure, Persisted, Receipt, Report};
 pub use record::{ManyError, PutError, PutRef, Track};
@@ -72,20 +75,23 @@ pub use submission::Submission;
 /// | [`submit`](Self::submit) | a future of the record's receipt |
 ///
 /// Dropped without [`close`](Self::close), it goes on sending what it took for as long as the process lives, and
-/// nobody learns the outcome.
+/// nobody learns the outcome; in [poll mode](ProducerConfig::poll_mode) what it took is lost.
 ///
 /// Default mode keeps no order: a record that is retried comes after later ones. The setting
 /// [`ordered`](ProducerConfig::ordered) keeps that of each key.
 pub struct Producer {
     /// `None` only while it is dropped.
-    home: Option<Arc<Core>>,
+    home: Option<Home>,
     guard: Guard,
     generation: u32,
     stream: StreamRef,
     config: ProducerConfig,
     /// What forked children use, one for each generation of forks.
-    rebuilt: [OnceLock<Result<Arc<Core>>>; 4],
+    rebuilt: [OnceLock<Result<Home>>; 4],
 }
+
+/// Tells whether the stream was found to be as it must.
+type Opened = oneshot::Receiver<Result<()>>;
 
 impl Producer {
     /// Opens a producer on a stream, by name or ARN.
@@ -96,19 +102,13 @@ impl Producer {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a setting that cannot work, [`NotFound`](ErrorKind::NotFound) for an unknown
     /// stream, and whatever the service answers.
     pub async fn open(stream: &str, config: ProducerConfig) -> Result<Self> {
-        config.check()?;
-        let stream: StreamRef = stream.parse()?;
-        let (core, opened) = Core::start(&stream, &config, config.lazy)?;
-        let checked = opened.await.unwrap_or_else(|_| Err(Shut::Dead.error()));
-        checked.map_err(|error| error.stream(stream.name().as_str()))?;
-        Ok(Self {
-            home: Some(core),
-            guard: Guard::new(),
-            generation: fork::generation(),
-            stream,
-            config,
-            rebuilt: [const { OnceLock::new() }; 4],
-        })
+        if config.poll_mode {
+            let text =
+                "an async program has a runtime to send on; expected false, or a blocking open";
+            return Err(Error::invalid("poll_mode", text));
+        }
+        let (producer, opened) = Self::begin(stream, config)?;
+        producer.opened(opened).await
     }
 
     /// [`open`](Self::open) from a thread outside any async runtime.
@@ -116,11 +116,36 @@ impl Producer {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_blocking(stream: &str, config: ProducerConfig) -> Result<Self> {
-        let runtime = match &config.runtime {
-            Some(runtime) => runtime.clone(),
-            None => Runtime::shared()?,
+        may_block()?;
+        let (producer, opened) = Self::begin(stream, config)?;
+        let checked = producer.block_on(opened)?;
+        producer.checked(checked)
+    }
+
+    fn begin(stream: &str, config: ProducerConfig) -> Result<(Self, Opened)> {
+        config.check()?;
+        let stream: StreamRef = stream.parse()?;
+        let (home, opened) = Home::start(&stream, &config, config.lazy)?;
+        let producer = Self {
+            home: Some(home),
+            guard: Guard::new(),
+            generation: fork::generation(),
+            stream,
+            config,
+            rebuilt: [const { OnceLock::new() }; 4],
         };
-        block_on(&runtime, Self::open(stream, config))?
+        Ok((producer, opened))
+    }
+
+    async fn opened(self, opened: Opened) -> Result<Self> {
+        let checked = opened.await;
+        self.checked(checked)
+    }
+
+    fn checked(self, checked: Result<Result<()>, RecvError>) -> Result<Self> {
+        let checked = checked.unwrap_or_else(|_| Err(Shut::Dead.error()));
+        checked.map_err(|error| self.named(error))?;
+        Ok(self)
     }
 
     /// Takes a record. Never blocks and never waits for the service.
@@ -263,7 +288,7 @@ impl Producer {
             return Ok(true);
         }
         let deadline = core.clock.now() + timeout;
-        let ready = block_on(&core.runtime, core.clock.before(deadline, self.ready()))?;
+        let ready = self.block_on(core.clock.before(deadline, self.ready()))?;
         Ok(ready.is_some())
     }
 
@@ -291,8 +316,7 @@ impl Producer {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn flush_blocking(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
-        let core = self.core()?;
-        block_on(&core.runtime, self.flush(timeout))?
+        self.block_on(self.flush(timeout))?
     }
 
     /// In ordered mode: takes records of `key` again after one of them failed, or those of all keys (`None`). Completes when
@@ -329,8 +353,7 @@ impl Producer {
     /// # Errors
     /// As [`resume`](Self::resume).
     pub fn resume_blocking<'a>(&self, key: impl Into<Option<&'a str>>) -> Result<bool> {
-        let core = self.core()?;
-        block_on(&core.runtime, self.resume(key))?
+        self.block_on(self.resume(key))?
     }
 
     /// Takes no more records, flushes, and stops: at most `timeout`, by default the setting `flush_timeout`. What has
@@ -350,13 +373,80 @@ impl Producer {
     /// # Errors
     /// As [`close`](Self::close).
     pub fn close_blocking(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
-        let core = self.core()?;
-        block_on(&core.runtime, self.close(timeout))?
+        self.block_on(self.close(timeout))?
+    }
+
+    /// In poll mode: runs the sender on this thread until reports wait or every record has ended, at most for `timeout`;
+    /// zero does what can be done without waiting. Failures go to the failure callback from here.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) without poll mode and inside an async runtime,
+    /// [`Forked`](ErrorKind::Forked).
+    ///
+    /// ```
+    /// # use kinetik::engine::Engine;
+    /// use std::time::Duration;
+    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+    ///
+    /// # Engine::named("doc-poll").create_stream("orders", 2)?;
+    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-poll").poll_mode(true);
+    /// let producer = Producer::open_blocking("orders", config)?;
+    /// producer.put("user-1", b"an order")?;
+    /// while producer.next_wakeup().is_some() {
+    ///     producer.poll(Duration::from_millis(100))?;
+    /// }
+    /// assert_eq!(producer.ledger().delivered.records, 1);
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn poll(&self, timeout: Duration) -> Result<()> {
+        self.here()?.poll(timeout)
+    }
+
+    /// In poll mode: in how long to call [`poll`](Self::poll) at the latest, so that lingers and deadlines are kept; zero =
+    /// now, at most 10 ms while a call is under way, `None` = when something is put. Without poll mode always `None`.
+    pub fn next_wakeup(&self) -> Option<Duration> {
+        self.here().ok()?.next_wakeup()
+    }
+
+    /// Polls a future on this thread, and in poll mode runs the sender meanwhile. What the blocking calls do.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) inside an async runtime, [`Forked`](ErrorKind::Forked).
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.here()?.block_on(future)
     }
 
     /// What was taken and what became of it, true at every moment. Empty in a forked child.
     pub fn ledger(&self) -> Ledger {
         self.core().map(|core| core.ledger()).unwrap_or_default()
+    }
+
+    /// How many records the end of the process has to wait for. In a forked child that put nothing that is none, and
+    /// nothing is started to find it out.
+    pub fn pending_at_exit(&self) -> u64 {
+        let forks = fork::generation().wrapping_sub(self.generation) as usize;
+        let rebuilt = || {
+            self.rebuilt
+                .get(forks.wrapping_sub(1))?
+                .get()?
+                .as_ref()
+                .ok()
+        };
+        let home = match forks {
+            0 => self.home.as_ref(),
+            _ => rebuilt(),
+        };
+        home.map_or(0, |home| home.core.ledger().pending.records)
+    }
+
+    /// The setting [`exit_timeout`](ProducerConfig::exit_timeout).
+    pub fn exit_timeout(&self) -> Duration {
+        self.config.exit_timeout
+    }
+
+    /// Whether it was opened in poll mode.
+    pub fn is_polled(&self) -> bool {
+        self.config.poll_mode
     }
 
     /// Moves at most `max` reports of records with an opaque number into `out`; how many.
@@ -417,14 +507,19 @@ impl Producer {
     /// This process's core: another one in a forked child, made when it is first needed.
     #[inline]
     fn core(&self) -> Result<&Arc<Core>> {
+        Ok(&self.here()?.core)
+    }
+
+    #[inline]
+    fn here(&self) -> Result<&Home> {
         match &self.home {
-            Some(core) if self.guard.is_here() => Ok(core),
-            _ => self.core_of_child(),
+            Some(home) if self.guard.is_here() => Ok(home),
+            _ => self.home_of_child(),
         }
     }
 
     #[cold]
-    fn core_of_child(&self) -> Result<&Arc<Core>> {
+    fn home_of_child(&self) -> Result<&Home> {
         if !survives_fork(&self.config.endpoint) || self.config.runtime.is_some() {
             self.guard.check("producer")?;
         }
@@ -436,10 +531,10 @@ impl Producer {
             ));
         };
         let rebuilt = slot.get_or_init(|| {
-            let (core, opened) = Core::start(&self.stream, &self.config, true)?;
+            let (home, opened) = Home::start(&self.stream, &self.config, true)?;
             // A sender whose opening nobody hears of any more would end.
-            core.runtime.spawn(async move { drop(opened.await) });
-            Ok(core)
+            home.core.runtime.spawn(async move { drop(opened.await) });
+            Ok(home)
         });
         rebuilt.as_ref().map_err(Error::clone)
     }
@@ -455,22 +550,13 @@ impl Drop for Producer {
         let born_here = self.guard.is_here();
         let rebuilt = std::mem::take(&mut self.rebuilt).into_iter().zip(1..);
         let forks = fork::generation().wrapping_sub(self.generation);
-        let cores =
+        let rebuilt =
             rebuilt.filter_map(|(slot, fork)| Some((slot.into_inner()?.ok()?, fork == forks)));
-        for (core, is_here) in self
-            .home
-            .take()
-            .map(|home| (home, born_here))
-            .into_iter()
-            .chain(cores)
-        {
+        let first = self.home.take().map(|home| (home, born_here));
+        for (home, is_here) in first.into_iter().chain(rebuilt) {
             match is_here {
-                true => {
-                    core.intake.shut(Shut::Closed);
-                    core.intake.leave(Note::Drain);
-                }
-                // What the parent's threads may hold is leaked.
-                false => std::mem::forget(core),
+                true => home.leave(),
+                false => home.leak(),
             }
         }
     }
@@ -497,15 +583,4 @@ fn checked<'a>(record: &PutRef<'a>) -> Result<Entry<'a>> {
             Track::Opaque(number) => Tag::Opaque(number),
         },
     })
-}
-
-/// Polls a future on the caller's thread, unless that must not block.
-fn block_on<F: Future>(runtime: &Runtime, future: F) -> Result<F::Output> {
-    if Runtime::current().is_ok() {
-        return Err(Error::invalid(
-            "thread",
-            "a blocking call would hold up the async runtime that this thread runs; use the async form",
-        ));
-    }
-    Ok(runtime.block_on(future))
 }

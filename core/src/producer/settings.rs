@@ -3,7 +3,9 @@
 use super::config::{Aggregate, Linger, ProducerConfig, Reports};
 use crate::codec::OUTER_KEY;
 use crate::error::{Error, Result};
-use crate::types::limits::{PUT_RECORDS_MAX_BYTES, RECORD_DEFAULT_MAX_BYTES};
+use crate::types::limits::{
+    PUT_RECORDS_MAX_BYTES, PUT_RECORDS_MAX_ENTRIES, RECORD_DEFAULT_MAX_BYTES,
+};
 use crate::types::setting::{duration, flag, number, refused, unknown};
 
 /// The names that [`ProducerConfig::set`] knows. Durations are also known with `_ms` behind their names.
@@ -17,9 +19,12 @@ const NAMES: &[&str] = &[
     "buffer_records",
     "put_timeout",
     "flush_timeout",
+    "exit_timeout",
     "request_timeout",
     "max_in_flight",
     "aggregate_bytes",
+    "aggregate_records",
+    "request_records",
     "request_bytes",
     "shard_limit",
     "ordered",
@@ -27,6 +32,8 @@ const NAMES: &[&str] = &[
     "stamp",
     "reports",
     "lazy",
+    "poll_mode",
+    "kpl_properties",
 ];
 
 const DURATIONS: &[&str] = &[
@@ -34,6 +41,7 @@ const DURATIONS: &[&str] = &[
     "deadline",
     "put_timeout",
     "flush_timeout",
+    "exit_timeout",
     "request_timeout",
 ];
 
@@ -45,11 +53,12 @@ impl ProducerConfig {
     ///
     /// | value of | form |
     /// |---|---|
-    /// | `aggregate`, `lazy`, `ordered`, `shard_limit`, `stamp`, `stop_on_failure` | `true` or `false` |
+    /// | `aggregate`, `lazy`, `ordered`, `poll_mode`, `shard_limit`, `stamp`, `stop_on_failure` | `true` or `false` |
     /// | `linger` | `adaptive`, or a duration |
     /// | `reports` | `none`, `failures` or `all` |
     /// | `endpoint`, `region` | text |
     /// | durations | a number such as `0.1` |
+    /// | `kpl_properties` | the text of a KPL properties file, each setting of which is mapped, ignored or refused ([`KplSettings`](super::KplSettings)); what is set after it wins |
     /// | the rest | a whole number |
     ///
     /// # Errors
@@ -87,9 +96,12 @@ impl ProducerConfig {
             "buffer_records" => self.buffer_records = number(name, value)?,
             "put_timeout" => self.put_timeout = duration()?,
             "flush_timeout" => self.flush_timeout = duration()?,
+            "exit_timeout" => self.exit_timeout = duration()?,
             "request_timeout" => self.request_timeout = duration()?,
             "max_in_flight" => self.max_in_flight = number(name, value)?,
             "aggregate_bytes" => self.aggregate_bytes = number(name, value)?,
+            "aggregate_records" => self.aggregate_records = number(name, value)?,
+            "request_records" => self.request_records = number(name, value)?,
             "request_bytes" => self.request_bytes = number(name, value)?,
             "shard_limit" => self.shard_limit = flag(name, value)?,
             "ordered" => self.ordered = flag(name, value)?,
@@ -104,6 +116,8 @@ impl ProducerConfig {
                 }
             }
             "lazy" => self.lazy = flag(name, value)?,
+            "poll_mode" => self.poll_mode = flag(name, value)?,
+            "kpl_properties" => self.set_kpl(value)?,
             _ => return Err(unknown(name, NAMES)),
         }
         Ok(())
@@ -125,6 +139,13 @@ impl ProducerConfig {
                 64,
                 // The outer partition key counts too.
                 RECORD_DEFAULT_MAX_BYTES - OUTER_KEY.len(),
+            ),
+            ("aggregate_records", self.aggregate_records, 1, usize::MAX),
+            (
+                "request_records",
+                self.request_records,
+                1,
+                PUT_RECORDS_MAX_ENTRIES,
             ),
             (
                 "request_bytes",
@@ -157,6 +178,9 @@ impl ProducerConfig {
                 "stamp",
                 "stamps lie in aggregated records; expected aggregate=true with it",
             ));
+        }
+        if self.poll_mode && self.runtime.is_some() {
+            return Err(Error::invalid("poll_mode", "expected no runtime with it"));
         }
         if self.linger.max() >= self.deadline {
             return Err(Error::invalid(
@@ -240,6 +264,8 @@ mod tests {
             (base().buffer_bytes(1_000), "buffer_bytes"),
             (base().buffer_records(0), "buffer_records"),
             (base().max_in_flight(0), "max_in_flight"),
+            (base().aggregate_records(0), "aggregate_records"),
+            (base().request_records(501), "request_records"),
             (base().aggregate_bytes(2 << 20), "aggregate_bytes"),
             (base().request_bytes(11 << 20), "request_bytes"),
             (base().deadline(Duration::ZERO), "deadline"),

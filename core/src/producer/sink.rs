@@ -10,7 +10,7 @@ use super::config::FailureSink;
 use super::core::Core;
 
 /// Hands failures to the caller's callback. A thread runs while there are any, so that a slow callback holds up
-/// nothing but its own records' room.
+/// nothing but its own records' room; in poll mode it is whoever polls.
 pub(crate) struct Sink {
     callback: FailureSink,
     state: Mutex<State>,
@@ -44,6 +44,11 @@ impl Sink {
         if *state != State::Idle {
             *state = State::Called;
             return;
+        }
+        if core.is_polled {
+            *state = State::Running;
+            drop(state);
+            return hand_over(core);
         }
         let owner = Arc::clone(core);
         let started = std::thread::Builder::new()

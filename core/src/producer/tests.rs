@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::driver::Note;
 use super::*;
 use crate::api;
 use crate::codec::{Deaggregated, Mode, deaggregate};
 use crate::engine::{Engine, EngineConfig};
+use crate::runtime::Runtime;
 use crate::time::{Clock, Moment, Timestamp};
 use crate::transport::{BoxFuture, Fault, Memory, Transport};
+use crate::types::HashKey;
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -357,4 +360,197 @@ fn puts_from_many_threads_are_all_delivered_once() {
     producer.close_blocking(WAIT).unwrap();
     let stored: BTreeSet<_> = stored(&engine).into_iter().collect();
     assert_eq!(stored.len(), 20_000);
+}
+
+/// A transport that panics when it is called, so many times, and then does as it should.
+#[derive(Debug)]
+struct Panicking(Memory, std::sync::atomic::AtomicU32);
+
+impl Transport for Panicking {
+    fn call(&self, call: api::Call, deadline: Moment) -> BoxFuture<'_, Result<api::Answer, Fault>> {
+        let is_put = matches!(call, api::Call::PutRecords(_));
+        let left = self.1.load(std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async move {
+            if is_put && left > 0 {
+                self.1.store(left - 1, std::sync::atomic::Ordering::Relaxed);
+                panic!("a bug of the transport");
+            }
+            self.0.call(call, deadline).await
+        })
+    }
+}
+
+#[test]
+fn ledger_3_a_panic_of_an_attempt_is_a_lost_answer_and_the_sender_goes_on() {
+    let engine = engine(1);
+    let transport = Panicking(Memory::new(engine.clone()), 2.into());
+    let config =
+        ProducerConfig::new(Aggregate::Yes).endpoint(Arc::new(transport) as Arc<dyn Transport>);
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    let submission = producer.submit("key", "data").unwrap();
+    let receipt = producer.block_on(submission).unwrap().unwrap();
+    assert_eq!((receipt.attempts, receipt.may_be_duplicate), (3, true));
+    producer.put("key", "more").unwrap();
+    producer.close_blocking(WAIT).unwrap();
+    let ledger = producer.ledger();
+    assert_eq!(
+        (ledger.accepted, ledger.pending.records),
+        (ledger.delivered, 0)
+    );
+}
+
+#[test]
+fn ledger_2_3_a_sender_that_dies_gives_its_records_back_ends_every_wait_and_harms_no_other() {
+    let producer = Producer::open_blocking("orders", stuck(None)).unwrap();
+    let other = open(Aggregate::Yes, &engine(1));
+    let submission = producer.submit("key", "waited for").unwrap();
+    producer.put("key", "counted").unwrap();
+    producer.core().unwrap().intake.leave(Note::Panic);
+    let error = producer.flush_blocking(WAIT).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    let outcome = producer.block_on(submission.outcome()).unwrap();
+    assert_eq!(outcome.unwrap_err().data, "waited for");
+    let refused = producer.put("key", "late").unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::Internal);
+    assert!(producer.close_blocking(WAIT).is_err());
+    let left = producer.take_pending();
+    assert_eq!(left.len(), 2);
+    let ledger = producer.ledger();
+    assert_eq!(
+        (ledger.accepted, ledger.pending),
+        (ledger.pending, ledger.accepted)
+    );
+    other.put("key", "data").unwrap();
+    other.close_blocking(WAIT).unwrap();
+    assert_eq!(other.ledger().delivered.records, 1);
+}
+
+#[test]
+fn a_runtime_that_ends_gives_back_what_its_producer_had() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let producer = runtime.block_on(async {
+        let config = stuck(None).runtime(Runtime::current().unwrap());
+        let producer = Producer::open("orders", config).await.unwrap();
+        producer.put("key", "data").unwrap();
+        let _ = producer.flush(Duration::from_millis(10)).await;
+        producer
+    });
+    drop(runtime);
+    let refused = producer.put("key", "late").unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::Internal);
+    assert_eq!(producer.take_pending()[0].record.data, "data");
+}
+
+#[test]
+fn ledger_82_stamped_records_keep_their_numbers_and_single_ones_are_aggregates_of_one() {
+    let engine = engine(2);
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .endpoint(engine.clone())
+        .stamp(true);
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    let largest = producer.max_record_bytes();
+    assert_eq!(largest, (1 << 20) - 160);
+    let data = vec![7; largest - 3];
+    assert!(producer.put("key!", &data).is_err());
+    producer
+        .put_record(PutRef {
+            explicit_hash_key: Some(HashKey::MAX),
+            ..PutRef::new(b"key", &data)
+        })
+        .unwrap();
+    for n in 0..500 {
+        producer.put(&format!("key-{n}"), "data").unwrap();
+    }
+    producer.close_blocking(WAIT).unwrap();
+    let mut numbers = BTreeSet::new();
+    let mut openings = BTreeSet::new();
+    for record in engine.records("orders").unwrap() {
+        let Ok(Deaggregated::Aggregated(aggregate)) = deaggregate(&record.data, Mode::Strict)
+        else {
+            panic!("every Kinesis record is an aggregate");
+        };
+        aggregate.each_with_stamp(|_, stamp| {
+            let stamp = stamp.unwrap();
+            numbers.insert(stamp.number);
+            openings.insert((stamp.producer, stamp.epoch));
+        });
+    }
+    assert!(numbers.into_iter().eq(0..501));
+    assert_eq!(openings.len(), 1);
+}
+
+#[test]
+fn aggregates_and_requests_are_filled_up_to_their_counts() {
+    let engine = engine(1);
+    let base = || ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+    for (most, kinesis_records) in [(1, 100), (30, 4), (100, 1)] {
+        engine.reset();
+        engine.create_stream("orders", 1).unwrap();
+        let config = base()
+            .aggregate_records(most)
+            .request_records(3)
+            .linger(Linger::Fixed(Duration::from_secs(60)));
+        let producer = Producer::open_blocking("orders", config).unwrap();
+        for _ in 0..100 {
+            producer.put("key", "data").unwrap();
+        }
+        producer.close_blocking(WAIT).unwrap();
+        assert_eq!(engine.records("orders").unwrap().len(), kinesis_records);
+        assert_eq!(stored(&engine).len(), 100);
+    }
+}
+
+#[test]
+fn ledger_17_a_stream_is_written_by_its_arn_as_by_its_name() {
+    let engine = engine(2);
+    for stream in [
+        "orders",
+        "arn:aws:kinesis:us-east-1:000000000000:stream/orders",
+    ] {
+        let config = ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+        let producer = Producer::open_blocking(stream, config).unwrap();
+        producer.put("key", "data").unwrap();
+        producer.close_blocking(WAIT).unwrap();
+    }
+    assert_eq!(stored(&engine).len(), 2);
+}
+
+#[test]
+fn ledger_19_a_callback_that_blocks_holds_up_nothing_but_the_room_of_its_own_records() {
+    let engine = engine(1);
+    let refused = crate::engine::Fault::fail("PutRecords", "AccessDeniedException").unwrap();
+    engine.faults().push(refused.times(1));
+    let (called, is_called) = mpsc::channel();
+    let (release, is_released) = mpsc::channel::<()>();
+    let is_released = parking_lot::Mutex::new(is_released);
+    let config = ProducerConfig::new(Aggregate::Yes)
+        .endpoint(engine)
+        .on_failure(move |failures| {
+            called.send(failures.len()).unwrap();
+            is_released.lock().recv().unwrap();
+        });
+    let producer = Producer::open_blocking("orders", config).unwrap();
+    producer.put("key", "refused").unwrap();
+    assert_eq!(is_called.recv().unwrap(), 1);
+    for _ in 0..100 {
+        let submission = producer.submit("key", "others").unwrap();
+        producer.block_on(submission).unwrap().unwrap();
+    }
+    let error = producer
+        .flush_blocking(Duration::from_millis(1))
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::FlushTimeout,
+        "the callback has it still"
+    );
+    release.send(()).unwrap();
+    assert_eq!(
+        producer.close_blocking(WAIT).unwrap_err().kind(),
+        ErrorKind::DeliveryFailed
+    );
+    assert_eq!(producer.ledger().delivered.records, 100);
 }

@@ -86,14 +86,20 @@ impl State {
                 .builder
                 .add_within(limit, key, stored.explicit_hash_key, data)
             {
-                Ok(()) => return open.count(hash, size, stored.tag, stored.promise),
+                Ok(()) => {
+                    open.count(hash, size, stored.tag, stored.promise);
+                    if open.builder.len() >= self.settings.aggregate_records {
+                        self.take_open(now, index);
+                    }
+                    return;
+                }
                 Err(refused) => (key, data) = refused,
             }
             self.take_open(now, index);
         }
         let mut builder = self.builders.pop().unwrap_or_default();
         builder.add(key, stored.explicit_hash_key, data);
-        let is_full = builder.encoded_len() >= limit;
+        let is_full = builder.encoded_len() >= limit || self.settings.aggregate_records == 1;
         self.opened += 1;
         let mut open = Open {
             builder,

@@ -95,6 +95,8 @@ pub(crate) struct Settings {
     pub request_timeout: Duration,
     pub max_in_flight: usize,
     pub aggregate_bytes: usize,
+    pub aggregate_records: usize,
+    pub request_records: usize,
     pub request_bytes: usize,
     pub shard_limit: bool,
     pub ordered: bool,
@@ -115,6 +117,8 @@ impl Settings {
             request_timeout: config.request_timeout,
             max_in_flight: config.max_in_flight,
             aggregate_bytes: config.aggregate_bytes,
+            aggregate_records: config.aggregate_records,
+            request_records: config.request_records,
             request_bytes: config.request_bytes,
             shard_limit: config.shard_limit,
             ordered: config.ordered,
@@ -365,6 +369,11 @@ impl State {
         self.unresolved
     }
 
+    /// Requests that are on their way.
+    pub fn calls(&self) -> usize {
+        self.flights.len()
+    }
+
     /// Whether nothing is open, waits or is on its way.
     pub fn is_idle(&self) -> bool {
         self.unresolved == 0 && self.flights.is_empty()
@@ -384,7 +393,9 @@ impl State {
             at = at.min(first.map_or(Moment::MAX, |first| first.max(self.paused_until)));
         }
         at = at.min(self.refresh_wake.unwrap_or(Moment::MAX));
-        at = at.min(self.next_expiry);
+        if self.unresolved > 0 {
+            at = at.min(self.next_expiry);
+        }
         (at < Moment::MAX).then_some(at)
     }
 

@@ -7,7 +7,6 @@ use super::lane::Queue;
 use super::{Effects, Flight, Request, State};
 use crate::producer::config::Aggregate;
 use crate::time::Moment;
-use crate::types::limits::PUT_RECORDS_MAX_ENTRIES;
 
 /// A request that is being filled.
 struct Filling {
@@ -51,7 +50,7 @@ impl State {
     /// Without aggregation: when what waits is to go if its request does not fill before.
     pub(super) fn waiting_due(&self, now: Moment) -> Moment {
         let waiting = &self.waiting;
-        let is_full = waiting.entries >= PUT_RECORDS_MAX_ENTRIES
+        let is_full = waiting.entries >= self.settings.request_records
             || waiting.bytes >= self.settings.request_bytes;
         if self.settings.aggregate == Aggregate::Yes || waiting.is_urgent || is_full {
             return Moment::ZERO;
@@ -126,7 +125,7 @@ impl State {
             let fits = match is_first {
                 true => is_first_flight || body <= room,
                 false => {
-                    request.batches.len() < PUT_RECORDS_MAX_ENTRIES
+                    request.batches.len() < self.settings.request_records
                         && request.bytes + size <= self.settings.request_bytes
                         && request.body_bytes + body <= room
                         && !batch.history.is_suspect
@@ -155,7 +154,7 @@ impl State {
             body_bytes,
         } = request;
         if self.settings.aggregate == Aggregate::No {
-            let fill = (batches.len() as f32 / PUT_RECORDS_MAX_ENTRIES as f32)
+            let fill = (batches.len() as f32 / self.settings.request_records as f32)
                 .max(bytes as f32 / self.settings.request_bytes as f32);
             self.waiting.pace.went(now, fill);
             self.waiting.since = Some(now);
