@@ -168,7 +168,8 @@ mod tests {
                     prop_assert!(grown == Stamp::LEN || grown == Stamp::MAX_LEN);
                 }
                 let last = expected.last().copied().flatten();
-                expected.push(number.map(stamp).or(last.map(|stamp: Stamp| stamp.after(1))));
+                let counted = last.map(|stamp: Stamp| stamp.after(1));
+                expected.push(number.map_or(counted, |number| Some(stamp(number))));
             }
             prop_assert_eq!(read(&builder), expected);
         }

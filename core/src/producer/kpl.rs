@@ -150,7 +150,7 @@ impl KplSettings {
             };
             match meaning {
                 Is("region") if value.is_empty() => {
-                    read.ignored.push((name, "empty means AWS's own settings"))
+                    read.ignored.push((name, "empty means AWS's own settings"));
                 }
                 Is(setting) => read.settings.push((setting, value)),
                 AtMost(setting, most) => {
@@ -160,7 +160,7 @@ impl KplSettings {
                 UnlessZero(_) if value == "0" => read.ignored.push((name, "zero is no timeout")),
                 UnlessZero(setting) => read.settings.push((setting, value)),
                 Only(values, _) if values.contains(&&*value) => {
-                    read.ignored.push((name, "is as it must be"))
+                    read.ignored.push((name, "is as it must be"));
                 }
                 Only(_, expected) => return Err(refused(name, expected)),
                 Ignored(why) => read.ignored.push((name, why)),

@@ -382,8 +382,7 @@ impl Transport for Panicking {
 
 #[test]
 fn ledger_3_a_panic_of_an_attempt_is_a_lost_answer_and_the_sender_goes_on() {
-    let engine = engine(1);
-    let transport = Panicking(Memory::new(engine.clone()), 2.into());
+    let transport = Panicking(Memory::new(engine(1)), 2.into());
     let config =
         ProducerConfig::new(Aggregate::Yes).endpoint(Arc::new(transport) as Arc<dyn Transport>);
     let producer = Producer::open_blocking("orders", config).unwrap();
