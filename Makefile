@@ -65,10 +65,11 @@ test-c: ## The C library: C and C++ programs under valgrind, the README's quick 
 
 peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done $(BUILD)/rust-sdk/.done ## Install the peers that interop tests compare with
 
+# All of the workspace, so that what it stands on is built with the features that test-rust built it with.
 interop: peers ## Real SDKs and peer codecs against kinetik
 	$(call STEP,peers)
-	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
-	  --test codec_peers --test generated_model --test boto3 --test sdks --test java
+	KINETIK_PEERS=required cargo test --workspace --profile $(PROFILE) \
+	  --test codec_peers --test generated_model --test boto3 --test endpoints --test sdks --test java --test wire
 	$(call STEP,node:test$(COMMA) Jest and Vitest)
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent

@@ -8,7 +8,7 @@ use kinetik::api::{Call, Form, PutRecordsInput, PutRecordsRequestEntry};
 use kinetik::client::{Client, ClientConfig};
 use kinetik::consumer::{Mode, Next, Reader, ReaderConfig, Start, Until};
 use kinetik::engine::{Engine, EngineConfig};
-use kinetik::transport::{Connect, Endpoint};
+use kinetik::transport::{Connect, Endpoint, Wire};
 use kinetik_benches::{Cases, Gates, figure, print};
 use kinetik_server::{Server, ServerConfig};
 
@@ -106,7 +106,10 @@ fn read(url: &str, form: Form, mode: Mode) {
     let read = runtime.block_on(async {
         let endpoint = Endpoint::from(url);
         let connect = Connect {
-            form,
+            wire: match form {
+                Form::Json => Wire::Json,
+                Form::Cbor => Wire::Cbor,
+            },
             ..Connect::default()
         };
         let client = Client::connect(&endpoint, &connect, ClientConfig::default());

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from . import _exit, _outcomes
 from ._kinetik import Failure, Producer as _Producer, Receipt
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._kinetik import Engine, Server
+    from ._settings import Connection
 
 
 class Producer(_Producer):
@@ -26,6 +27,7 @@ class Producer(_Producer):
     `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put.
     `ordered` keeps the order of each key through retries and reshards; after a failed record, later ones of its key fail
     with OrderBroken until `resume(key)`, unless `stop_on_failure` is False.
+    The rest are the settings of the connection: region, profile, credentials, proxy, ca_bundle, wire, connect_timeout, …
     Leaving the block closes; close and flush end normally only if every record was delivered.
     """
 
@@ -37,7 +39,6 @@ class Producer(_Producer):
         *,
         aggregate: bool,
         endpoint: str | Engine | Server | None = None,
-        region: str | None = None,
         on_failure: Callable[[list[Failure]], object] | None = None,
         linger: float | None = None,
         deadline: float | None = None,
@@ -53,11 +54,11 @@ class Producer(_Producer):
         ordered: bool | None = None,
         stop_on_failure: bool | None = None,
         lazy: bool | None = None,
+        **connection: Unpack[Connection],
     ) -> Self:
         settings = {
             "aggregate": aggregate,
             "endpoint": endpoint,
-            "region": region,
             "linger": linger,
             "deadline": deadline,
             "buffer_bytes": buffer_bytes,
@@ -72,6 +73,7 @@ class Producer(_Producer):
             "ordered": ordered,
             "stop_on_failure": stop_on_failure,
             "lazy": lazy,
+            **connection,
         }
         self = super().__new__(cls, stream, settings, on_failure)
         _exit.remember(self)

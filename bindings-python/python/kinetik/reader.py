@@ -36,7 +36,6 @@ class Reader(_Reader):
         start: str | float | datetime | Mapping[str, Any],
         until: str | float | datetime | None = None,
         endpoint: str | Engine | Server | None = None,
-        region: str | None = None,
         mode: Literal["polling", "fan_out", "auto"] | None = None,
         consumer: str | None = None,
         range_filter: Literal["report", "drop", "kcl"] | None = None,
@@ -47,12 +46,13 @@ class Reader(_Reader):
         concurrency: int | None = None,
         silence: float | None = None,
         give_up_after: float | None = None,
+        request_timeout: float | None = None,
+        **connection: Unpack[Connection],
     ) -> Self:
         settings = {
             "start": start,
             "until": until,
             "endpoint": endpoint,
-            "region": region,
             "mode": mode,
             "consumer": consumer,
             "range_filter": range_filter,
@@ -63,6 +63,8 @@ class Reader(_Reader):
             "concurrency": concurrency,
             "silence": silence,
             "give_up_after": give_up_after,
+            "request_timeout": request_timeout,
+            **connection,
         }
         return super().__new__(cls, stream, settings)
 

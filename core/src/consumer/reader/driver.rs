@@ -91,10 +91,9 @@ impl Reader {
         let stream: StreamRef = stream.parse()?;
         let client_config = config.client();
         let connect = Connect {
-            region: config.region.clone(),
             clock: client_config.clock.clone(),
             rng: client_config.rng.clone(),
-            ..Default::default()
+            ..config.connect.clone()
         };
         let client = Client::connect(&config.endpoint, &connect, client_config)?;
         Self::over(client, stream, config).await
@@ -435,7 +434,7 @@ fn closed() -> Error {
 /// One attempt of a call: the state machine retries by itself.
 async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
     let call: Call = input.into();
-    let deadline = client.clock().now() + client.config().attempt_timeout;
+    let deadline = client.clock().now() + client.config().request_timeout;
     let answer = client
         .attempt(call, deadline)
         .await
@@ -512,7 +511,7 @@ fn pace(config: &ReaderConfig, stream: &StreamRef, now: Moment) -> Pace {
     if config.clock.is_some() {
         return Pace::default();
     }
-    let region = config.region.as_deref().unwrap_or_default();
+    let region = config.connect.region.as_deref().unwrap_or_default();
     let (by_name, by_arn) = stream.members();
     let stream = by_arn.or(by_name).unwrap_or_default();
     Pace::shared(format!("{name} {region} {stream}"), now)

@@ -7,13 +7,14 @@ use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
 use crate::error::Result;
 use crate::time::Timestamp;
-use crate::types::setting::{duration, flag, refused, unknown};
+use crate::transport::Connect;
+use crate::types::setting::{duration, flag, joined, refused, unknown};
 
-const NAMES: &[&str] = &[
+const OWN: &[&str] = &[
     "start",
     "until",
     "endpoint",
-    "region",
+    "request_timeout",
     "mode",
     "consumer",
     "silence",
@@ -26,9 +27,11 @@ const NAMES: &[&str] = &[
     "give_up_after",
 ];
 
+static NAMES: [&str; OWN.len() + Connect::NAMES.len()] = joined(OWN, Connect::NAMES);
+
 impl ReaderConfig {
     /// The names of all settings that have one.
-    pub const NAMES: &'static [&'static str] = NAMES;
+    pub const NAMES: &'static [&'static str] = &NAMES;
 
     /// Changes the setting with this name.
     ///
@@ -38,9 +41,10 @@ impl ReaderConfig {
     /// | `until` | `now`, `none`, or a time |
     /// | `range_filter` | `report`, `drop` or `kcl` |
     /// | `deaggregate`, `strip_glue` | `true` or `false` |
-    /// | `endpoint`, `region`, `consumer` | text |
+    /// | `endpoint`, `consumer` | text |
+    /// | those of the connection | as [`Connect::set`] takes them |
     /// | `mode` | `polling`, `fan_out` or `auto` |
-    /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
+    /// | `give_up_after`, `request_timeout`, `silence` | seconds, or milliseconds as `give_up_after_ms`, … |
     /// | the rest | a whole number, 1 or more |
     ///
     /// A time is written as in RFC 3339, `2026-11-23T08:00:00Z`, or as seconds since 1970.
@@ -62,7 +66,8 @@ impl ReaderConfig {
             "start" => self.start = start(name, value)?,
             "until" => self.until = until(name, value)?,
             "endpoint" => self.endpoint = value.parse()?,
-            "region" => self.region = Some(value.to_owned()),
+            "request_timeout" => self.request_timeout = duration(name, value, 1.0)?,
+            "request_timeout_ms" => self.request_timeout = duration(name, value, 1e-3)?,
             "mode" => self.mode = mode(name, value)?,
             "consumer" => self.consumer = Some(value.to_owned()),
             "silence" => self.silence = duration(name, value, 1.0)?,
@@ -82,7 +87,8 @@ impl ReaderConfig {
             "concurrency" => self.concurrency = count(name, value)?,
             "give_up_after" => self.give_up_after = duration(name, value, 1.0)?,
             "give_up_after_ms" => self.give_up_after = duration(name, value, 1e-3)?,
-            _ => return Err(unknown(name, NAMES)),
+            _ if Connect::knows(name) => self.connect.set(name, value)?,
+            _ => return Err(unknown(name, &NAMES)),
         }
         Ok(())
     }
@@ -149,10 +155,7 @@ mod tests {
 
     #[test]
     fn every_name_is_known_and_refuses_nonsense_by_its_own_name() {
-        for name in NAMES
-            .iter()
-            .filter(|name| !["region", "consumer"].contains(name))
-        {
+        for name in OWN.iter().filter(|name| **name != "consumer") {
             let error = ReaderConfig::new(Start::Latest)
                 .set(name, "\u{1}?")
                 .unwrap_err();
