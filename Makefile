@@ -63,12 +63,15 @@ test-c: ## The C library: C and C++ programs under valgrind, the README's quick 
 
 peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done $(BUILD)/rust-sdk/.done ## Install the peers that interop tests compare with
 
-interop: peers ## Real SDKs and peer codecs against kinetik
+interop: peers $(VENV)/.done tests/compare/node_modules/.done ## Real SDKs and peer codecs against kinetik
+	$(call STEP,the packages of Python$(COMMA) Node and C)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
+	cargo build --package kinetik-c --profile $(PROFILE) && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
 	$(call STEP,peers)
 	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
-	  --test codec_peers --test generated_model --test boto3 --test sdks --test java
+	  --test codec_peers --test reader_peers --test relay --test generated_model --test boto3 --test sdks --test java
 	$(call STEP,node:test$(COMMA) Jest and Vitest)
-	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
 sim: ## The simulation; SEED=n replays one history with its trace

@@ -140,10 +140,10 @@ export class Producer implements AsyncDisposable {
 export type Positions = { readonly [key: string]: unknown }
 
 export interface ReaderOptions {
-  /** The oldest record, what comes after opening, a time, or saved positions. */
-  start: 'TRIM_HORIZON' | 'LATEST' | Date | Positions
-  /** `now` = each shard's end as it stood at opening; default: follow for ever. */
-  until?: 'now' | Date
+  /** The oldest record, what comes after opening, a time (a Date, or text such as `2026-11-23T08:00:00Z`), or saved positions. */
+  start: 'TRIM_HORIZON' | 'LATEST' | Date | (string & {}) | Positions
+  /** `now` = each shard's end as it stood at opening; or a time; default: follow for ever. */
+  until?: 'now' | Date | (string & {})
   endpoint?: Endpoint
   region?: string
   /**
@@ -189,8 +189,9 @@ export class Record {
 /** Records of one shard, in order. */
 export class Batch implements Iterable<Record> {
   private constructor()
-  readonly shardId: string
-  readonly millisBehindLatest: number
+  /** `undefined` in a batch without records, as is the next. */
+  readonly shardId: string | undefined
+  readonly millisBehindLatest: number | undefined
   readonly length: number
   at(index: number): Record | undefined
   [Symbol.iterator](): IterableIterator<Record>
@@ -200,8 +201,11 @@ export class Batch implements Iterable<Record> {
 export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   private constructor()
   static open(stream: string, options: ReaderOptions): Promise<Reader>
-  /** The next batch; `undefined` at the end that `until` names. */
-  nextBatch(): Promise<Batch | undefined>
+  /**
+   * The next batch; `undefined` at the end that `until` names; one without records when none came within `maxWaitMs`.
+   * `signal` ends this wait alone; nothing is lost by it. Default: the reader's.
+   */
+  nextBatch(options?: { maxWaitMs?: number; signal?: AbortSignal }): Promise<Batch | undefined>
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch>
   /** The records of all batches. */
   records(): AsyncIterableIterator<Record>
@@ -211,6 +215,8 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   readonly stats: { readonly [name: string]: number }
   /** How far behind each shard is, in milliseconds; null before its first answer. */
   readonly lagMs: { readonly [shardId: string]: number | null }
+  /** What of each shard was fetched and not handed out; null where only the service knows: before an answer that reached the tip. */
+  readonly backlog: { readonly [shardId: string]: { readonly records: number; readonly bytes: number } | null }
   /** Ends reading, and waits that are under way; deregisters a consumer of the reader's own. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -28,6 +28,7 @@ use crate::api::{
 use crate::client::{Client, Shards};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork;
+use crate::metrics::Export;
 use crate::runtime::Runtime;
 use crate::time::{Moment, Sleep};
 use crate::transport::{BoxFuture, Connect, Endpoint};
@@ -266,6 +267,23 @@ impl Reader {
     /// How far behind each shard is that is being read, by the service's last answer.
     pub fn lag(&self) -> Vec<ShardLag> {
         self.state.lag()
+    }
+
+    /// Names every counter of [`Reader::stats`] and every value of [`Reader::lag`] once, for a metrics library.
+    ///
+    /// ```
+    /// # async fn example(reader: kinetik::consumer::Reader) {
+    /// let mut text = kinetik::metrics::Prometheus::new("kinetik_");
+    /// reader.export(&mut text);
+    /// println!("{}", text.finish()); // kinetik_reader_records{stream="orders"} 1010 …
+    /// # }
+    /// ```
+    pub fn export(&self, to: &mut impl Export) {
+        let stream = self.stream.name();
+        self.stats().export(stream.as_str(), to);
+        for lag in self.lag() {
+            lag.export(stream.as_str(), to);
+        }
     }
 
     /// The stream that is read.

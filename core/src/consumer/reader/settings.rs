@@ -110,7 +110,7 @@ fn count(name: &str, value: &str) -> Result<usize> {
 fn mode(name: &str, value: &str) -> Result<Mode> {
     match value {
         "polling" => Ok(Mode::Polling),
-        "fan_out" => Ok(Mode::FanOut),
+        "fan_out" | "fan-out" => Ok(Mode::FanOut),
         "auto" => Ok(Mode::Auto),
         _ => Err(refused(name, "polling, fan_out or auto")),
     }
@@ -132,7 +132,8 @@ const A_TIME: &str = "a time such as 2026-11-23T08:00:00Z or seconds since 1970"
 fn time(value: &str) -> Option<Timestamp> {
     if let Ok(seconds) = value.parse::<f64>() {
         let legal = (0.0..1e10).contains(&seconds);
-        return legal.then(|| Timestamp::from_nanos((seconds * 1e9) as u64));
+        // A float holds microseconds of these times, and not nanoseconds.
+        return legal.then(|| Timestamp::from_nanos((seconds * 1e6).round() as u64 * 1_000));
     }
     let time = DateTime::from_str(value, Format::DateTimeWithOffset).ok()?;
     let seconds = u64::try_from(time.secs())
@@ -170,6 +171,9 @@ mod tests {
             config.start,
             Start::At(Timestamp::from_millis(1_700_000_000_500))
         );
+        config.set("start", "1700000000.123").unwrap();
+        let exact = Start::At(Timestamp::from_millis(1_700_000_000_123));
+        assert_eq!(config.start, exact);
         for text in ["2023-11-14T22:13:20.5Z", "2023-11-14T23:13:20.500+01:00"] {
             config.set("start", text).unwrap();
             let time = Timestamp::from_millis(1_700_000_000_500);

@@ -18,6 +18,9 @@ const UNLESS_PUSHED: Duration = Duration::from_secs(60);
 /// it was listed is taken for read. The service says so itself, after a few such answers at most.
 const IDLE_UNTIL_ENDED: u32 = 5;
 
+/// After so many iterators in a row that were expired when they were used, time may tell that no other will be better.
+const EXPIRED_UNTIL_GIVEN_UP: u32 = 5;
+
 /// What is left to do with a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -93,6 +96,15 @@ impl State {
         let behind = answer.millis_behind_latest.unwrap_or(0);
         let any = !answer.records.is_empty();
         self.stats.reads += 1;
+        if let Some(shard) = self.shards.get_mut(&id)
+            && (any || behind > 0)
+            && shard.iterator == iterator
+            && !shard.is_news(&answer.records)
+        {
+            // Where an iterator stands still, the place behind the last record may not.
+            shard.iterator = None;
+            return Err(stands_still());
+        }
         self.stats.empty_reads += u64::from(!any);
         let news = News {
             records: answer.records,
@@ -114,7 +126,9 @@ impl State {
                 self.set_due(id, now + UNLESS_PUSHED);
                 self.await_arrival(id);
             } else {
-                let pause = shard.pause(any, behind == 0, &self.settings.pace);
+                // What comes to an end asks at once whether there is more.
+                let at_tip = behind == 0 && !(any && self.settings.until == Until::Now);
+                let pause = shard.pause(any, at_tip, &self.settings.pace);
                 // Spread, so that shards that began together are not polled together for ever.
                 let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
                 self.set_due(id, now + pause);
@@ -187,7 +201,8 @@ impl State {
     ///
     /// `Now`: the answer's place in time lies behind the opening, both by the server's own distance from the tip and
     /// by the arrival of its last record. Servers differ in what they measure that distance from, and clocks differ;
-    /// where both agree no record that was there at opening is missed. A shard that was closed at opening is read to
+    /// where both agree no record that was there at opening is missed. An answer with records that claims to be at the tip is
+    /// believed only of who pushes records: emulators claim it as soon as the rest arrived in the same instant. A shard that was closed at opening is read to
     /// its end, so that its children begin.
     pub(super) fn is_past_until(
         &self,
@@ -202,7 +217,7 @@ impl State {
         }
         match self.settings.until {
             Until::Forever => false,
-            Until::Now if behind == 0 => true,
+            Until::Now if behind == 0 && (last_arrival.is_none() || self.is_exact(id)) => true,
             Until::Now => {
                 let since_opening = sent_at - self.settings.opened;
                 Duration::from_millis(behind) <= since_opening
@@ -213,6 +228,11 @@ impl State {
                 None => behind == 0 && self.settings.wall(sent_at) > time + AFTER_UNTIL,
             },
         }
+    }
+
+    /// Whether a distance of 0 from the tip means that there is no more, rather than that no time lies between.
+    fn is_exact(&self, id: ShardId) -> bool {
+        self.settings.pushed || self.shards.get(&id).is_some_and(|shard| shard.by_fan_out)
     }
 
     pub(super) fn failed(&mut self, now: Moment, id: ShardId, error: Error) {
@@ -226,11 +246,16 @@ impl State {
             ErrorKind::ExpiredIterator => {
                 self.stats.expired_iterators += 1;
                 shard.iterator = None;
-                let pause = match repeated {
-                    true => self.policy.transient.pause(shard.failures, &self.rng),
-                    false => Duration::ZERO,
-                };
-                return self.set_due(id, now + pause);
+                // Whoever pauses longer than an iterator lives finds it expired, more than once if unlucky.
+                if shard.failures < EXPIRED_UNTIL_GIVEN_UP
+                    || now - since < self.settings.give_up_after
+                {
+                    let pause = match repeated {
+                        true => self.policy.transient.pause(shard.failures, &self.rng),
+                        false => Duration::ZERO,
+                    };
+                    return self.set_due(id, now + pause);
+                }
             }
             ErrorKind::NotFound => {
                 shard.iterator = None;
@@ -258,4 +283,14 @@ impl State {
             self.set_due(id, now + pause);
         }
     }
+}
+
+#[cold]
+fn stands_still() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "the server answers with the iterator that it was asked with, and with nothing new though it says that there is more",
+    )
+    .with_retry(Retry::After(None))
+    .operation("GetRecords")
 }

@@ -15,6 +15,7 @@ use super::batch::{Batch, Entry, Source};
 use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
 use super::lag::ShardLag;
+use super::lineage::Plan;
 use super::pace::Pace;
 use super::position::{Position, Positions};
 use super::shard::{Cursor, Shard, Stage};
@@ -212,7 +213,7 @@ const PAUSE_AFTER_LASTING_FAILURE: Duration = Duration::from_secs(1);
 
 impl State {
     /// A reader over these shards. It opens first: see [`Effect::Opened`].
-    pub fn new(settings: Settings, rng: Rng, shards: impl IntoIterator<Item = Shard>) -> Self {
+    pub fn new(settings: Settings, rng: Rng, plan: Plan) -> Self {
         let fan_out = match settings.mode {
             Mode::Polling => false,
             Mode::FanOut => true,
@@ -246,9 +247,12 @@ impl State {
             next_ticket: 0,
             failure: None,
             opening: true,
-            stats: ReaderStats::default(),
+            stats: ReaderStats {
+                vanished_shards: plan.vanished,
+                ..ReaderStats::default()
+            },
         };
-        for shard in shards {
+        for shard in plan.shards {
             state.add(shard);
         }
         state
@@ -287,7 +291,7 @@ impl State {
             return Effect::Pull(ticket, subscription);
         }
         if !self.opening {
-            if let Some(batch) = self.hand_out() {
+            if let Some(batch) = self.take_batch() {
                 self.called_ahead = false;
                 return Effect::HandOut(batch);
             }
@@ -320,6 +324,7 @@ impl State {
         let lag = |shard: &Shard| ShardLag {
             shard_id: shard.info.id,
             millis_behind_latest: shard.behind,
+            backlog: (shard.behind == Some(0)).then_some(shard.backlog),
         };
         self.shards.values().filter(read).map(lag).collect()
     }

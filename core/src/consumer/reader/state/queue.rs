@@ -24,6 +24,10 @@ impl State {
         let sources: Arc<[Source]> = sources.into();
         let mut held = bytes + entries.len() * size_of::<Entry>();
         self.held += held;
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.backlog.records += entries.len() as u64;
+            shard.backlog.bytes += bytes as u64;
+        }
         loop {
             let rest = match entries.len() > self.settings.max_records {
                 true => entries.split_off(self.settings.max_records),
@@ -41,6 +45,7 @@ impl State {
                 millis_behind_latest: behind,
                 position,
                 held: if last { held } else { 0 },
+                answer_bytes: if last { bytes } else { 0 },
             }));
             if last {
                 return;
@@ -55,27 +60,30 @@ impl State {
         while let Some(ready) = self.ready.front() {
             match ready {
                 Ready::Batch(batch) if !batch.is_empty() => return,
-                Ready::Batch(batch) => {
-                    let (id, position) = (batch.shard_id, batch.position);
-                    self.held -= batch.held;
-                    self.stands_at(id, position);
+                Ready::Batch(_) => drop(self.take_batch()),
+                &Ready::End(id) => {
+                    self.ready.pop_front();
+                    self.stands_at(id, Position::End);
                 }
-                &Ready::End(id) => self.stands_at(id, Position::End),
             }
-            self.ready.pop_front();
         }
     }
 
-    pub(super) fn hand_out(&mut self) -> Option<Batch> {
+    /// The batch at the front of the queue; from now on the caller has it.
+    pub(super) fn take_batch(&mut self) -> Option<Batch> {
         let Ready::Batch(batch) = self.ready.pop_front()? else {
             return None;
         };
         self.held -= batch.held;
+        if let Some(shard) = self.shards.get_mut(&batch.shard_id) {
+            shard.backlog.records -= batch.len() as u64;
+            shard.backlog.bytes -= batch.answer_bytes as u64;
+        }
         self.stands_at(batch.shard_id, batch.position);
         Some(batch)
     }
 
-    pub(super) fn stands_at(&mut self, id: ShardId, position: Position) {
+    fn stands_at(&mut self, id: ShardId, position: Position) {
         if let Some(shard) = self.shards.get_mut(&id) {
             shard.handed_out = Some(position);
         }

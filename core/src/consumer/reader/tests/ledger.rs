@@ -346,7 +346,7 @@ fn ledger_84_an_answer_to_a_call_that_is_no_longer_waited_for_is_ignored() {
     put(&mut model, 0, &["1"]);
     let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
     let outcome = model.answer(&Ask::Read {
-        iterator: format!("0/0/0/{}", ORIGIN.as_secs() - 10).into(),
+        iterator: format!("0/0/0/{}/0", ORIGIN.as_secs() - 10).into(),
     });
     let foreign = Event {
         ticket: 999,
