@@ -183,5 +183,5 @@ fn resident_mebibytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-    kibibytes.unwrap_or(0_u32) as f64 / 1024.0
+    f64::from(kibibytes.unwrap_or(0_u32)) / 1024.0
 }

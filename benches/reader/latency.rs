@@ -1,6 +1,6 @@
 //! How long a record takes from its put to its delivery on an idle server, beside a call that does nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kinetik::api::{DescribeLimitsInput, PutRecordInput};
 use kinetik::client::{Client, ClientConfig};
@@ -42,6 +42,7 @@ async fn follow(url: &str, mode: Mode, records: usize) -> (Vec<Duration>, Vec<Du
     let client = client.expect("a client");
     let config = ReaderConfig::new(Start::Latest).mode(mode).endpoint(url);
     let mut reader = Reader::open("quiet", config).await.expect("the stream");
+    let clock = client.clock().clone();
     let (mut delivered, mut null) = (Vec::new(), Vec::new());
     let mut dice = fastrand::Rng::with_seed(7);
     for _ in 0..records {
@@ -51,11 +52,11 @@ async fn follow(url: &str, mode: Mode, records: usize) -> (Vec<Duration>, Vec<Du
             let nothing = reader.next_within(pause).await.expect("a server");
             assert!(matches!(nothing, Next::TimedOut), "nothing was put");
         }
-        let start = Instant::now();
+        let start = clock.now();
         let limits = client.send(DescribeLimitsInput::default()).await;
         limits.expect("a server");
-        null.push(start.elapsed());
-        let start = Instant::now();
+        null.push(clock.now() - start);
+        let start = clock.now();
         let input = PutRecordInput {
             stream_name: Some("quiet".into()),
             partition_key: Some("k".into()),
@@ -68,7 +69,7 @@ async fn follow(url: &str, mode: Mode, records: usize) -> (Vec<Duration>, Vec<Du
             matches!(next, Next::Batch(batch) if batch.len() == 1),
             "it comes"
         );
-        delivered.push(start.elapsed());
+        delivered.push(clock.now() - start);
     }
     reader.close().await.expect("a server");
     (delivered, null)
