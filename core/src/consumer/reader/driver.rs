@@ -28,6 +28,7 @@ use crate::api::{
 use crate::client::{Client, Shards};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork;
+use crate::planted::{Bug, planted};
 use crate::runtime::Runtime;
 use crate::time::{Moment, Sleep};
 use crate::transport::{BoxFuture, Connect, Endpoint};
@@ -403,6 +404,11 @@ impl Reader {
             let mut told = clock
                 .before(clock.now() + silence, subscription.next())
                 .await;
+            while told.is_none() && planted(Bug::TrustsSilence) {
+                told = clock
+                    .before(clock.now() + silence, subscription.next())
+                    .await;
+            }
             if told.is_none() {
                 // Nobody may have looked for that long: what waits in the connection is given a moment to come.
                 told = clock.before(clock.now() + GRACE, subscription.next()).await;
@@ -472,6 +478,7 @@ fn iterator_input(stream: &StreamRef, shard: ShardId, cursor: Cursor) -> GetShar
 fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> StartingPosition {
     let mut position = StartingPosition::default();
     let kind = match (cursor, continuation) {
+        (_, Some(_)) if planted(Bug::ResubscribesAtTip) => "LATEST",
         (_, Some(number)) => {
             position.sequence_number = Some(number.to_string().into());
             "AT_SEQUENCE_NUMBER"
@@ -492,6 +499,8 @@ fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> St
             position.sequence_number = Some(sequence_number.to_string().into());
             // A record that was read in part is asked for once more.
             match sub_sequence_number {
+                None if planted(Bug::ReadsAtInsteadOfAfter) => "AT_SEQUENCE_NUMBER",
+                Some(_) if planted(Bug::SkipsRestOfAggregate) => "AFTER_SEQUENCE_NUMBER",
                 None => "AFTER_SEQUENCE_NUMBER",
                 Some(_) => "AT_SEQUENCE_NUMBER",
             }

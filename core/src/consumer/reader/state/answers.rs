@@ -126,7 +126,7 @@ impl State {
     /// Takes in what an answer or an event tells, and says whether the shard has more.
     pub(super) fn has_news(&mut self, now: Moment, id: ShardId, news: News) -> Result<Next> {
         let News {
-            records,
+            mut records,
             behind,
             ended,
             children,
@@ -134,6 +134,9 @@ impl State {
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(Next::Settled);
         };
+        if planted(Bug::SkipsPageAfterThrottle) && shard.failures > 0 {
+            records.clear();
+        }
         shard.recovered();
         let (any, sent_at) = (!records.is_empty(), shard.sent_at);
         let so_far = shard.read_so_far();
@@ -176,6 +179,7 @@ impl State {
                 self.has_children(now, children);
                 self.finish(now, id, true);
             }
+            None if planted(Bug::NullIteratorIsEnd) => self.finish(now, id, true),
             // Without children an end is believed only from an answer without records: ask once more behind them.
             None if any => self.set_due(id, now),
             None => self.set_unclear(now, id, false),
@@ -226,6 +230,12 @@ impl State {
             ErrorKind::ExpiredIterator => {
                 self.stats.expired_iterators += 1;
                 shard.iterator = None;
+                if planted(Bug::RereadsAfterExpiry) {
+                    shard.cursor = Cursor::At(shard.position());
+                }
+                if planted(Bug::SkipsToTipAfterExpiry) {
+                    shard.cursor = Cursor::Latest;
+                }
                 let pause = match repeated {
                     true => self.policy.transient.pause(shard.failures, &self.rng),
                     false => Duration::ZERO,

@@ -33,7 +33,10 @@ impl State {
                 None => end,
                 Some(next) => inside(&sources, &entries, next),
             };
-            let last = rest.is_empty();
+            let last = rest.is_empty() || planted(Bug::TrimsPrefetch) && !self.fits();
+            if planted(Bug::StandsWhereItFetched) {
+                self.stands_at(id, position);
+            }
             self.ready.push_back(Ready::Batch(Batch {
                 shard_id: id,
                 sources: Arc::clone(&sources),
@@ -88,6 +91,7 @@ fn inside(sources: &[Source], entries: &[Entry], next: &Entry) -> Position {
         return Position::TrimHorizon;
     };
     let sub_sequence_number = match last.source == next.source {
+        true if planted(Bug::PositionWithoutSubSequence) => None,
         true => last.sub_sequence_number(),
         false => None,
     };
