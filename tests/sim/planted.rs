@@ -1,0 +1,98 @@
+//! The test of the tests: each planted bug is found within CI's seeds.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use kinetik::planted::{Bug, plant};
+
+use crate::run::{World, run};
+use crate::{number, seeds};
+
+/// Seeds that a bug may take to be found.
+const BUDGET: u64 = 10_000;
+
+/// The first bug of the reader; those before are of producer, routing, limit and retry.
+const FIRST_OF_READER: &str = "ReadsAtInsteadOfAfter";
+
+#[test]
+fn every_planted_bug_is_found() {
+    let bugs: Vec<Bug> = match std::env::var("BUG") {
+        Ok(name) => Bug::ALL
+            .iter()
+            .copied()
+            .filter(|bug| bug.name() == name)
+            .collect(),
+        Err(_) => Bug::ALL.to_vec(),
+    };
+    let budget = number("SIM_SEEDS").unwrap_or(BUDGET);
+    let found = Mutex::new(BTreeMap::new());
+    // A panic of the code that is tested is a find; it need not be seen.
+    std::panic::set_hook(Box::new(|_| {}));
+    seeds::each(
+        0..bugs.len() as u64,
+        |_| {},
+        |number| {
+            let bug = bugs[number as usize];
+            let find = hunt(bug, budget);
+            println!(
+                "{:<26} {}",
+                bug.name(),
+                find.as_deref().unwrap_or("NOT FOUND")
+            );
+            found
+                .lock()
+                .expect("no panic while it is held")
+                .insert(number, find);
+            true
+        },
+    );
+    drop(std::panic::take_hook());
+    let found = found.into_inner().expect("all are done");
+    let missed = bugs
+        .iter()
+        .zip(found.values())
+        .filter(|(_, find)| find.is_none());
+    let missed: Vec<_> = missed.map(|(bug, _)| (bug.name(), bug.meaning())).collect();
+    assert!(
+        missed.is_empty(),
+        "not found within {budget} seeds: {missed:#?}"
+    );
+}
+
+/// Runs seeds with a bug until one is wrong: which, and why.
+fn hunt(bug: Bug, budget: u64) -> Option<String> {
+    plant(Some(bug));
+    let find = of_its_worlds(bug, budget).find_map(|seed| {
+        let run = catch_unwind(AssertUnwindSafe(|| run(seed, false)));
+        let why = match run {
+            Ok(run) if run.violations.is_empty() => return None,
+            Ok(run) => run.violations[0].clone(),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+                format!("panic: {}", text.unwrap_or("?"))
+            }
+        };
+        let why: String = why.chars().take(110).collect();
+        Some(format!("{:?} seed {seed}: {why}", World::of(seed)))
+    });
+    plant(None);
+    find
+}
+
+/// The seeds of the simulators that may find a bug; each seed counts, whoever runs it.
+fn of_its_worlds(bug: Bug, budget: u64) -> impl Iterator<Item = u64> {
+    let place = |name: &str| Bug::ALL.iter().position(|bug| bug.name() == name);
+    let is_of_reader = place(bug.name()) >= place(FIRST_OF_READER);
+    (0..budget).filter(move |seed| (World::of(*seed) == World::Reading) == is_of_reader)
+}
+
+#[test]
+fn there_are_bugs_enough() {
+    let of_reader = Bug::ALL
+        .iter()
+        .skip_while(|bug| bug.name() != FIRST_OF_READER)
+        .count();
+    assert!(of_reader >= 10 && Bug::ALL.len() - of_reader >= 20);
+}
