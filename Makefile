@@ -6,6 +6,7 @@ PROFILE ?= ci
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SEED    ?=
+SEEDS   ?= 100000
 
 export CARGO_TERM_COLOR ?= auto
 # The interpreter that pyo3 asks about itself, the same in every target.
@@ -18,7 +19,7 @@ PEERS := $(BUILD)/peers-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench bench-put fuzz install clean peers compare
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim sim-ci planted campaign bench bench-put fuzz install clean peers compare
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +30,7 @@ demo: ## Build, then send 336,776 real flights through Python, Node and C and re
 
 test: lint test-rust test-python test-node test-c ## Every test of a newcomer: Rust, Python, Node, C, docs, lints
 
-ci: test interop fuzz ## Everything: test, the real peers, bounded fuzzing
+ci: test interop sim-ci planted fuzz ## Everything: test, the real peers, the simulation, bounded fuzzing
 
 lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and bans
 	$(call STEP,format)
@@ -39,7 +40,7 @@ lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and 
 	$(call STEP,licences and bans)
 	$(BUILD)/tools/bin/cargo-deny --log-level error check bans licenses sources
 
-test-rust: ## Rust tests and doc tests, the 100-seed simulation included
+test-rust: ## Rust tests and doc tests, a small simulation included
 	$(call STEP,Rust)
 	cargo test --workspace --profile $(PROFILE)
 
@@ -71,8 +72,22 @@ interop: peers ## Real SDKs and peer codecs against kinetik
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
-sim: ## The simulation; SEED=n replays one history with its trace
-	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
+SIM = cargo test --package kinetik-tests --profile $(PROFILE) --test sim
+
+sim: ## A small simulation; SEED=n replays one history with its trace
+	$(if $(SEED),SIM_SEED=$(SEED) )$(SIM) seeds_break_no_rule -- --nocapture
+
+sim-ci: ## The simulation of CI: 10,000 seeds shared by all simulators, 200 of them run twice
+	$(call STEP,simulation)
+	SIM_SEEDS=10000 SIM_TWICE=200 $(SIM) -- --nocapture
+
+planted: ## Plant bugs and have the simulation find each; the released libraries hold none
+	$(call STEP,planted bugs)
+	cargo build --package kinetik-c --profile $(PROFILE)
+	$(SIM) --features planted-bugs planted:: -- --nocapture
+
+campaign: ## Run the next SEEDS=n seeds and add them to docs/CAMPAIGN.md; may be broken off and gone on with
+	SEEDS=$(SEEDS) $(SIM) -- --ignored --exact campaign::campaign --nocapture
 
 compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kinetik and three emulators the same: docs/COMPARE.md
 	cargo build --package kinetik-cli --profile $(PROFILE)

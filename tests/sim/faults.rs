@@ -80,6 +80,26 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 17] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::NotSent,
+        Self::Throttled,
+        Self::FailedBefore,
+        Self::FailedAfter,
+        Self::Slow,
+        Self::Stalled,
+        Self::Credentials,
+        Self::Partial,
+        Self::PartialUnknown,
+        Self::Forbidden,
+        Self::Miscounted,
+        Self::StaleListing,
+        Self::ExpiredPage,
+        Self::Outage,
+        Self::BadRecord,
+    ];
+
     /// Those that are rolled for a call, how often each, and for which operation alone.
     const ROLLED: [(Self, u64, Option<Operation>); 15] = [
         (Self::RequestLost, 8, None),

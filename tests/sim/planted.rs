@@ -1,10 +1,13 @@
 //! The test of the tests: each planted bug is found within CI's seeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 
 use kinetik::planted::{Bug, plant};
+use kinetik_tests::{files, root};
 
 use crate::run::{World, run};
 use crate::{number, seeds};
@@ -95,4 +98,89 @@ fn there_are_bugs_enough() {
         .skip_while(|bug| bug.name() != FIRST_OF_READER)
         .count();
     assert!(of_reader >= 10 && Bug::ALL.len() - of_reader >= 20);
+}
+
+/// What is shipped, as far as it was built: the C library at least, which `make planted` builds.
+fn released() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for room in ["bindings-python/python", "bindings-node"] {
+        for ending in ["so", "node"] {
+            found.extend(files(&root().join(room), ending));
+        }
+    }
+    let test = std::env::current_exe().expect("this test");
+    let built = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/PROFILE/deps/sim");
+    let of_c = ["libkinetik.so", "libkinetik.a", "kinetik"].map(|name| built.join(name));
+    found.extend(of_c.into_iter().filter(|path| path.exists()));
+    found
+}
+
+#[test]
+fn released_libraries_hold_no_bug() {
+    let released = released();
+    let is_c = |path: &PathBuf| path.ends_with("libkinetik.so");
+    assert!(
+        released.iter().any(is_c),
+        "make planted builds the C library first"
+    );
+    // The room's name as it stands in symbols, and the names of the bugs.
+    let room = format!("{}planted", "planted".len());
+    let marks: Vec<String> = Bug::ALL
+        .iter()
+        .map(|bug| bug.name().to_owned())
+        .chain([room])
+        .collect();
+    let holds = |path: &Path| {
+        let bytes = std::fs::read(path).expect("what was built");
+        let holds = |mark: &&String| memmem(&bytes, mark.as_bytes());
+        marks.iter().filter(holds).count()
+    };
+    let test = std::env::current_exe().expect("this test");
+    assert_eq!(holds(&test), marks.len(), "where they are they are found");
+    for path in &released {
+        println!("{}: {} marks of planted bugs", path.display(), holds(path));
+        assert_eq!(holds(path), 0, "{}", path.display());
+    }
+}
+
+fn memmem(bytes: &[u8], mark: &[u8]) -> bool {
+    memchr::memmem::find(bytes, mark).is_some()
+}
+
+/// Cargo unites the features that packages of one build ask for: none of the workspace's asks for this one.
+#[test]
+fn a_build_of_the_workspace_plants_nothing() {
+    let tree = |features: &[&str]| {
+        let output = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--workspace",
+                "--offline",
+                "--locked",
+                "--edges",
+                "all",
+            ])
+            .args(["--prefix", "none", "--format", "{p} [{f}]"])
+            .args(features)
+            .current_dir(root())
+            .output()
+            .expect("cargo tree");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).expect("text");
+        let core = text.lines().filter(|line| line.starts_with("kinetik v"));
+        core.map(|line| line.contains("planted-bugs"))
+            .collect::<BTreeSet<bool>>()
+    };
+    assert_eq!(tree(&[]), [false].into());
+    assert_eq!(
+        tree(&["--features", "kinetik-tests/planted-bugs"]),
+        [true].into()
+    );
 }

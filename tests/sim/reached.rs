@@ -21,8 +21,93 @@ pub struct Reached {
 /// In how many seeds each was reached.
 pub type Counts = BTreeMap<String, u64>;
 
-/// In scope: what every full run must reach often enough. Kinds of faults are written as the faults' room names them.
-const IN_SCOPE: [&str; 0] = [];
+/// In scope, beside every [`Kind`] of fault: what a full run must reach often enough.
+const IN_SCOPE: &[&str] = &[
+    "aggregate: in doubt → sent again alike",
+    "aggregate: misrouted → taken apart",
+    "aggregate: refused → sent again alike",
+    "aggregate: refused → taken apart",
+    "clock: steps",
+    "consumer: deregistered while it reads",
+    "entry: in a bad request → tried alone",
+    "error: AccessDenied",
+    "error: BufferFull",
+    "error: Connection",
+    "error: Expired",
+    "error: FlushTimeout",
+    "error: InvalidArgument",
+    "error: NotFound",
+    "error: OrderBroken",
+    "error: Protocol",
+    "error: ResourceInUse",
+    "error: Throttled",
+    "error: TimedOut",
+    "error: Unauthenticated",
+    "error: Unavailable",
+    "fault: expired iterator",
+    "fault: null iterator",
+    "fault: same iterator again",
+    "fault: subscription Failed",
+    "fault: subscription Over",
+    "fault: subscription Reset",
+    "fault: subscription Silent",
+    "fault: subscription TakenOver",
+    "map: listed in pages",
+    "producer: close → records left",
+    "producer: flush → all ended",
+    "producer: flush → out of time",
+    "producer: key broken → mended",
+    "producers: two of one stream",
+    "put: more than half a mebibyte",
+    "put: no room",
+    "reader: call → failed for good → told",
+    "reader: call → failed → made again",
+    "reader: call → throttled",
+    "reader: end → not believed",
+    "reader: fan-out → polling",
+    "reader: iterator → expired → replaced",
+    "reader: opened at LATEST",
+    "reader: pauses longer than an iterator lives",
+    "reader: read → nothing",
+    "reader: read → records",
+    "reader: repeated record → dropped",
+    "reader: resumed behind a record",
+    "reader: resumed from a time",
+    "reader: resumed from the beginning of a shard",
+    "reader: resumed with a shard that had ended",
+    "reader: resumed within an aggregate",
+    "reader: shard → vanished",
+    "reader: subscription → begun",
+    "reader: subscription → event",
+    "reader: subscription → silent → replaced",
+    "reader: subscription → taken over",
+    "reader: until now → end",
+    "record: Connection → sent again → delivered",
+    "record: InvalidArgument → sent again → delivered",
+    "record: NotFound → sent again → delivered",
+    "record: Throttled → sent again → delivered",
+    "record: Unauthenticated → sent again → delivered",
+    "record: in doubt → AccessDenied",
+    "record: in doubt → Expired",
+    "record: in doubt → InvalidArgument",
+    "record: in doubt → NotFound",
+    "record: in doubt → Protocol",
+    "record: in doubt → sent again → delivered",
+    "record: refused → AccessDenied",
+    "record: refused → Expired",
+    "record: refused → InvalidArgument",
+    "record: refused → NotFound",
+    "record: sent → delivered",
+    "record: waiting → Expired",
+    "record: waiting → OrderBroken",
+    "reshard: UpdateShardCount",
+    "reshard: merge",
+    "reshard: split",
+    "stream: UPDATING while records are put",
+    "stream: deleted",
+    "stream: made again",
+    "stream: records older than it keeps",
+];
 
 /// So many seeds of a full run at least.
 pub const LEAST: u64 = 100;
@@ -161,9 +246,10 @@ impl Reached {
 
 /// What of the scope was reached in too few seeds.
 pub fn missing(counts: &Counts, least: u64) -> Vec<String> {
-    let in_scope = IN_SCOPE.iter();
+    let faults = Kind::ALL.map(|kind| format!("fault: {kind:?}"));
+    let in_scope = IN_SCOPE.iter().map(|name| (*name).to_owned()).chain(faults);
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     let rare = in_scope.filter(|name| count(name) < least);
-    rare.map(|name| format!("{name}: {} seeds", count(name)))
+    rare.map(|name| format!("{name}: {} seeds", count(&name)))
         .collect()
 }

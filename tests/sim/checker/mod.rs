@@ -173,14 +173,16 @@ const SHARED: Duration = Duration::from_millis(250);
 
 /// A deadline is kept, and is no excuse where there was time.
 fn in_time(history: &History, put: &Put, broken: &mut Broken) {
-    let Some(&End::GivenBack { kind, .. }) = put.ends.first() else {
-        return;
-    };
     let took = put.ended - put.at;
+    let end = put.ends.first();
     broken.unless(took <= history.deadline + history.slack, Rule::Late, || {
-        format!("{} was given back as {kind} after {took:?}", put.id)
+        format!("{} ended after {took:?} as {end:?}", put.id)
     });
-    if kind == ErrorKind::Expired {
+    if let Some(End::GivenBack {
+        kind: ErrorKind::Expired,
+        ..
+    }) = end
+    {
         let is_due = took + SHARED >= history.deadline;
         broken.unless(is_due && !history.is_deadline_ample, Rule::Late, || {
             format!(

@@ -33,6 +33,8 @@ const SHARDS: u32 = 4;
 const PUTTING: Duration = Duration::from_secs(30);
 /// From then on nothing goes wrong.
 const HEALED: Duration = Duration::from_secs(28);
+/// No call takes longer.
+const LONGEST_CALL: Duration = Duration::from_secs(20);
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Runs the history of a seed.
@@ -92,6 +94,8 @@ pub async fn simulate(seed: u64, is_ordered: bool, is_traced: bool) -> Run {
     )
     .await;
     history.puts = ends.into_puts();
+    // What is still on its way arrives before the stream is judged.
+    clock.sleep(LONGEST_CALL).await;
 
     let mut life = drain::life(&engine);
     life.reads_again = Some(read(&engine, &service).await);

@@ -22,6 +22,8 @@ pub struct Follower {
     idle_until: Moment,
     /// It opens once so many records were put: at the newest, unless that is at once.
     begins_at: u64,
+    /// Batches that it takes in a turn at most.
+    takes: u64,
     pub seen: Seen,
 }
 
@@ -38,12 +40,13 @@ impl Follower {
             let millis = rng.below(2 * most) as i64 - most as i64;
             clock.set_skew(millis * 1_000_000);
         }
+        let takes = 2 + rng.below(30);
         let config = ReaderConfig::new(Start::TrimHorizon)
             .mode(mode)
             .endpoint(Arc::clone(transport))
             .clock(clock.clone())
             .rng(rng.fork())
-            .max_records(1 + rng.below(40) as usize)
+            .max_records(1 + rng.below([4, 40][rng.below(2) as usize]) as usize)
             .buffer_bytes(1 + rng.below(100_000) as usize)
             .concurrency(1 + rng.below(8) as usize)
             .paced(rng.chance(0.5));
@@ -54,6 +57,7 @@ impl Follower {
             reader: None,
             idle_until: Moment::ZERO,
             begins_at,
+            takes,
             seen: Seen::new(mode),
         }
     }
@@ -77,7 +81,8 @@ impl Follower {
         let Some(reader) = &mut self.reader else {
             return;
         };
-        for _ in 0..1 + self.rng.below(20) {
+        let takes = if is_last { 30 } else { self.takes };
+        for _ in 0..1 + self.rng.below(takes) {
             let wait = Duration::from_millis(self.rng.below(200));
             match reader.next_within(wait).await {
                 Ok(Next::Batch(batch)) => {

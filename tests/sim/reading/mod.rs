@@ -76,6 +76,7 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
         rng: rng.fork(),
         heals_at,
         reached: Arc::clone(&noted),
+        page: rng.chance(0.3).then(|| 1 + rng.below(20) as i32),
     });
     let modes = [Mode::Polling, Mode::FanOut, Mode::Auto];
     let followers = modes.map(|mode| Follower::new(mode, &transport, rng.fork()));

@@ -35,6 +35,8 @@ pub struct Strange {
     pub rng: Rng,
     pub heals_at: Moment,
     pub reached: Arc<Mutex<Reached>>,
+    /// Records of an answer at most, which the service may choose.
+    pub page: Option<i32>,
 }
 
 impl Strange {
@@ -91,10 +93,13 @@ impl Strange {
 }
 
 impl Transport for Strange {
-    fn call(&self, call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
+    fn call(&self, mut call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
         Box::pin(async move {
-            let iterator = match &call {
-                Call::GetRecords(input) => input.shard_iterator.clone(),
+            let iterator = match &mut call {
+                Call::GetRecords(input) => {
+                    input.limit = self.page.or(input.limit);
+                    input.shard_iterator.clone()
+                }
                 _ => None,
             };
             match (self.inner.call(call, deadline).await?, iterator) {

@@ -41,6 +41,8 @@ pub(super) struct Shard {
     pub handed_out: Option<Position>,
     /// How far the last answer was behind the shard's tip, in milliseconds.
     pub behind: Option<u64>,
+    /// When the newest record arrived, or later, as the first answer with records told.
+    pub first_tip: Option<Timestamp>,
 }
 
 /// What a shard that is read by subscriptions has besides.
@@ -128,6 +130,7 @@ impl Shard {
             estimate: FIRST_ESTIMATE,
             handed_out: None,
             behind: None,
+            first_tip: None,
         }
     }
 

@@ -14,6 +14,9 @@ pub(super) struct News {
 /// When a shard is read again although nothing was told of it: well before its iterator expires.
 const UNLESS_PUSHED: Duration = Duration::from_secs(60);
 
+/// What times and distances are rounded to.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// After so many answers in a row that bring nothing although there is nothing to wait for, a shard that was closed when
 /// it was listed is taken for read. The service says so itself, after a few such answers at most.
 const IDLE_UNTIL_ENDED: u32 = 5;
@@ -189,29 +192,29 @@ impl State {
 
     /// Whether an answer shows that the shard was read as far as `until` asks.
     ///
-    /// `Now`: the answer's place in time lies behind the opening, both by the server's own distance from the tip and
-    /// by the arrival of its last record. Servers differ in what they measure that distance from, and clocks differ;
-    /// where both agree no record that was there at opening is missed. A shard that was closed at opening is read to
-    /// its end, so that its children begin.
+    /// `Now`: the answer reaches the shard's tip, or lies behind where the tip was when the first records came. That is
+    /// told by the server alone, as their arrival and its own distance from the tip: whether it measures that from its
+    /// newest record or from its clock, what was there at opening arrived no later, whatever our clock says. A shard
+    /// that was closed at opening is read to its end, so that its children begin.
     pub(super) fn is_past_until(
-        &self,
+        &mut self,
         id: ShardId,
         behind: u64,
         sent_at: Moment,
         last_arrival: Option<Timestamp>,
     ) -> bool {
-        let shard = self.shards.get(&id);
-        if self.children.contains_key(&id) || shard.is_none_or(|shard| !shard.info.is_open()) {
+        let has_children = self.children.contains_key(&id);
+        let shard = self.shards.get_mut(&id);
+        let Some(shard) = shard.filter(|shard| shard.info.is_open() && !has_children) else {
             return false;
-        }
+        };
         match self.settings.until {
             Until::Forever => false,
             Until::Now if behind == 0 => true,
-            Until::Now => {
-                let since_opening = sent_at - self.settings.opened;
-                Duration::from_millis(behind) <= since_opening
-                    && last_arrival.is_some_and(|arrival| arrival > self.settings.opened_wall)
-            }
+            Until::Now => last_arrival.is_some_and(|arrival| {
+                let distance = Duration::from_millis(behind) + MILLISECOND;
+                arrival > *shard.first_tip.get_or_insert(arrival + distance)
+            }),
             Until::At(time) => match last_arrival {
                 Some(arrival) => arrival > time + MARGIN,
                 None => behind == 0 && self.settings.wall(sent_at) > time + AFTER_UNTIL,
