@@ -180,8 +180,7 @@ impl Reached {
         let wire = &history.wire;
         let mut last: BTreeMap<u64, (u64, Told)> = BTreeMap::new();
         for sent in &wire.sent {
-            let [first, .., end] = [sent.ids.start, sent.ids.end];
-            let is_aggregate = end - first > 1;
+            let is_aggregate = sent.ids.len() > 1;
             for id in &wire.ids[sent.ids.clone()] {
                 let Some((print, told)) = last.insert(*id, (sent.print, sent.told)) else {
                     continue;

@@ -1,6 +1,6 @@
 //! What was sent, how often, and whether it was worth it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn attempts(history: &History, broken: &mut Broken) -> BTreeMap<u64, Known> {
     for sent in &wire.sent {
         let is_over = match sent.told {
             Told::Forbidden(_) => !is_shared_blame(sent),
-            Told::Stored(shard, number) => !outside.contains_key(&(shard, number)),
+            Told::Stored(shard, number) => !outside.contains(&(shard, number)),
             _ => false,
         };
         for id in &wire.ids[sent.ids.clone()] {
@@ -87,11 +87,11 @@ fn is_shared_blame(sent: &Sent) -> bool {
 }
 
 /// Kinesis records with a user record outside their shard's range.
-fn outside(history: &History) -> BTreeMap<(ShardId, SequenceNumber), ()> {
+fn outside(history: &History) -> BTreeSet<(ShardId, SequenceNumber)> {
     let reads = history.lives.iter().flat_map(|life| &life.reads);
     let outside = reads.filter(|read| !read.in_range);
     outside
-        .map(|read| ((read.place.shard, read.place.sequence), ()))
+        .map(|read| (read.place.shard, read.place.sequence))
         .collect()
 }
 
