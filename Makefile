@@ -6,6 +6,7 @@ PROFILE ?= ci
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SEED    ?=
+SEEDS   ?= 100000
 
 export CARGO_TERM_COLOR ?= auto
 # The interpreter that pyo3 asks about itself, the same in every target.
@@ -18,7 +19,7 @@ PEERS := $(BUILD)/peers-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim bench bench-put fuzz install clean peers compare
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim sim-ci planted campaign bench bench-put fuzz install clean peers compare
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +30,7 @@ demo: ## Build, then send 336,776 real flights through Python, Node and C and re
 
 test: lint test-rust test-python test-node test-c ## Every test of a newcomer: Rust, Python, Node, C, docs, lints
 
-ci: test interop fuzz ## Everything: test, the real peers, bounded fuzzing
+ci: test interop sim-ci planted fuzz ## Everything: test, the real peers, the simulation, bounded fuzzing
 
 lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and bans
 	$(call STEP,format)
@@ -39,7 +40,7 @@ lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and 
 	$(call STEP,licences and bans)
 	$(BUILD)/tools/bin/cargo-deny --log-level error check bans licenses sources
 
-test-rust: ## Rust tests and doc tests, the 100-seed simulation included
+test-rust: ## Rust tests and doc tests, a small simulation included
 	$(call STEP,Rust)
 	cargo test --workspace --profile $(PROFILE)
 
@@ -65,16 +66,35 @@ test-c: ## The C library: C and C++ programs under valgrind, the README's quick 
 
 peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done $(BUILD)/rust-sdk/.done ## Install the peers that interop tests compare with
 
-interop: peers ## Real SDKs and peer codecs against kinetik
-	$(call STEP,peers)
-	KINETIK_PEERS=required cargo test --package kinetik-tests --package kinetik-cli --profile $(PROFILE) \
-	  --test codec_peers --test generated_model --test boto3 --test sdks --test java
-	$(call STEP,node:test$(COMMA) Jest and Vitest)
+# All of the workspace, so that what it stands on is built with the features that test-rust built it with.
+interop: peers $(VENV)/.done tests/compare/node_modules/.done ## Real SDKs and peer codecs against kinetik
+	$(call STEP,the packages of Python$(COMMA) Node and C)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
+	cargo build --package kinetik-c --profile $(PROFILE) && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
+	$(call STEP,peers)
+	KINETIK_PEERS=required cargo test --workspace --profile $(PROFILE) \
+	  --test codec_peers --test reader_peers --test relay --test generated_model --test boto3 \
+	  --test endpoints --test sdks --test java --test wire
+	$(call STEP,node:test$(COMMA) Jest and Vitest)
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
-sim: ## The simulation; SEED=n replays one history with its trace
-	$(if $(SEED),SIM_SEED=$(SEED) )cargo test --package kinetik-tests --profile $(PROFILE) --test sim -- --nocapture
+SIM = cargo test --package kinetik-tests --profile $(PROFILE) --test sim
+
+sim: ## A small simulation; SEED=n replays one history with its trace
+	$(if $(SEED),SIM_SEED=$(SEED) )$(SIM) seeds_break_no_rule -- --nocapture
+
+sim-ci: ## The simulation of CI: 10,000 seeds shared by all simulators, 200 of them run twice
+	$(call STEP,simulation)
+	SIM_SEEDS=10000 SIM_TWICE=200 $(SIM) -- --nocapture
+
+planted: ## Plant bugs and have the simulation find each; the released libraries hold none
+	$(call STEP,planted bugs)
+	cargo build --package kinetik-c --profile $(PROFILE)
+	$(SIM) --features planted-bugs planted:: -- --nocapture
+
+campaign: ## Run the next SEEDS=n seeds and add them to docs/CAMPAIGN.md; may be broken off and gone on with
+	SEEDS=$(SEEDS) $(SIM) -- --ignored --exact campaign::campaign --nocapture
 
 compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kinetik and three emulators the same: docs/COMPARE.md
 	cargo build --package kinetik-cli --profile $(PROFILE)

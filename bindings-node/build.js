@@ -1,7 +1,7 @@
 'use strict'
 // Puts the native library beside this file. A package brings it along; a checkout compiles it with cargo.
-// KINETIK_PROFILE chooses the cargo profile (default: release), KINETIK_FEATURES names cargo features (`aws`: the
-// whole chain of credential sources), KINETIK_NODE_LIBRARY a library that was built elsewhere and is taken as it is.
+// KINETIK_PROFILE chooses the cargo profile (default: release), KINETIK_NODE_LIBRARY names a library that was built
+// elsewhere and is taken as it is.
 
 const { spawnSync } = require('node:child_process')
 const { copyFileSync, existsSync, renameSync } = require('node:fs')
@@ -19,7 +19,6 @@ function fail(text) {
 /** Compiles the library and answers with its path. */
 function compile() {
   const args = ['build', '--package', 'kinetik-node', '--profile', profile]
-  if (process.env.KINETIK_FEATURES) args.push('--features', process.env.KINETIK_FEATURES)
   console.error(`kinetik: cargo ${args.join(' ')} (the first time takes a few minutes)`)
   args.push('--message-format', 'json-render-diagnostics')
   const cargo = spawnSync('cargo', args, { cwd: __dirname, stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 })

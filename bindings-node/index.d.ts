@@ -13,13 +13,42 @@ export const version: string
  */
 export type Endpoint = string | Engine | Server
 
+// -------------------------------------------------------------------------------------------- connection
+
+/** How the service is reached. What is absent comes from AWS's own settings, as the AWS SDK reads them. */
+export interface ConnectionOptions {
+  /** Else AWS_REGION, AWS_DEFAULT_REGION, the profile's. */
+  region?: string
+  /** The profile of the AWS configuration files; else AWS_PROFILE, else `default`. */
+  profile?: string
+  /** Credentials given by hand; with `secretAccessKey`, and `sessionToken` where they are temporary. */
+  accessKeyId?: string
+  secretAccessKey?: string
+  sessionToken?: string
+  /** The form of bodies. `auto` (default): CBOR to AWS and kinetik's servers, JSON to others. */
+  wire?: 'auto' | 'json' | 'cbor'
+  /** `http://[USER:PASSWORD@]HOST:PORT`, or `none`; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY. */
+  proxy?: string
+  /** A file of root certificates (PEM) to trust instead of the machine's; else AWS_CA_BUNDLE, the profile's. */
+  caBundle?: string
+  /** Only FIPS hosts; else AWS_USE_FIPS_ENDPOINT, the profile's. */
+  useFipsEndpoint?: boolean
+  /** Hosts with IPv6 too; else AWS_USE_DUALSTACK_ENDPOINT, the profile's. */
+  useDualstackEndpoint?: boolean
+  /** Whether calls go to the account's own host; else AWS_ACCOUNT_ID_ENDPOINT_MODE, the profile's. */
+  accountIdEndpointMode?: 'preferred' | 'disabled' | 'required'
+  /** For look-up, TCP, proxy and TLS together. Default 3,100. */
+  connectTimeoutMs?: number
+  /** For one request. Default 10,000. */
+  requestTimeoutMs?: number
+}
+
 // ---------------------------------------------------------------------------------------------- producer
 
-export interface ProducerOptions {
+export interface ProducerOptions extends ConnectionOptions {
   /** true = KPL format, every reader must de-aggregate; false = each record as it is. */
   aggregate: boolean
   endpoint?: Endpoint
-  region?: string
   /** How long a record may wait for company; 0 = send at once. Default: adaptive, at most 100. */
   lingerMs?: number
   /** From put to outcome. Default 120,000. */
@@ -149,13 +178,12 @@ export class Producer implements AsyncDisposable {
 /** Places in a stream: JSON-ready, valid in all four languages. */
 export type Positions = { readonly [key: string]: unknown }
 
-export interface ReaderOptions {
-  /** The oldest record, what comes after opening, a time, or saved positions. */
-  start: 'TRIM_HORIZON' | 'LATEST' | Date | Positions
-  /** `now` = each shard's end as it stood at opening; default: follow for ever. */
-  until?: 'now' | Date
+export interface ReaderOptions extends ConnectionOptions {
+  /** The oldest record, what comes after opening, a time (a Date, or text such as `2026-11-23T08:00:00Z`), or saved positions. */
+  start: 'TRIM_HORIZON' | 'LATEST' | Date | (string & {}) | Positions
+  /** `now` = each shard's end as it stood at opening; or a time; default: follow for ever. */
+  until?: 'now' | Date | (string & {})
   endpoint?: Endpoint
-  region?: string
   /**
    * `polling` (default); `fan_out`: records are pushed, to `consumer` or to one of the reader's own; `auto`: fan-out where it is
    * to be had.
@@ -203,8 +231,9 @@ export class Record {
 /** Records of one shard, in order. */
 export class Batch implements Iterable<Record> {
   private constructor()
-  readonly shardId: string
-  readonly millisBehindLatest: number
+  /** `undefined` in a batch without records, as is the next. */
+  readonly shardId: string | undefined
+  readonly millisBehindLatest: number | undefined
   readonly length: number
   at(index: number): Record | undefined
   [Symbol.iterator](): IterableIterator<Record>
@@ -214,8 +243,11 @@ export class Batch implements Iterable<Record> {
 export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   private constructor()
   static open(stream: string, options: ReaderOptions): Promise<Reader>
-  /** The next batch; `undefined` at the end that `until` names. */
-  nextBatch(): Promise<Batch | undefined>
+  /**
+   * The next batch; `undefined` at the end that `until` names; one without records when none came within `maxWaitMs`.
+   * `signal` ends this wait alone; nothing is lost by it. Default: the reader's.
+   */
+  nextBatch(options?: { maxWaitMs?: number; signal?: AbortSignal }): Promise<Batch | undefined>
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch>
   /** The records of all batches. */
   records(): AsyncIterableIterator<Record>
@@ -225,6 +257,8 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   readonly stats: { readonly [name: string]: number }
   /** How far behind each shard is, in milliseconds; null before its first answer. */
   readonly lagMs: { readonly [shardId: string]: number | null }
+  /** What of each shard was fetched and not handed out; null where only the service knows: before an answer that reached the tip. */
+  readonly backlog: { readonly [shardId: string]: { readonly records: number; readonly bytes: number } | null }
   /** Ends reading, and waits that are under way; deregisters a consumer of the reader's own. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -331,9 +365,12 @@ export class Server implements AsyncDisposable {
 
 // ------------------------------------------------------------------------------------------------ client
 
-export interface ClientOptions {
+export interface ClientOptions extends ConnectionOptions {
   endpoint?: Endpoint
-  region?: string
+  /** For a call with all its attempts. Default 60,000. */
+  timeoutMs?: number
+  /** Default 4. */
+  maxAttempts?: number
 }
 
 /** The members of an operation's input or output, named and shaped as in @aws-sdk/client-kinesis. */

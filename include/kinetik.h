@@ -118,7 +118,9 @@ typedef enum {
 // looked up, never followed.
 //
 // Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, …; for a reader
-// start (must be said), until, …; for all endpoint (memory://NAME, http(s)://…, empty = AWS) and region. Durations are
+// start (must be said), until, …; for a client timeout, max_attempts; for all endpoint (memory://NAME, http(s)://…, empty =
+// AWS), request_timeout, and those of the connection: region, profile, access_key_id, secret_access_key, session_token, wire,
+// proxy, ca_bundle, use_fips_endpoint, use_dualstack_endpoint, account_id_endpoint_mode, connect_timeout. Durations are
 // seconds, or milliseconds under a name that ends in _ms.
 typedef struct kinetik_config kinetik_config;
 
@@ -434,8 +436,10 @@ kinetik_status kinetik_shard_id_format(uint32_t shard,
                                        char *text,
                                        size_t size);
 
-// Makes a client from the settings endpoint and region, which are copied. Sends nothing yet.
-kinetik_status kinetik_client_open(const kinetik_config *config, kinetik_client *client);
+// Makes a client from the settings endpoint, timeout, request_timeout, max_attempts and those of the connection, which are
+// copied. Sends nothing yet.
+kinetik_status kinetik_client_open(const kinetik_config *config,
+                                   kinetik_client *client);
 
 // Calls an operation by its name, for example "DescribeStreamSummary".
 //
@@ -652,7 +656,8 @@ kinetik_status kinetik_reader_positions(kinetik_reader reader,
                                         kinetik_bytes *json);
 
 // Tells what the reader counted, as a JSON object of numbers, and below "lag_ms" how far each shard that is being read is
-// behind its newest record, in milliseconds (null before its first answer). Waits for a poll under way in another
+// behind its newest record, in milliseconds (null before its first answer), below "backlog" the "records" and "bytes" of each
+// that were fetched and not polled (null where only the service knows how much there is). Waits for a poll under way in another
 // thread. Give it back with kinetik_bytes_release().
 kinetik_status kinetik_reader_stats(kinetik_reader reader,
                                     kinetik_bytes *json);

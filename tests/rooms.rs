@@ -5,13 +5,14 @@ use std::path::Path;
 use kinetik_tests::{files, root};
 
 /// The rooms of `core`, top to bottom, as in ARCHITECTURE.md.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "error",
     "time",
     "rng",
     "fork",
     "runtime",
     "metrics",
+    "planted",
     "types",
     "codec",
     "route",

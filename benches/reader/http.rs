@@ -8,7 +8,7 @@ use kinetik::api::{Call, Form, PutRecordsInput, PutRecordsRequestEntry};
 use kinetik::client::{Client, ClientConfig};
 use kinetik::consumer::{Mode, Next, Reader, ReaderConfig, Start, Until};
 use kinetik::engine::{Engine, EngineConfig};
-use kinetik::transport::{Connect, Endpoint};
+use kinetik::transport::{Connect, Endpoint, Wire};
 use kinetik_benches::{Cases, Gates, figure, print};
 use kinetik_server::{Server, ServerConfig};
 
@@ -34,6 +34,7 @@ pub(crate) fn serve() {
     });
     engine.create_stream("orders", 4).expect("a fresh engine");
     engine.create_stream("idle", IDLE).expect("a fresh engine");
+    engine.create_stream("quiet", 1).expect("a fresh engine");
     // No two bytes alike for long, as in data that was compressed.
     let mut dice = fastrand::Rng::with_seed(1);
     for batch in 0..RECORDS / 500 {
@@ -81,7 +82,8 @@ pub(crate) fn measure(gates: &mut Gates) {
         read(url, Form::Json, Mode::FanOut);
     });
     let measured = cases.measure();
-    let idle = follow(url);
+    super::latency::measure(url);
+    let (idle, mebibytes) = follow(url);
     drop(process.stdin.take());
     let _ = process.wait();
     print(
@@ -96,6 +98,7 @@ pub(crate) fn measure(gates: &mut Gates) {
         gates.at_most(format!("1 KiB over HTTP, {name}, µs"), micros, MOST);
     }
     gates.at_most(format!("{IDLE} idle shards, % of a core"), idle, 2.0);
+    gates.at_most(format!("{IDLE} idle shards, MiB"), mebibytes, 200.0);
 }
 
 fn read(url: &str, form: Form, mode: Mode) {
@@ -106,7 +109,10 @@ fn read(url: &str, form: Form, mode: Mode) {
     let read = runtime.block_on(async {
         let endpoint = Endpoint::from(url);
         let connect = Connect {
-            form,
+            wire: match form {
+                Form::Json => Wire::Json,
+                Form::Cbor => Wire::Cbor,
+            },
             ..Connect::default()
         };
         let client = Client::connect(&endpoint, &connect, ClientConfig::default());
@@ -137,8 +143,9 @@ fn read(url: &str, form: Form, mode: Mode) {
     assert_eq!(read, RECORDS);
 }
 
-/// Follows idle shards and tells the percentage of a core that it takes once they are known to be idle.
-fn follow(url: &str) -> f64 {
+/// Follows idle shards; tells the percentage of a core that it takes once they are known to be idle, and the memory of the
+/// process.
+fn follow(url: &str) -> (f64, f64) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -160,12 +167,12 @@ fn follow(url: &str) -> f64 {
         let start = cpu();
         let reads = wait(FOLLOWED).await - before;
         let percent = 100.0 * (cpu() - start) / FOLLOWED.as_secs_f64();
+        let mebibytes = resident_mebibytes();
         println!(
-            "\n{IDLE} idle shards: {percent:.2} % of a core, {:.0} reads/s, {} MiB",
+            "\n{IDLE} idle shards: {percent:.2} % of a core, {:.0} reads/s, {mebibytes:.0} MiB",
             reads as f64 / FOLLOWED.as_secs_f64(),
-            resident_mebibytes()
         );
-        percent
+        (percent, mebibytes)
     })
 }
 
@@ -175,9 +182,9 @@ fn cpu() -> f64 {
 }
 
 /// What this process holds, as the system counts it.
-fn resident_mebibytes() -> usize {
+fn resident_mebibytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-    kibibytes.unwrap_or(0_usize) >> 10
+    f64::from(kibibytes.unwrap_or(0_u32)) / 1024.0
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod http;
+mod latency;
 
 use std::future::Future;
 use std::hint::black_box;

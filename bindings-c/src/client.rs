@@ -24,7 +24,8 @@ pub struct kinetik_client {
 
 static CLIENTS: Slab<Client> = Slab::new(2, "client");
 
-/// Makes a client from the settings endpoint and region, which are copied. Sends nothing yet.
+/// Makes a client from the settings endpoint, timeout, request_timeout, max_attempts and those of the connection, which are
+/// copied. Sends nothing yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_client_open(
     config: *const kinetik_config,
@@ -35,11 +36,11 @@ pub unsafe extern "C" fn kinetik_client_open(
         let place = unsafe { out("client", client) }?;
         let settings = copied(config)?;
         let endpoint: Endpoint = settings.get("endpoint").unwrap_or_default().parse()?;
-        let options = Connect {
-            region: settings.get("region").map(str::to_owned),
-            ..Connect::default()
-        };
-        let opened = Client::new(endpoint.connect(&options)?, ClientConfig::default());
+        let (mut client, mut connect) = (ClientConfig::default(), Connect::default());
+        for (name, value) in settings.of(ClientConfig::NAMES) {
+            client.set(&mut connect, name, value)?;
+        }
+        let opened = Client::new(endpoint.connect(&connect)?, client);
         place.handle = CLIENTS.insert(opened)?;
         Ok(())
     })

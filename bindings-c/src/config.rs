@@ -2,8 +2,10 @@
 
 use std::ffi::c_char;
 
+use kinetik_core::client::ClientConfig;
 use kinetik_core::consumer::{ReaderConfig, Start};
 use kinetik_core::producer::{Aggregate, ProducerConfig};
+use kinetik_core::transport::Connect;
 use kinetik_core::{Error, Result};
 use parking_lot::Mutex;
 
@@ -15,7 +17,9 @@ use crate::status::{guard, kinetik_status};
 /// looked up, never followed.
 ///
 /// Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, …; for a reader
-/// start (must be said), until, …; for all endpoint (memory://NAME, http(s)://…, empty = AWS) and region. Durations are
+/// start (must be said), until, …; for a client timeout, max_attempts; for all endpoint (memory://NAME, http(s)://…, empty =
+/// AWS), request_timeout, and those of the connection: region, profile, access_key_id, secret_access_key, session_token, wire,
+/// proxy, ca_bundle, use_fips_endpoint, use_dualstack_endpoint, account_id_endpoint_mode, connect_timeout. Durations are
 /// seconds, or milliseconds under a name that ends in _ms.
 pub struct kinetik_config {
     _opaque: [u8; 0],
@@ -86,8 +90,12 @@ impl Settings {
         if name == "stream" {
             return value.parse::<kinetik_core::types::StreamRef>().map(|_| ());
         }
-        if knows(ReaderConfig::NAMES, name) && !knows(ProducerConfig::NAMES, name) {
+        if knows(ProducerConfig::NAMES, name) {
+            ProducerConfig::new(Aggregate::No).set(name, value)
+        } else if knows(ReaderConfig::NAMES, name) {
             ReaderConfig::new(Start::TrimHorizon).set(name, value)
+        } else if knows(ClientConfig::NAMES, name) {
+            ClientConfig::default().set(&mut Connect::default(), name, value)
         } else {
             ProducerConfig::new(Aggregate::No).set(name, value)
         }

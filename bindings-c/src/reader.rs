@@ -208,7 +208,8 @@ pub unsafe extern "C" fn kinetik_reader_positions(
 }
 
 /// Tells what the reader counted, as a JSON object of numbers, and below "lag_ms" how far each shard that is being read is
-/// behind its newest record, in milliseconds (null before its first answer). Waits for a poll under way in another
+/// behind its newest record, in milliseconds (null before its first answer), below "backlog" the "records" and "bytes" of each
+/// that were fetched and not polled (null where only the service knows how much there is). Waits for a poll under way in another
 /// thread. Give it back with kinetik_bytes_release().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_reader_stats(

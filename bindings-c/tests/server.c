@@ -43,7 +43,14 @@ int main(void)
     CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0);
 
     kinetik_config *config = CONFIG("stream", "orders", "endpoint", url, "region", "us-east-1", "aggregate", "true",
-                                    "start", "TRIM_HORIZON", "until", "now");
+                                    "start", "TRIM_HORIZON", "until", "now", "wire", "cbor", "proxy", "none",
+                                    "access_key_id", "AKID", "secret_access_key", "canary", "use_fips_endpoint", "false",
+                                    "account_id_endpoint_mode", "disabled", "connect_timeout_ms", "1500",
+                                    "request_timeout", "5", "timeout", "20", "max_attempts", "2");
+    EXPECT(kinetik_config_set(config, "proxy", "socks5://canary@host"), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "proxy") && !strstr(last_message(), "canary"));
+    EXPECT(kinetik_config_set(config, "wire", "xml"), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_config_set(config, "proxi", "none"), KINETIK_INVALID_ARGUMENT);
     kinetik_client client = {0};
     kinetik_bytes answer = {0};
     static const char put[] = "{\"StreamName\":\"orders\",\"PartitionKey\":\"k\",\"Data\":\"SGVsbG8=\"}";

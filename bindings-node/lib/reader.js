@@ -107,6 +107,9 @@ class Batch {
   }
 }
 
+/** What no records in time look like. */
+const NOTHING = { shardId: undefined, millisBehindLatest: undefined, arrivals: [] }
+
 class Reader {
   #native
   #signal
@@ -123,13 +126,16 @@ class Reader {
   static async open(stream, options) {
     const { endpoint: where, start: from, until, signal, ...rest } = check.options(options)
     check.string('stream', stream)
-    return cancellable(signal, async (cancel) =>
-      new Reader(await native.openReader(stream, place('start', from), place('until', until), settings(rest), endpoint(where), cancel), signal))
+    const named = [...place('start', from), ...place('until', until), ...settings(rest)]
+    return cancellable(signal, async (cancel) => new Reader(await native.openReader(stream, named, endpoint(where), cancel), signal))
   }
 
   /** The next batch; `undefined` at the end that `until` names. */
-  async nextBatch() {
-    const read = await cancellable(this.#signal, (cancel) => this.#native.next(cancel))
+  async nextBatch(options) {
+    const { maxWaitMs, signal = this.#signal } = check.options(options)
+    const wait = check.millis('maxWaitMs', maxWaitMs)
+    const read = await cancellable(signal, (cancel) => this.#native.next(wait, cancel))
+    if (read === false) return new Batch(NOTHING)
     return read === null ? undefined : new Batch(read)
   }
 
@@ -147,13 +153,17 @@ class Reader {
 
   /** What was counted, by name in snake case. */
   get stats() {
-    const { lag_ms: _, ...stats } = this.#counted()
-    return stats
+    return Object.fromEntries(Object.entries(this.#counted()).filter(([, value]) => typeof value === 'number'))
   }
 
   /** How far behind each shard is, in milliseconds. */
   get lagMs() {
     return this.#counted().lag_ms
+  }
+
+  /** What of each shard was fetched and not handed out; null where only the service knows. */
+  get backlog() {
+    return this.#counted().backlog
   }
 
   #counted() {
@@ -170,14 +180,15 @@ class Reader {
   }
 }
 
-/** A place in a stream: a word, a time, or saved positions. */
+/** A place in a stream, a word, a time or saved positions, as the core's setting of that name. */
 function place(name, value) {
-  if (value === undefined || typeof value === 'string') return { word: value }
+  if (value === undefined) return []
+  if (typeof value === 'string') return [[name, value]]
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw check.invalid(name, 'expected a valid Date')
-    return { millis: value.getTime() }
+    return [[name, String(value.getTime() / 1e3)]]
   }
-  if (name === 'start' && typeof value === 'object' && value !== null) return { positions: JSON.stringify(value) }
+  if (name === 'start' && typeof value === 'object' && value !== null) return [[name, JSON.stringify(value)]]
   throw check.wrongType(name, name === 'start' ? 'a word, a Date or saved positions' : 'the word now or a Date', value)
 }
 

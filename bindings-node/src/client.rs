@@ -40,20 +40,13 @@ pub fn open_client(
     endpoint: Option<&NativeEndpoint>,
 ) -> napi::Result<NativeClient> {
     guard(env.raw(), || {
-        let mut connect = Connect::default();
+        let (mut config, mut connect) = (ClientConfig::default(), Connect::default());
         for (name, value) in settings {
-            match name.as_str() {
-                "region" => connect.region = Some(value),
-                "profile" => connect.profile = Some(value),
-                _ => return Err(unknown(&name)),
-            }
+            config.set(&mut connect, &name, &value)?;
         }
         let endpoint = endpoint.map_or(Endpoint::Aws, |endpoint| endpoint.0.clone());
         let transport = endpoint.connect(&connect)?;
-        Ok(NativeClient(Client::new(
-            transport,
-            ClientConfig::default(),
-        )))
+        Ok(NativeClient(Client::new(transport, config)))
     })
 }
 
@@ -142,17 +135,4 @@ fn read_call(operation: Operation, input: Value) -> Result<Call> {
     // The form without base64: a blob is bytes, and an error text never repeats a value.
     Call::from_value(operation, input, Form::Cbor)
         .map_err(|mismatch| Error::new(ErrorKind::InvalidType, format!("input: {mismatch}")))
-}
-
-#[cold]
-fn unknown(name: &str) -> Error {
-    let shown: String = name
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(64)
-        .collect();
-    Error::invalid(
-        "setting",
-        format!("a client has none named {shown}; there are endpoint, region and profile"),
-    )
 }

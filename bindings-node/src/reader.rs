@@ -3,10 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use kinetik::consumer::reader::{Batch, Positions, Reader, ReaderConfig, Start, Until};
-use kinetik::time::Timestamp;
-use kinetik::{Error, ErrorKind, Result};
+use kinetik::consumer::reader::{Batch, Next, Reader, ReaderConfig, Start};
+use kinetik::time::Clock;
+use kinetik::{Error, ErrorKind};
 use napi::Env;
 use napi::sys::{napi_env, napi_value};
 use napi_derive::napi;
@@ -18,18 +19,6 @@ use crate::errors::guard;
 use crate::event_loop::promise;
 use crate::js::{self, Raw};
 
-/// A place in a stream, as `lib/reader.js` words it: a word, a time, or saved positions in JSON.
-#[napi(object, object_to_js = false)]
-#[derive(Default)]
-pub struct Place {
-    /// `TRIM_HORIZON`, `LATEST` or `now`.
-    pub word: Option<String>,
-    /// Milliseconds since 1970.
-    pub millis: Option<f64>,
-    /// What `positions` gave.
-    pub positions: Option<String>,
-}
-
 /// An open reader; `None` once it was closed. Locked for each poll alone, never while it waits.
 #[napi]
 pub struct NativeReader(Arc<Mutex<Option<Reader>>>);
@@ -39,15 +28,17 @@ pub struct NativeReader(Arc<Mutex<Option<Reader>>>);
 pub fn open_reader(
     env: Env,
     stream: String,
-    start: Place,
-    until: Place,
     settings: Vec<(String, String)>,
     endpoint: Option<&NativeEndpoint>,
     cancel: Option<&Cancel>,
 ) -> napi::Result<Raw> {
     let env = env.raw();
     guard(env, || {
-        let mut config = ReaderConfig::new(self::start(start)?).until(self::until(&until)?);
+        if !settings.iter().any(|(name, _)| name == "start") {
+            let problem = "must be said: TRIM_HORIZON, LATEST, a time or saved positions";
+            return Err(Error::invalid("start", problem));
+        }
+        let mut config = ReaderConfig::new(Start::TrimHorizon);
         for (name, value) in settings {
             config.set(&name, &value)?;
         }
@@ -62,49 +53,34 @@ pub fn open_reader(
     })
 }
 
-fn start(place: Place) -> Result<Start> {
-    match (place.word.as_deref(), place.millis, place.positions) {
-        (Some("TRIM_HORIZON"), ..) => Ok(Start::TrimHorizon),
-        (Some("LATEST"), ..) => Ok(Start::Latest),
-        (None, Some(millis), _) => Ok(Start::At(timestamp(millis))),
-        (None, None, Some(saved)) => Positions::from_json(&saved).map(Start::Positions),
-        _ => Err(Error::invalid(
-            "start",
-            "must be said: TRIM_HORIZON, LATEST, a Date or saved positions",
-        )),
-    }
-}
-
-fn until(place: &Place) -> Result<Until> {
-    match (place.word.as_deref(), place.millis) {
-        (None, None) => Ok(Until::Forever),
-        (Some("now"), _) => Ok(Until::Now),
-        (None, Some(millis)) => Ok(Until::At(timestamp(millis))),
-        _ => Err(Error::invalid(
-            "until",
-            "expected now or a Date; left out: follow for ever",
-        )),
-    }
-}
-
-fn timestamp(millis: f64) -> Timestamp {
-    Timestamp::from_millis(millis.max(0.0) as u64)
-}
-
 #[napi]
 impl NativeReader {
-    /// Resolves to the next batch, or to `null` at the end.
+    /// Resolves to the next batch, to `false` when none came within `wait` milliseconds, or to `null` at the end.
     #[napi]
-    pub fn next(&self, env: Env, cancel: Option<&Cancel>) -> napi::Result<Raw> {
+    pub fn next(&self, env: Env, wait: Option<f64>, cancel: Option<&Cancel>) -> napi::Result<Raw> {
         let reader = self.0.clone();
         // A call of `next_batch` can be given up at any point, so each poll makes one of its own.
         let next = poll_fn(move |cx| match &mut *reader.lock() {
             Some(reader) => pin!(reader.next_batch()).poll(cx),
             None => Err(closed()).into(),
         });
+        // A wait that fits no duration has no end.
+        let wait = wait.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok());
+        let next = async move {
+            let Some(wait) = wait else {
+                return Ok(next.await?.map_or(Next::End, Next::Batch));
+            };
+            let clock = Clock::system();
+            match clock.before(clock.now() + wait, next).await {
+                Some(batch) => Ok(batch?.map_or(Next::End, Next::Batch)),
+                None => Ok(Next::TimedOut),
+            }
+        };
         guard(env.raw(), || {
-            let next = promise(env.raw(), unless(cancel, next), |env, batch| {
-                batch.map(|batch| Raw(self::batch(env, &batch)))
+            let next = promise(env.raw(), unless(cancel, next), |env, next| match next {
+                Next::Batch(batch) => Some(Raw(self::batch(env, &batch))),
+                Next::TimedOut => Some(Raw(js::boolean(env, false))),
+                Next::End => None,
             })?;
             Ok(Raw(next))
         })
@@ -119,7 +95,7 @@ impl NativeReader {
         })
     }
 
-    /// What was counted, and the lag of each shard in milliseconds, as JSON.
+    /// What was counted, and the lag of each shard in milliseconds and its backlog, as JSON.
     #[napi]
     pub fn stats(&self, env: Env) -> napi::Result<String> {
         guard(env.raw(), || match &*self.0.lock() {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { test } from 'node:test'
 
-import { CancelledError, client, Engine, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Reader } from '../index.mjs'
+import { aggregate, CancelledError, client, Engine, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Reader } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 async function filled(count, options = {}) {
@@ -107,7 +107,9 @@ test('what is shown of batches and records holds neither keys nor payloads', asy
 test('bad options are refused by name', async () => {
   const engine = await filled(0)
   await assert.rejects(open(engine, { start: undefined }), (error) => error instanceof InvalidArgumentError && /start/.test(error.message))
-  await assert.rejects(open(engine, { start: 'OLDEST' }), (error) => error instanceof InvalidArgumentError && /start/.test(error.message))
+  await assert.rejects(open(engine, { start: 'OLDEST' }), (error) => error instanceof InvalidArgumentError && /start.*TRIM_HORIZON/.test(error.message))
+  await assert.rejects(open(engine, { start: { stream: 'others', shards: {} } }), /another stream/)
+  await assert.rejects((await open(engine)).nextBatch({ maxWaitMs: -1 }), InvalidArgumentError)
   await assert.rejects(open(engine, { start: 7 }), InvalidTypeError)
   await assert.rejects(open(engine, { start: new Date(NaN) }), InvalidArgumentError)
   await assert.rejects(open(engine, { start: { nonsense: true } }), InvalidArgumentError)
@@ -150,6 +152,59 @@ test('every setting of the core is taken by its name', async (t) => {
   assert.ok(records < 500)
   await assert.rejects(open(engine, { mode: 'push' }), InvalidArgumentError)
   await assert.rejects(open(engine, { rangeFiltre: 'drop' }), /did you mean range_filter/)
+})
+
+/** Two shards; in the lower one an aggregate whose second record belongs to the upper, and one with Glue's header. */
+async function misplaced() {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 2)
+  const [low, high] = [1n, 2n ** 128n - 1n]
+  const record = (text, explicitHashKey) => ({ key: 'k', data: Buffer.from(text), explicitHashKey })
+  const whole = aggregate([record('1', low), record('2', high), record('3', low)])
+  for (const Data of [whole, Buffer.from([3, 0, ...Array(16).fill(7), 0x67])]) {
+    await client({ endpoint: engine }).putRecord({ StreamName: 'orders', PartitionKey: 'a', ExplicitHashKey: '1', Data })
+  }
+  return engine
+}
+
+for (const [rangeFilter, expected, dropped] of [['report', '123', 0], ['drop', '13', 1], ['kcl', '', 3], [undefined, '123', 0]]) {
+  test(`records of another range: rangeFilter ${rangeFilter}`, async (t) => {
+    const reader = disposed(t, await open(await misplaced(), { rangeFilter, stripGlue: true }))
+    let seen = ''
+    for await (const record of reader.records()) {
+      assert.equal(record.inRange, String(record.data) !== '2')
+      seen += String(record.data)
+    }
+    assert.equal(seen, `${expected}g`)
+    const { out_of_range_records, dropped_records, glue_headers } = reader.stats
+    assert.deepEqual([out_of_range_records, dropped_records, glue_headers], [1, dropped, 1])
+  })
+}
+
+test('the backlog tells what was fetched and not handed out, and a wait ends after maxWaitMs or by its own signal', async (t) => {
+  const reader = disposed(t, await open(await misplaced(), { until: undefined, maxRecords: 1 }))
+  const left = []
+  for (let turn = 0; turn < 4; turn += 1) {
+    assert.equal((await reader.nextBatch({ maxWaitMs: 30_000 })).length, 1)
+    left.push(reader.backlog['shardId-000000000000'].records)
+  }
+  assert.deepEqual(left, [3, 2, 1, 0])
+  const none = await reader.nextBatch({ maxWaitMs: 1 })
+  assert.deepEqual([none.length, none.shardId, [...none]], [0, undefined, []])
+  const controller = new AbortController()
+  const waiting = reader.nextBatch({ signal: controller.signal })
+  controller.abort()
+  await assert.rejects(waiting, CancelledError)
+  assert.equal((await reader.nextBatch({ maxWaitMs: 0 })).length, 0)
+})
+
+test('a time is a Date or text', async (t) => {
+  const engine = await filled(10)
+  for (const start of [new Date('2020-01-01T00:00:00Z'), '2020-01-01T00:00:00Z']) {
+    const reader = disposed(t, await open(engine, { start, until: new Date(Date.now() + 86_400_000) }))
+    let count = 0
+    while (count < 10) count += (await reader.nextBatch()).length
+  }
 })
 
 test('copies that lost answers left are handed out once', async (t) => {

@@ -132,3 +132,47 @@ for (const where of ['memory', 'HTTP']) {
     for await (const event of EventStream) assert.fail(`an ended subscription gave ${event}`)
   })
 }
+
+const connection = {
+  region: 'eu-west-1',
+  profile: 'nobody',
+  accessKeyId: 'AKID',
+  secretAccessKey: 'canary',
+  sessionToken: 'token',
+  wire: 'cbor',
+  proxy: 'none',
+  caBundle: '/nowhere.pem',
+  useFipsEndpoint: false,
+  useDualstackEndpoint: false,
+  accountIdEndpointMode: 'disabled',
+  connectTimeoutMs: 1500,
+  requestTimeoutMs: 5000,
+}
+
+test('the settings of a connection are those of client, producer and reader', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 1 } }))
+  const options = { ...connection, endpoint: server }
+  const answer = await client({ ...options, timeoutMs: 20_000, maxAttempts: 1 }).listStreams()
+  assert.deepEqual(answer.StreamNames, ['orders'])
+  const producer = await Producer.open('orders', { ...options, aggregate: false })
+  producer.put('k', Buffer.from('x'))
+  await producer.close()
+  const reader = disposed(t, await Reader.open('orders', { ...options, start: 'TRIM_HORIZON', until: 'now' }))
+  for await (const record of reader.records()) assert.equal(String(record.data), 'x')
+})
+
+test('wrong settings of a connection are refused by name, and secrets never shown', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 1 } }))
+  for (const [wrong, word] of [
+    [{ proxy: 'socks5://canary@host' }, /proxy/],
+    [{ wire: 'xml' }, /auto, json or cbor/],
+    [{ secretAccessKey: 'canary' }, /access_key_id/],
+    [{ proxi: 'none' }, /did you mean proxy/],
+  ]) {
+    const isRefused = (error) => error instanceof InvalidArgumentError && word.test(error.message) && !error.message.includes('canary')
+    const options = { ...wrong, endpoint: server }
+    assert.throws(() => client(options), isRefused)
+    await assert.rejects(Producer.open('orders', { ...options, aggregate: true }), isRefused)
+    await assert.rejects(Reader.open('orders', { ...options, start: 'LATEST' }), isRefused)
+  }
+})

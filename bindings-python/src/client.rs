@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use kinetik::api::{Answer, Call, Form, Operation, Value};
-use kinetik::transport::{Connect, Credentials, Endpoint};
+use kinetik::transport::{Connect, Endpoint};
 use kinetik::{Error, ErrorKind, Result, client};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::buffer;
 use crate::completions::Completions;
 use crate::convert;
 use crate::endpoint;
-use crate::errors::{OrRaise, to_client_error, to_py};
+use crate::errors::{OrRaise, to_client_error};
 use crate::inherited::Inherited;
+use crate::setting::setting;
 use crate::subscription::EventStream;
 use crate::wait::wait;
 
@@ -37,42 +39,34 @@ pub fn exceptions() -> BTreeSet<&'static str> {
 pub struct Client {
     inner: Inherited<client::Client>,
     endpoint: Endpoint,
-    options: Connect,
+    connect: Connect,
+    config: client::ClientConfig,
 }
 
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (endpoint=None, region=None, profile=None, access_key=None, secret_key=None, session_token=None))]
+    #[pyo3(signature = (endpoint, settings))]
     fn new(
         py: Python<'_>,
         endpoint: Option<&Bound<'_, PyAny>>,
-        region: Option<String>,
-        profile: Option<String>,
-        access_key: Option<String>,
-        secret_key: Option<String>,
-        session_token: Option<String>,
+        settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        let credentials = match (access_key, secret_key) {
-            (Some(id), Some(secret)) => Some(Credentials::new(id, secret, session_token)),
-            (None, None) => None,
-            _ => {
-                let problem = "an access key needs its secret, and a secret its access key";
-                return Err(to_py(py, &Error::invalid("credentials", problem)));
-            }
-        };
         let endpoint = endpoint::read(endpoint)?;
-        let options = Connect {
-            region,
-            profile,
-            credentials,
-            ..Connect::default()
-        };
-        let client = connect(&endpoint, &options).or_raise(py)?;
+        let (mut config, mut connect) = (client::ClientConfig::default(), Connect::default());
+        for (name, value) in settings.iter() {
+            let name = buffer::text("setting", &name)?;
+            if !value.is_none() {
+                let value = setting(name, &value)?;
+                config.set(&mut connect, name, &value).or_raise(py)?;
+            }
+        }
+        let client = open(&endpoint, &connect, &config).or_raise(py)?;
         Ok(Self {
             inner: Inherited::new(client),
             endpoint,
-            options,
+            connect,
+            config,
         })
     }
 
@@ -88,7 +82,7 @@ impl Client {
         let call = request(operation, convert::read(arguments, operation)?).or_raise(py)?;
         let again = || {
             endpoint::check_in_child(&self.endpoint, "client")?;
-            connect(&self.endpoint, &self.options)
+            open(&self.endpoint, &self.connect, &self.config)
         };
         let client = self.inner.get(again).or_raise(py)?.clone();
         let answer = async move { client.call(call).await };
@@ -102,12 +96,13 @@ impl Client {
     }
 }
 
-fn connect(endpoint: &Endpoint, options: &Connect) -> Result<client::Client> {
-    let transport = endpoint.connect(options)?;
-    Ok(client::Client::new(
-        transport,
-        client::ClientConfig::default(),
-    ))
+fn open(
+    endpoint: &Endpoint,
+    connect: &Connect,
+    config: &client::ClientConfig,
+) -> Result<client::Client> {
+    let transport = endpoint.connect(connect)?;
+    Ok(client::Client::new(transport, config.clone()))
 }
 
 /// The call of an input; a member that the operation does not know is refused, as boto3 does.

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod engine;
 pub mod faults;
 pub mod server;
+pub mod setting;
 pub mod subscription;
 pub mod outcome;
 pub mod futures;

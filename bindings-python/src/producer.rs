@@ -7,15 +7,16 @@ use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track}
 use kinetik::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList};
 
 use crate::buffer::{self, Buffer};
 use crate::codec::explicit_hash_key;
 use crate::completions::Completions;
 use crate::endpoint;
-use crate::errors::{OrRaise, to_py, to_py_with, wrong_type};
+use crate::errors::{OrRaise, to_py, to_py_with};
 use crate::futures::Futures;
 use crate::outcome::{Failure, Ledger, Receipt, Tally};
+use crate::setting::setting;
 use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 
 /// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
@@ -422,20 +423,6 @@ impl Plan {
             futures: Arc::default(),
             unhandled: self.unhandled,
         }
-    }
-}
-
-/// A setting's value as the core reads it.
-fn setting(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(flag) = value.cast::<PyBool>() {
-        return Ok(flag.is_true().to_string());
-    }
-    if value.is_instance_of::<PyString>() {
-        return Ok(buffer::text(name, value)?.to_owned());
-    }
-    match value.extract::<f64>() {
-        Ok(_) => Ok(value.str()?.to_str()?.to_owned()),
-        Err(_) => Err(wrong_type(name, "a number, bool or str", value)),
     }
 }
 

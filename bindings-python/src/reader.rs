@@ -10,7 +10,7 @@ use kinetik::fork::Guard;
 use kinetik::{Error, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 
 use crate::batch::{Batch, Record};
 use crate::buffer;
@@ -19,6 +19,7 @@ use crate::convert::{timestamp, unix_seconds};
 use crate::endpoint;
 use crate::errors::{OrRaise, wrong_type};
 use crate::inherited::Inherited;
+use crate::setting::setting;
 use crate::wait::{run, seconds, wait};
 
 /// Reads every record of a stream; `kinetik.Reader` and `kinetik.aio.Reader` are its two faces.
@@ -273,20 +274,6 @@ fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {
         }
     }
     Ok(config)
-}
-
-/// A setting as the core reads it by name.
-fn setting(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    if value.is_instance_of::<PyBool>() {
-        return Ok(value.is_truthy()?.to_string());
-    }
-    if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
-        return Ok(value.str()?.to_string());
-    }
-    if value.is_instance_of::<PyString>() {
-        return Ok(buffer::text(name, value)?.to_owned());
-    }
-    Err(wrong_type(name, "a number, a text or a bool", value))
 }
 
 fn start(value: &Bound<'_, PyAny>) -> PyResult<ReaderConfig> {

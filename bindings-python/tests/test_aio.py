@@ -163,6 +163,7 @@ def test_fan_out_is_awaited_and_closing_ends_a_wait(stream):
         batch = await reader.next_batch()
         assert batch.data() == [b"1"]
         assert reader.stats["subscriptions"] == 2 and len(reader.lag) == 2
+        assert set(reader.backlog) == set(reader.lag)
         waiting = asyncio.create_task(reader.next_batch())
         await asyncio.sleep(0)
         await reader.close()
@@ -185,5 +186,22 @@ def test_a_broken_key_is_resumed(stream):
         await producer.put_and_wait("user-1", b"second")
         with pytest.raises(kinetik.DeliveryError):
             await producer.close()
+
+    asyncio.run(work())
+
+
+def test_every_setting_of_the_reader_is_taken_by_its_name_and_no_other(stream):
+    async def work():
+        settings = dict(
+            region="eu-west-1", mode="polling", consumer="c", range_filter="drop", deaggregate=False, strip_glue=True,
+            max_records=3, buffer_bytes=1 << 20, concurrency=2, silence=5.0, give_up_after=1.0,
+        )
+        async with aio.Producer("orders", aggregate=False, endpoint=stream) as producer:
+            await producer.put_many([(f"k{n}", b"x") for n in range(10)])
+        async with aio.Reader("orders", start="TRIM_HORIZON", until="now", endpoint=stream, **settings) as reader:
+            sizes = [len(batch) async for batch in reader.batches()]
+        assert sum(sizes) == 10 and max(sizes) <= 3
+        with pytest.raises(kinetik.InvalidArgumentError, match="did you mean silence"):
+            await aio.Reader("orders", start="LATEST", endpoint=stream, silense=1.0)
 
     asyncio.run(work())

@@ -161,3 +161,52 @@ def test_a_deleted_consumer_ends_its_subscription_with_the_services_exception(ki
     with pytest.raises(kinetik.NotFound) as cut:
         list(events)
     assert cut.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+CONNECTION = {
+    "region": "eu-west-1",
+    "profile": "nobody",
+    "access_key_id": "AKID",
+    "secret_access_key": "canary",
+    "session_token": "token",
+    "wire": "cbor",
+    "proxy": "none",
+    "ca_bundle": "/nowhere.pem",
+    "use_fips_endpoint": False,
+    "use_dualstack_endpoint": False,
+    "account_id_endpoint_mode": "disabled",
+    "connect_timeout": 1.5,
+}
+
+
+def test_the_settings_of_a_connection_are_those_of_client_producer_and_reader(server):
+    server.create_stream("orders", shards=1)
+    settings = {"region_name" if name == "region" else name: value for name, value in CONNECTION.items()}
+    client = kinetik.client(endpoint_url=server, timeout=20, request_timeout=5.0, max_attempts=1, **settings)
+    assert client.list_streams()["StreamNames"] == ["orders"]
+    with kinetik.Producer("orders", aggregate=False, endpoint=server, request_timeout=5, **CONNECTION) as producer:
+        producer.put("k", b"x")
+    with kinetik.Reader(
+        "orders", start="TRIM_HORIZON", until="now", endpoint=server, request_timeout=5, **CONNECTION
+    ) as reader:
+        assert [record.data for record in reader] == [b"x"]
+
+
+def test_wrong_settings_of_a_connection_are_refused_by_name_and_secrets_never_shown(server):
+    for wrong, word in [
+        ({"proxy": "socks5://canary@host"}, "proxy"),
+        ({"wire": "xml"}, "auto, json or cbor"),
+        ({"account_id_endpoint_mode": "sometimes"}, "preferred"),
+        ({"access_key_id": "AKID"}, "secret_access_key"),
+        ({"proxi": "none"}, "did you mean proxy"),
+        ({"connect_timeout": -1.0}, "connect_timeout"),
+    ]:
+        for made in (
+            lambda wrong=wrong: kinetik.client(endpoint_url=server, **wrong),
+            lambda wrong=wrong: kinetik.Producer("orders", aggregate=True, endpoint=server, **wrong),
+            lambda wrong=wrong: kinetik.Reader("orders", start="LATEST", endpoint=server, **wrong),
+        ):
+            with pytest.raises(kinetik.KinetikError, match=word) as refused:
+                made()
+            assert type(refused.value).__name__ == "InvalidArgument"
+            assert "canary" not in repr(refused.value)

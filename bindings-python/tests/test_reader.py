@@ -220,6 +220,43 @@ def test_settings_are_the_cores_own_and_a_misspelt_one_is_answered_with_the_near
     assert sum(len(batch) for batch in since.batches()) == 1_010
 
 
+@pytest.fixture
+def misplaced(engine):
+    """Two shards; in the lower one an aggregate whose second record belongs to the upper, and one with Glue's header."""
+    engine.create_stream("orders", 2)
+    low, high = 1, 2**128 - 1
+    whole = kinetik.aggregate([("k", b"1", low), ("k", b"2", high), ("k", b"3", low)])
+    kinesis = kinetik.client("kinesis", endpoint_url=engine)
+    for data in [whole, bytes([3, 0]) + bytes(16) + b"g"]:
+        kinesis.put_record(StreamName="orders", PartitionKey="a", ExplicitHashKey="1", Data=data)
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("range_filter", "expected", "dropped"),
+    [("report", [b"1", b"2", b"3"], 0), ("drop", [b"1", b"3"], 1), ("kcl", [], 3), (None, [b"1", b"2", b"3"], 0)],
+)
+def test_records_of_another_range_are_reported_dropped_or_dropped_whole_as_asked(misplaced, range_filter, expected, dropped):
+    reader = open_reader(misplaced, range_filter=range_filter, strip_glue=True)
+    records = list(reader)
+    assert [record.data for record in records] == [*expected, b"g"]
+    assert all(record.in_range == (record.data != b"2") for record in records)
+    stats = reader.stats
+    assert (stats["out_of_range_records"], stats["dropped_records"], stats["glue_headers"]) == (1, dropped, 1)
+
+
+def test_the_backlog_tells_what_was_fetched_and_not_handed_out(misplaced):
+    reader = open_reader(misplaced, until=None, max_records=1)
+    left = []
+    for _ in range(4):
+        assert len(reader.next_batch(max_wait=30.0)) == 1
+        left.append(reader.backlog["shardId-000000000000"].records)
+    assert left == [3, 2, 1, 0]
+    assert reader.backlog["shardId-000000000000"] == kinetik.Backlog(records=0, bytes=0)
+    assert reader.lag["shardId-000000000000"] == 0.0
+    assert all(isinstance(value, int) for value in reader.stats.values())
+
+
 def test_copies_that_lost_answers_left_are_handed_out_once(engine):
     engine.create_stream("orders", 2)
     engine.faults.lose_answer("PutRecords", times=1)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::{Either, select};
-use kinetik::consumer::{Batch, Next, Reader, ReaderConfig, RecordRef, Start, Until};
+use kinetik::consumer::{Batch, Next, Reader, ReaderConfig, RecordRef, ShardLag, Start, Until};
 use kinetik::runtime::Runtime;
 use kinetik::time::Clock;
 use kinetik::types::StreamRef;
@@ -212,15 +212,8 @@ impl Progress {
         let now = self.clock.now();
         if self.is_shown && now - self.told >= PROGRESS {
             self.told = now;
-            let lag = reader.lag();
-            let farthest = lag.iter().filter_map(|lag| lag.millis_behind_latest).max();
-            let _ = write!(
-                io::stderr(),
-                "\r\x1b[Kkinetik: {} records, {} shards to go, at most {:.1} s behind",
-                reader.stats().records,
-                lag.len(),
-                farthest.unwrap_or(0) as f64 / 1e3,
-            );
+            let line = line(reader.stats().records, &reader.lag());
+            let _ = write!(io::stderr(), "\r\x1b[K{line}");
         }
     }
 
@@ -229,5 +222,41 @@ impl Progress {
             let records = reader.stats().records;
             let _ = writeln!(io::stderr(), "\r\x1b[Kkinetik: {records} records");
         }
+    }
+}
+
+/// How far reading came: the shard that is farthest behind tells how long it will still take.
+fn line(records: u64, lag: &[ShardLag]) -> String {
+    let farthest = lag.iter().filter_map(|lag| lag.millis_behind_latest).max();
+    let behind = match farthest {
+        Some(millis) => format!("at most {:.1} s behind", millis as f64 / 1e3),
+        None => "none asked yet".to_owned(),
+    };
+    format!(
+        "kinetik: {records} records, {} shards to go, {behind}",
+        lag.len()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_tells_records_shards_to_go_and_the_largest_lag() {
+        let lag = |shard, millis_behind_latest| ShardLag {
+            shard_id: kinetik::types::ShardId::new(shard),
+            millis_behind_latest,
+            backlog: None,
+        };
+        let shards = [lag(0, Some(1_500)), lag(1, None), lag(2, Some(61_000))];
+        assert_eq!(
+            line(7, &shards),
+            "kinetik: 7 records, 3 shards to go, at most 61.0 s behind"
+        );
+        assert_eq!(
+            line(0, &[lag(0, None)]),
+            "kinetik: 0 records, 1 shards to go, none asked yet"
+        );
     }
 }

@@ -1,55 +1,27 @@
 //! Real boto3 and botocore, from PyPI in `build/peers-venv` (`make peers` installs them). Skipped loudly without them,
 //! failed with `KINETIK_PEERS=required`.
 
+mod peers;
 mod served;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use kinetik::api::{Call, PutRecordInput};
+use bytes::Bytes;
+use kinetik::api::{Call, ListStreamsInput, PutRecordInput};
 use kinetik::runtime::Runtime;
 use kinetik::time::Moment;
-use kinetik::transport::{Connect, Credentials, Endpoint, Environment};
+use kinetik::transport::{Connect, Credentials, Endpoint, Environment, Wire};
 use served::Served;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The interpreter that has boto3, if there is one.
-fn python(test: &str) -> Option<PathBuf> {
-    let python = root().join("build/peers-venv/bin/python");
-    let works = Command::new(&python)
-        .args(["-c", "import boto3"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if works {
-        return Some(python);
-    }
-    let required = std::env::var("KINETIK_PEERS").is_ok_and(|value| value == "required");
-    assert!(!required, "{test}: no boto3 in build/peers-venv");
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED {test}: no boto3 in build/peers-venv (python3 -m venv build/peers-venv; \
-         build/peers-venv/bin/pip install boto3==1.44.5)"
-    );
-    None
-}
-
-fn script(name: &str) -> PathBuf {
-    root().join("tests/sdk").join(name)
-}
 
 #[test]
 fn boto3_creates_puts_reads_lists_and_splits() {
-    let Some(python) = python("boto3_creates_puts_reads_lists_and_splits") else {
+    let Some(python) = peers::python("boto3_creates_puts_reads_lists_and_splits") else {
         return;
     };
     let output = Command::new(python)
-        .arg(script("boto3_smoke.py"))
+        .arg(peers::root().join("tests/sdk/boto3_smoke.py"))
         .arg(env!("CARGO_BIN_EXE_kinetik"))
         .output()
         .unwrap();
@@ -63,13 +35,13 @@ fn boto3_creates_puts_reads_lists_and_splits() {
 #[test]
 fn every_operation_of_botocores_model_answers_with_every_member_that_it_has() {
     let test = "every_operation_of_botocores_model_answers_with_every_member_that_it_has";
-    let Some(python) = python(test) else {
+    let Some(python) = peers::python(test) else {
         return;
     };
     let output = Command::new(python)
-        .arg(script("model_walk.py"))
+        .arg(peers::root().join("tests/sdk/model_walk.py"))
         .arg(env!("CARGO_BIN_EXE_kinetik"))
-        .arg(root().join("core/src/api/model/samples.json"))
+        .arg(peers::root().join("core/src/api/model/samples.json"))
         .output()
         .unwrap();
     assert!(
@@ -81,7 +53,7 @@ fn every_operation_of_botocores_model_answers_with_every_member_that_it_has() {
 
 #[test]
 fn the_aws_cli_creates_puts_reads_and_splits() {
-    let Some(python) = python("the_aws_cli_creates_puts_reads_and_splits") else {
+    let Some(python) = peers::python("the_aws_cli_creates_puts_reads_and_splits") else {
         return;
     };
     let served = Served::start(&[]);
@@ -117,32 +89,65 @@ fn the_aws_cli_creates_puts_reads_and_splits() {
     assert_eq!(shards.split_whitespace().count(), 3, "{shards}");
 }
 
+/// Requests whose signatures are easily got wrong: in both forms, with tokens and secrets of unusual characters, with an
+/// ARN's characters and others beyond ASCII in the body, and with no body to speak of.
 #[test]
 fn botocore_computes_the_signature_that_was_sent() {
-    let Some(python) = python("botocore_computes_the_signature_that_was_sent") else {
+    let Some(python) = peers::python("botocore_computes_the_signature_that_was_sent") else {
         return;
     };
-    let (access_key, secret_key, region) = ("AKIDEXAMPLE", "secret/+key", "eu-central-1");
+    let put = |key: &str| {
+        Call::from(PutRecordInput {
+            stream_arn: Some("arn:aws:kinesis:eu-central-1:111122223333:stream/or.d-e_rs".into()),
+            partition_key: Some(key.into()),
+            data: Some(Bytes::from((0..=255).collect::<Vec<u8>>())),
+            ..Default::default()
+        })
+    };
+    let list = Call::from(ListStreamsInput::default());
+    let token = "IQoJb3JpZ2luX2VjE+/=//==%20 ; , a";
+    for (call, wire, token) in [
+        (put("käse \u{1f9c0}\n\"\\"), Wire::Json, None),
+        (put("k"), Wire::Json, Some(token)),
+        (put("käse \u{1f9c0}"), Wire::Cbor, Some(token)),
+        (list.clone(), Wire::Json, Some(token)),
+        (list, Wire::Cbor, None),
+    ] {
+        let sent = sent(call, wire, token);
+        let mut checking = Command::new(&python)
+            .arg(peers::root().join("tests/sdk/botocore_signature.py"))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = checking.stdin.take();
+        stdin
+            .unwrap()
+            .write_all(sent.to_string().as_bytes())
+            .unwrap();
+        let output = checking.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
+    }
+}
+
+/// What is sent for a call, and what it is signed with.
+fn sent(call: Call, wire: Wire, token: Option<&str>) -> serde_json::Value {
+    let (access_key, secret_key, region) = ("AKIDEXAMPLE", "secret/+key=", "eu-central-1");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let endpoint: Endpoint = url.parse().unwrap();
-    let transport = endpoint
-        .connect(&Connect {
-            region: Some(region.into()),
-            credentials: Some(Credentials::new(access_key, secret_key, None)),
-            environment: Environment::fixed([("", "")]),
-            ..Connect::default()
-        })
-        .unwrap();
+    let token = token.map(str::to_owned);
+    let connect = Connect {
+        region: Some(region.into()),
+        credentials: Some(Credentials::new(access_key, secret_key, token.clone())),
+        environment: Environment::fixed([("", "")]),
+        wire,
+        ..Connect::default()
+    };
+    let transport = Endpoint::from(&url).connect(&connect).unwrap();
     let reading = std::thread::Builder::new()
         .spawn(move || read_one(&listener))
         .unwrap();
-    let call = Call::from(PutRecordInput {
-        stream_name: Some("orders".into()),
-        partition_key: Some("käse".into()),
-        data: Some("Hello".into()),
-        ..Default::default()
-    });
     // The listener closes without an answer, so the call is lost; what counts is what was sent.
     let lost = Runtime::shared()
         .unwrap()
@@ -155,44 +160,32 @@ fn botocore_computes_the_signature_that_was_sent() {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    let sent = serde_json::json!({
-        "access_key": access_key, "secret_key": secret_key, "region": region,
-        "url": url, "headers": headers, "body": body,
-    });
-    let mut checking = Command::new(python)
-        .arg(script("botocore_signature.py"))
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    checking
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(sent.to_string().as_bytes())
-        .unwrap();
-    let output = checking.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    serde_json::json!({
+        "access_key": access_key, "secret_key": secret_key, "token": token, "region": region,
+        "url": url, "headers": headers, "body": base64_simd::STANDARD.encode_to_string(body),
+    })
 }
 
 /// Reads one request and closes. Gives its head and body.
-fn read_one(listener: &TcpListener) -> (String, String) {
-    let (mut socket, _) = listener.accept().unwrap();
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
+fn read_one(listener: &TcpListener) -> (String, Vec<u8>) {
+    let (socket, _) = listener.accept().unwrap();
+    let mut socket = BufReader::new(socket);
+    let (mut head, mut length) = (String::new(), 0);
     loop {
-        let count = socket.read(&mut buffer).unwrap();
-        assert!(count > 0, "the request was cut");
-        bytes.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8(bytes.clone()).unwrap();
-        if let Some((head, body)) = text.split_once("\r\n\r\n")
-            && body.ends_with('}')
-        {
-            return (head.to_owned(), body.to_owned());
+        let mut line = String::new();
+        assert!(
+            socket.read_line(&mut line).unwrap() > 0,
+            "the request was cut"
+        );
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+        match line.as_str() {
+            "\r\n" => break,
+            line => head.push_str(line),
         }
     }
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body).unwrap();
+    (head, body)
 }

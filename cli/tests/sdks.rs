@@ -1,32 +1,13 @@
 //! Real SDKs beside boto3 against `kinetik serve`. Skipped loudly without them (`make peers` installs them), failed with
 //! `KINETIK_PEERS=required`.
 
+mod peers;
 mod served;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use peers::{is_there, python, root};
 use served::Served;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Whether what a test needs is there.
-fn is_there(test: &str, needed: &Path) -> bool {
-    if needed.exists() {
-        return true;
-    }
-    let required = std::env::var("KINETIK_PEERS").is_ok_and(|value| value == "required");
-    let missing = needed.display();
-    assert!(!required, "{test}: no {missing}");
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED {test}: no {missing} (make peers)"
-    );
-    false
-}
 
 fn succeeds(command: &mut Command) {
     let output = command.output().unwrap();
@@ -60,10 +41,9 @@ fn the_rust_sdk_puts_reads_reshards_and_subscribes() {
 #[test]
 fn boto3_trusts_the_made_certificate_that_it_is_given_and_no_other() {
     let test = "boto3_trusts_the_made_certificate_that_it_is_given_and_no_other";
-    let python = root().join("build/peers-venv/bin/python");
-    if !is_there(test, &python) {
+    let Some(python) = python(test) else {
         return;
-    }
+    };
     let certificate = std::env::temp_dir().join(format!("kinetik-{}.pem", std::process::id()));
     let file = certificate.to_str().unwrap();
     let server = Served::start(&["--tls", "--tls-certificate-file", file]);
@@ -81,10 +61,9 @@ fn boto3_trusts_the_made_certificate_that_it_is_given_and_no_other() {
 #[test]
 fn boto3_comes_in_with_the_right_key_alone() {
     let test = "boto3_comes_in_with_the_right_key_alone";
-    let python = root().join("build/peers-venv/bin/python");
-    if !is_there(test, &python) {
+    let Some(python) = python(test) else {
         return;
-    }
+    };
     let server = Served::start(&["--credentials", "AKIDKINETIK:a/b+c"]);
     let script = root().join("tests/sdk/signed_smoke.py");
     let mut command = Command::new(python);

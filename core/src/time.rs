@@ -175,6 +175,12 @@ impl Clock {
         }
     }
 
+    /// Whether it shows the process's own time, unmoved.
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self.0.source, Source::System { .. })
+            && self.0.skew_nanos.load(Ordering::Relaxed) == 0
+    }
+
     fn hand(&self) -> &Hand {
         match &self.0.source {
             Source::Hand(hand) => hand,

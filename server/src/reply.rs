@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
 use kinetik::rng::Rng;
 use tokio::sync::OwnedSemaphorePermit;
@@ -113,8 +113,14 @@ pub(crate) fn set(response: &mut Response<Body>, name: impl Into<HeaderName>, va
         .insert(name.into(), HeaderValue::from_static(value));
 }
 
-/// The ids that the service gives each request: a UUID, and 72 random bytes in base64.
+/// The ids that the service gives each request: a UUID, and 72 random bytes in base64. And who answers, so that kinetik's
+/// own client knows that it may speak CBOR.
 pub(crate) fn identify(response: &mut Response<Body>, rng: &Rng) {
+    set(
+        response,
+        SERVER,
+        concat!("kinetik/", env!("CARGO_PKG_VERSION")),
+    );
     let mut bytes = [0; 72];
     rng.fill(&mut bytes);
     let id_2 = base64_simd::STANDARD.encode_to_string(bytes);

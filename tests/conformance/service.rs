@@ -12,7 +12,7 @@ use kinetik::engine::{Engine, EngineConfig};
 use kinetik::rng::Rng;
 use kinetik::runtime::Runtime;
 use kinetik::time::{Clock, Timestamp};
-use kinetik::transport::{Connect, Endpoint, Environment, Fault, Transport};
+use kinetik::transport::{Connect, Endpoint, Environment, Fault, Transport, Wire};
 use kinetik_server::{Server, ServerConfig};
 
 /// What a behaviour wants of its service; everything else is as AWS has it.
@@ -278,7 +278,10 @@ fn over_http(
 fn client(server: &Server, form: Form) -> Arc<dyn Transport> {
     let options = Connect {
         environment: Environment::fixed([("AWS_REGION", "us-east-1")]),
-        form,
+        wire: match form {
+            Form::Json => Wire::Json,
+            Form::Cbor => Wire::Cbor,
+        },
         ..Connect::default()
     };
     Endpoint::from(server).connect(&options).expect("a way")

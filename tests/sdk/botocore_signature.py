@@ -1,8 +1,10 @@
 """Recomputes with botocore the signature of a request that kinetik sent, and compares.
 
-Reads one JSON object from standard input: access_key, secret_key, region, url, headers (as sent), body.
+Reads one JSON object from standard input: access_key, secret_key, token or null, region, url, headers (as sent), body in
+base64.
 """
 
+import base64
 import datetime
 import json
 import sys
@@ -22,10 +24,10 @@ def main():
     request = AWSRequest(
         "POST",
         sent["url"],
-        data=sent["body"].encode(),
+        data=base64.b64decode(sent["body"]),
         headers={name: headers[name] for name in signed if name not in computed},
     )
-    credentials = Credentials(sent["access_key"], sent["secret_key"])
+    credentials = Credentials(sent["access_key"], sent["secret_key"], sent["token"])
     botocore.auth.SigV4Auth(credentials, "kinesis", sent["region"]).add_auth(request)
     expected = request.headers["Authorization"]
     assert expected == headers["authorization"], (expected, headers["authorization"])

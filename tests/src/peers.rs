@@ -2,7 +2,7 @@
 //!
 //! They are installed by `make peers`. A missing one is a loud skip; with `KINETIK_PEERS=required` it is a failure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::root;
@@ -28,6 +28,14 @@ pub fn node(package: &str) -> Option<PathBuf> {
     installed
         .then(|| "node".into())
         .or_else(|| missing(package))
+}
+
+/// Whether a peer is where it is installed.
+pub fn installed(place: &Path, peer: &str) -> Option<()> {
+    match place.exists() {
+        true => Some(()),
+        false => missing(peer).map(|_| ()),
+    }
 }
 
 /// A script beside the peers.

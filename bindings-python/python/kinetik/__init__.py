@@ -35,9 +35,10 @@ from ._kinetik import (
 from .client import Client, client
 from .errors import *  # noqa: F403
 from .producer import Producer
-from .reader import Reader
+from .reader import Backlog, Reader
 
 __all__ = [
+    "Backlog",
     "Batch",
     "Client",
     "Clock",

@@ -49,12 +49,8 @@ class Completions:
 class Client:
     def __new__(
         cls,
-        endpoint: str | Engine | Server | None = None,
-        region: str | None = None,
-        profile: str | None = None,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        session_token: str | None = None,
+        endpoint: str | Engine | Server | None,
+        settings: dict[str, Any],
     ) -> Self: ...
     def call(self, operation: str, arguments: dict[str, Any], completions: Completions | None = None) -> Any: ...
 

@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
 from . import _exit, _kinetik
 from ._kinetik import Batch, Completions, Failure, Ledger, Receipt, Record
 from .errors import CLASSES, BufferFull, KinetikError
+from .reader import Backlog, Settings, backlogs, counters, lags
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -222,7 +223,7 @@ class Reader:
         start: str | float | datetime | Mapping[str, Any],
         until: str | float | datetime | None = None,
         endpoint: str | Engine | Server | None = None,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> None:
         self._stream = stream
         self._settings = {"start": start, "until": until, "endpoint": endpoint, **settings}
@@ -273,15 +274,17 @@ class Reader:
     @property
     def stats(self) -> dict[str, int]:
         """What was counted until the last batch was fetched, by name."""
-        stats: dict[str, int] = json.loads(self._inner.stats_json())
-        del stats["lag_ms"]
-        return stats
+        return counters(self._inner.stats_json())
 
     @property
     def lag(self) -> dict[str, float | None]:
         """How far behind each shard was when the last batch was fetched, in seconds; None before its first answer."""
-        lag: dict[str, float | None] = json.loads(self._inner.stats_json())["lag_ms"]
-        return {shard: None if millis is None else millis / 1e3 for shard, millis in lag.items()}
+        return lags(self._inner.stats_json())
+
+    @property
+    def backlog(self) -> dict[str, Backlog | None]:
+        """What of each shard the caller was not given when the last batch was fetched; see kinetik.Reader.backlog."""
+        return backlogs(self._inner.stats_json())
 
     async def close(self) -> None:
         """Ends reading, and waits that are under way; deregisters a consumer of the reader's own."""

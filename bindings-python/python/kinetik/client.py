@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from . import _kinetik
+from ._settings import Connection
 from .errors import CLASSES, ClientError, KinetikError, service_class
 
 
@@ -19,24 +20,32 @@ def client(
     aws_secret_access_key: str | None = None,
     aws_session_token: str | None = None,
     profile_name: str | None = None,
+    timeout: float | None = None,
+    request_timeout: float | None = None,
+    max_attempts: int | None = None,
+    **connection: Unpack[Connection],
 ) -> Client:
     """A client of Kinesis with boto3's methods: `client("kinesis").put_record(StreamName=..., ...)`.
 
     endpoint_url may be "memory://NAME", "http(s)://...", an Engine or a Server. Without it AWS's own settings hold
     (AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, the profile, the region). Opens no connection before the first call.
+    A call is tried max_attempts times (4), each for request_timeout (10 s), all together for timeout (60 s). The rest are
+    the settings of the connection, those of producers and readers: proxy, ca_bundle, wire, connect_timeout, …
     """
     if service_name != "kinesis":
         raise CLASSES[1001]('service_name: expected "kinesis", the one service that kinetik speaks')
-    return Client(
-        _kinetik.Client(
-            endpoint_url,
-            region_name,
-            profile_name,
-            aws_access_key_id,
-            aws_secret_access_key,
-            aws_session_token,
-        )
-    )
+    settings: dict[str, Any] = {
+        "region": region_name,
+        "profile": profile_name,
+        "access_key_id": aws_access_key_id,
+        "secret_access_key": aws_secret_access_key,
+        "session_token": aws_session_token,
+        "timeout": timeout,
+        "request_timeout": request_timeout,
+        "max_attempts": max_attempts,
+        **connection,
+    }
+    return Client(_kinetik.Client(endpoint_url, settings))
 
 
 class Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from . import _exit, _outcomes
 from ._kinetik import Failure, Producer as _Producer, Receipt
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._kinetik import Engine, Server
+    from ._settings import Connection
 
 
 class Producer(_Producer):
@@ -30,6 +31,7 @@ class Producer(_Producer):
     With `poll_mode` there is no thread: it sends only inside `poll(timeout)`, `flush` and other blocking calls, and
     `next_wakeup()` says in how many seconds to call `poll`.
     `kpl_properties` is the text of a KPL properties file (docs/kpl.md).
+    The rest are the settings of the connection: region, profile, credentials, proxy, ca_bundle, wire, connect_timeout, …
     Leaving the block closes; close and flush end normally only if every record was delivered.
     """
 
@@ -41,7 +43,6 @@ class Producer(_Producer):
         *,
         aggregate: bool,
         endpoint: str | Engine | Server | None = None,
-        region: str | None = None,
         on_failure: Callable[[list[Failure]], object] | None = None,
         linger: float | None = None,
         deadline: float | None = None,
@@ -63,13 +64,13 @@ class Producer(_Producer):
         poll_mode: bool | None = None,
         exit_timeout: float | None = None,
         kpl_properties: str | None = None,
+        **connection: Unpack[Connection],
     ) -> Self:
         settings = {
             # First, so that what is said beside it wins.
             "kpl_properties": kpl_properties,
             "aggregate": aggregate,
             "endpoint": endpoint,
-            "region": region,
             "linger": linger,
             "deadline": deadline,
             "buffer_bytes": buffer_bytes,
@@ -89,6 +90,7 @@ class Producer(_Producer):
             "lazy": lazy,
             "poll_mode": poll_mode,
             "exit_timeout": exit_timeout,
+            **connection,
         }
         self = super().__new__(cls, stream, settings, on_failure)
         _exit.remember(self)

@@ -5,12 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypedDict
 
 from ._kinetik import Batch, Reader as _Reader
 
 if TYPE_CHECKING:
     from ._kinetik import Engine, Server
+
+
+class Settings(TypedDict, total=False):
+    """The settings of a reader besides stream, start, until and endpoint: docs/reader.md."""
+
+    region: str | None
+    mode: Literal["polling", "fan_out", "auto"] | None
+    consumer: str | None
+    range_filter: Literal["report", "drop", "kcl"] | None
+    deaggregate: bool | None
+    strip_glue: bool | None
+    max_records: int | None
+    buffer_bytes: int | None
+    concurrency: int | None
+    silence: float | None
+    give_up_after: float | None
+
+
+class Backlog(NamedTuple):
+    """What was fetched from a shard and not handed out: user records, and the bytes of the answers that held them."""
+
+    records: int
+    bytes: int
+
+
+def counters(stats: str) -> dict[str, int]:
+    """The counters of stats_json()."""
+    return {name: value for name, value in json.loads(stats).items() if isinstance(value, int)}
+
+
+def lags(stats: str) -> dict[str, float | None]:
+    """The lag of each shard of stats_json(), in seconds."""
+    lag: dict[str, int | None] = json.loads(stats)["lag_ms"]
+    return {shard: None if millis is None else millis / 1e3 for shard, millis in lag.items()}
+
+
+def backlogs(stats: str) -> dict[str, Backlog | None]:
+    """The backlog of each shard of stats_json()."""
+    backlog: dict[str, dict[str, int] | None] = json.loads(stats)["backlog"]
+    return {shard: None if left is None else Backlog(**left) for shard, left in backlog.items()}
 
 
 class Reader(_Reader):
@@ -36,7 +76,6 @@ class Reader(_Reader):
         start: str | float | datetime | Mapping[str, Any],
         until: str | float | datetime | None = None,
         endpoint: str | Engine | Server | None = None,
-        region: str | None = None,
         mode: Literal["polling", "fan_out", "auto"] | None = None,
         consumer: str | None = None,
         range_filter: Literal["report", "drop", "kcl"] | None = None,
@@ -49,12 +88,13 @@ class Reader(_Reader):
         concurrency: int | None = None,
         silence: float | None = None,
         give_up_after: float | None = None,
+        request_timeout: float | None = None,
+        **connection: Unpack[Connection],
     ) -> Self:
         settings = {
             "start": start,
             "until": until,
             "endpoint": endpoint,
-            "region": region,
             "mode": mode,
             "consumer": consumer,
             "range_filter": range_filter,
@@ -67,6 +107,8 @@ class Reader(_Reader):
             "concurrency": concurrency,
             "silence": silence,
             "give_up_after": give_up_after,
+            "request_timeout": request_timeout,
+            **connection,
         }
         return super().__new__(cls, stream, settings)
 
@@ -95,15 +137,20 @@ class Reader(_Reader):
     @property
     def stats(self) -> dict[str, int]:
         """What was counted until the last batch was fetched, by name."""
-        stats: dict[str, int] = json.loads(self.stats_json())
-        del stats["lag_ms"]
-        return stats
+        return counters(self.stats_json())
 
     @property
     def lag(self) -> dict[str, float | None]:
         """How far behind each shard was when the last batch was fetched, in seconds; None before its first answer."""
-        lag: dict[str, float | None] = json.loads(self.stats_json())["lag_ms"]
-        return {shard: None if millis is None else millis / 1e3 for shard, millis in lag.items()}
+        return lags(self.stats_json())
+
+    @property
+    def backlog(self) -> dict[str, Backlog | None]:
+        """What of each shard the caller was not given when the last batch was fetched, that batch itself not counted.
+
+        None where only the service knows: before an answer that reached the shard's tip.
+        """
+        return backlogs(self.stats_json())
 
     def close(self) -> None:
         """Ends reading, and a wait in another thread; deregisters a consumer of the reader's own. Positions stay readable."""

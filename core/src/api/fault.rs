@@ -24,6 +24,7 @@ pub struct Refusal {
     message: Option<ByteString>,
     status: u16,
     request_id: Option<ByteString>,
+    retry: Option<Retry>,
 }
 
 /// Declares the constructors of exceptions that carry a text.
@@ -55,6 +56,7 @@ impl Refusal {
             message,
             status,
             request_id: None,
+            retry: None,
         }
     }
 
@@ -137,6 +139,13 @@ impl Refusal {
         self
     }
 
+    /// The same exception with other advice on trying again than that of its kind.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
     /// AWS's name of the exception, for example `ResourceNotFoundException`; `__type` on the wire.
     pub fn code(&self) -> &str {
         &self.code
@@ -179,8 +188,11 @@ impl Refusal {
             "LimitExceededException" => ErrorKind::LimitExceeded,
             "ProvisionedThroughputExceededException"
             | "ThrottlingException"
+            | "Throttling"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
             | "KMSThrottlingException" => ErrorKind::Throttled,
-            "AccessDeniedException" => ErrorKind::AccessDenied,
+            "AccessDeniedException" | "AccessDenied" => ErrorKind::AccessDenied,
             "ExpiredIteratorException" => ErrorKind::ExpiredIterator,
             "ExpiredNextTokenException" => ErrorKind::ExpiredToken,
             "DryRunOperationException" => ErrorKind::DryRun,
@@ -189,6 +201,11 @@ impl Refusal {
             | "InvalidSignatureException"
             | "IncompleteSignatureException"
             | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "ExpiredToken"
             | "ExpiredTokenException" => ErrorKind::Unauthenticated,
             code if code.starts_with("KMS") => ErrorKind::Encryption,
             "InternalFailure" | "InternalFailureException" => ErrorKind::Unavailable,
@@ -210,7 +227,7 @@ impl Refusal {
 
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
-        self.kind().retry()
+        self.retry.unwrap_or_else(|| self.kind().retry())
     }
 
     fn says(&self, words: &str) -> bool {
@@ -247,11 +264,13 @@ impl From<TypeMismatch> for Refusal {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let message = refusal.message().unwrap_or_default().to_owned();
-        Self::new(refusal.kind(), message).service(
-            refusal.code(),
-            refusal.request_id().map(str::to_owned),
-            Some(refusal.status()),
-        )
+        Self::new(refusal.kind(), message)
+            .with_retry(refusal.retry())
+            .service(
+                refusal.code(),
+                refusal.request_id().map(str::to_owned),
+                Some(refusal.status()),
+            )
     }
 }
 
@@ -318,6 +337,8 @@ mod tests {
             ("InternalFailureException", "", after),
             ("KMSThrottlingException", "", after),
             ("ThrottlingException", "", after),
+            ("Throttling", "", after),
+            ("ServiceUnavailable", "", after),
             ("ExpiredIteratorException", "", Retry::Now),
             ("ExpiredNextTokenException", "", Retry::Now),
             ("ResourceInUseException", "", after),
@@ -329,9 +350,15 @@ mod tests {
             ("DryRunOperationException", "", Retry::Never),
             ("UnknownOperationException", "", Retry::Never),
             ("UnrecognizedClientException", "", Retry::Never),
+            // Only whoever has other credentials or another time to try with knows better.
+            ("ExpiredTokenException", "", Retry::Never),
+            ("InvalidSignatureException", "", Retry::Never),
+            ("RequestExpired", "", Retry::Never),
         ] {
             assert_eq!(kind(code, message).1, expected, "{code} {message}");
         }
+        let expired = Refusal::new("ExpiredTokenException", None).with_retry(Retry::Now);
+        assert_eq!(Error::from(expired).retry(), Retry::Now);
     }
 
     #[test]

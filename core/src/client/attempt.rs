@@ -58,7 +58,7 @@ pub(super) async fn with_retries(inner: &Inner, call: Call, deadline: Moment) ->
 /// Tries a call once, for the attempt's own timeout and no longer than until `deadline`.
 pub(super) async fn once(inner: &Inner, call: Call, deadline: Moment) -> Result<Answer, Fault> {
     let config = &inner.config;
-    let deadline = deadline.min(config.clock.now() + config.attempt_timeout);
+    let deadline = deadline.min(config.clock.now() + config.request_timeout);
     match within(
         &config.clock,
         deadline,

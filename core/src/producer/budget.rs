@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{Error, ErrorKind};
+use crate::planted::{Bug, planted};
 
 /// A counter of allocated bytes with a limit, and of records.
 ///
@@ -65,7 +66,8 @@ impl Budget {
         let limit = self.share_of_records();
         self.bytes
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|&sum| sum <= limit)
+                used.checked_add(bytes)
+                    .filter(|&sum| sum <= limit || planted(Bug::BudgetNotAsked))
             })
             .is_ok()
     }

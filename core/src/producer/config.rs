@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::rng::Rng;
 use crate::runtime::Runtime;
 use crate::time::Clock;
-use crate::transport::Endpoint;
+use crate::transport::{Connect, Endpoint};
 use crate::types::limits::{AGGREGATE_DEFAULT_MAX_BYTES, PUT_RECORDS_MAX_ENTRIES};
 
 /// Whether records are packed together. Asked of the caller and never assumed, because readers must know.
@@ -97,7 +97,7 @@ pub(super) type FailureSink = Arc<dyn Fn(Vec<Failure>) + Send + Sync>;
 pub struct ProducerConfig {
     pub(super) aggregate: Aggregate,
     pub(super) endpoint: Endpoint,
-    pub(super) region: Option<String>,
+    pub(super) connect: Connect,
     pub(super) linger: Linger,
     pub(super) deadline: Duration,
     pub(super) buffer_bytes: usize,
@@ -130,7 +130,7 @@ impl ProducerConfig {
         Self {
             aggregate,
             endpoint: Endpoint::default(),
-            region: None,
+            connect: Connect::default(),
             linger: Linger::default(),
             deadline: Duration::from_secs(120),
             buffer_bytes: 64 << 20,
@@ -172,7 +172,13 @@ impl ProducerConfig {
 
     /// The AWS region. Default: AWS's own settings.
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
+        self.connect.region = Some(region.into());
+        self
+    }
+
+    /// How the endpoint is reached: profile, credentials, proxy, TLS roots, timeouts. Its clock and dice are the producer's.
+    pub fn connect(mut self, connect: Connect) -> Self {
+        self.connect = connect;
         self
     }
 
@@ -371,7 +377,7 @@ impl fmt::Debug for ProducerConfig {
         f.debug_struct("ProducerConfig")
             .field("aggregate", &self.aggregate)
             .field("endpoint", &format_args!("{}", self.endpoint))
-            .field("region", &self.region)
+            .field("connect", &self.connect)
             .field("linger", &self.linger)
             .field("deadline", &self.deadline)
             .field("buffer_bytes", &self.buffer_bytes)

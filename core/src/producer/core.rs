@@ -247,16 +247,15 @@ impl Core {
 
 fn client(config: &ProducerConfig, clock: &Clock, rng: &Rng) -> Result<Client> {
     let options = Connect {
-        region: config.region.clone(),
         clock: clock.clone(),
         rng: rng.fork(),
-        ..Connect::default()
+        ..config.connect.clone()
     };
     let transport = config.endpoint.connect(&options)?;
     let config = ClientConfig {
         clock: clock.clone(),
         rng: rng.fork(),
-        attempt_timeout: config.request_timeout,
+        request_timeout: config.request_timeout,
         ..ClientConfig::default()
     };
     Ok(Client::new(transport, config))

@@ -3,16 +3,16 @@
 use super::config::{Aggregate, Linger, ProducerConfig, Reports};
 use crate::codec::OUTER_KEY;
 use crate::error::{Error, Result};
+use crate::transport::Connect;
 use crate::types::limits::{
     PUT_RECORDS_MAX_BYTES, PUT_RECORDS_MAX_ENTRIES, RECORD_DEFAULT_MAX_BYTES,
 };
-use crate::types::setting::{duration, flag, number, refused, unknown};
+use crate::types::setting::{duration, flag, joined, number, refused, unknown};
 
 /// The names that [`ProducerConfig::set`] knows. Durations are also known with `_ms` behind their names.
-const NAMES: &[&str] = &[
+const OWN: &[&str] = &[
     "aggregate",
     "endpoint",
-    "region",
     "linger",
     "deadline",
     "buffer_bytes",
@@ -36,6 +36,8 @@ const NAMES: &[&str] = &[
     "kpl_properties",
 ];
 
+static NAMES: [&str; OWN.len() + Connect::NAMES.len()] = joined(OWN, Connect::NAMES);
+
 const DURATIONS: &[&str] = &[
     "linger",
     "deadline",
@@ -47,7 +49,7 @@ const DURATIONS: &[&str] = &[
 
 impl ProducerConfig {
     /// The names of all settings that have one.
-    pub const NAMES: &'static [&'static str] = NAMES;
+    pub const NAMES: &'static [&'static str] = &NAMES;
 
     /// Changes the setting with this name. Durations are seconds, or milliseconds under a name that ends in `_ms`.
     ///
@@ -56,7 +58,8 @@ impl ProducerConfig {
     /// | `aggregate`, `lazy`, `ordered`, `poll_mode`, `shard_limit`, `stamp`, `stop_on_failure` | `true` or `false` |
     /// | `linger` | `adaptive`, or a duration |
     /// | `reports` | `none`, `failures` or `all` |
-    /// | `endpoint`, `region` | text |
+    /// | `endpoint` | text |
+    /// | those of the connection | as [`Connect::set`] takes them |
     /// | durations | a number such as `0.1` |
     /// | `kpl_properties` | the text of a KPL properties file, each setting of which is mapped, ignored or refused ([`KplSettings`](super::KplSettings)); what is set after it wins |
     /// | the rest | a whole number |
@@ -88,7 +91,6 @@ impl ProducerConfig {
                 }
             }
             "endpoint" => self.endpoint = value.parse()?,
-            "region" => self.region = Some(value.to_owned()),
             "linger" if value == "adaptive" => self.linger = Linger::default(),
             "linger" => self.linger = Linger::Fixed(duration()?),
             "deadline" => self.deadline = duration()?,
@@ -118,7 +120,8 @@ impl ProducerConfig {
             "lazy" => self.lazy = flag(name, value)?,
             "poll_mode" => self.poll_mode = flag(name, value)?,
             "kpl_properties" => self.set_kpl(value)?,
-            _ => return Err(unknown(name, NAMES)),
+            _ if Connect::knows(name) => self.connect.set(name, value)?,
+            _ => return Err(unknown(name, &NAMES)),
         }
         Ok(())
     }
@@ -201,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_name_is_known_and_refuses_nonsense_by_its_own_name() {
-        for name in NAMES.iter().filter(|name| **name != "region") {
+        for name in OWN {
             let mut config = ProducerConfig::new(Aggregate::Yes);
             let error = config.set(name, "\u{1}?").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);

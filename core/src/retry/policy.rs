@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use crate::error::{Error, ErrorKind, Retry};
+use crate::planted::{Bug, planted};
 use crate::rng::Rng;
 
 /// How often a call is tried, and with which pauses.
@@ -88,7 +89,9 @@ impl Verdict {
     /// lists knows where to go on. So is ResourceInUse, which is worth waiting out only where the caller knows why.
     pub fn of(error: &Error) -> Self {
         match error.kind() {
+            ErrorKind::AccessDenied if planted(Bug::RetriesForbidden) => Self::Transient,
             _ if error.retry() == Retry::Never => Self::Final,
+            ErrorKind::Throttled if planted(Bug::ThrottleIsFinal) => Self::Final,
             ErrorKind::Throttled => Self::Throttled,
             ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::TimedOut => Self::Transient,
             // The way to the service may ask for another try, such as with refreshed credentials.

@@ -14,15 +14,23 @@ use crate::api::{Answer, Call, Operation, Refusal};
 use crate::time::Moment;
 
 mod connect;
+mod credentials;
 mod endpoint;
+mod environment;
 mod faulty;
+mod hosts;
 mod http;
 mod memory;
+mod proxy;
 
-pub use connect::{Connect, Credentials, Environment};
+pub use connect::{Connect, Wire};
+pub use credentials::Credentials;
 pub use endpoint::{Endpoint, HttpUrl};
+pub use environment::Environment;
 pub use faulty::{Effect, FaultPlan, Faulty, Injected};
+pub use hosts::{AccountIdEndpointMode, AwsHosts};
 pub use memory::Memory;
+pub use proxy::Proxy;
 
 /// A boxed future: one box for a request, none for a record.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -42,6 +42,23 @@ pub(crate) fn duration(name: &str, value: &str, unit: f64) -> Result<Duration> {
         })
 }
 
+/// The names of two rooms' settings in one list.
+pub(crate) const fn joined<const N: usize>(
+    one: &[&'static str],
+    other: &[&'static str],
+) -> [&'static str; N] {
+    let mut all = [""; N];
+    let mut next = 0;
+    while next < N {
+        all[next] = match next < one.len() {
+            true => one[next],
+            false => other[next - one.len()],
+        };
+        next += 1;
+    }
+    all
+}
+
 /// The error of a setting that is not among the known ones, with the nearest that is.
 pub(crate) fn unknown(name: &str, known: &[&str]) -> Error {
     unknown_of("setting", name, known)

@@ -28,6 +28,8 @@ pub struct Batch {
     pub(super) position: Position,
     /// Bytes that it holds against the reader's bound.
     pub(super) held: usize,
+    /// Bytes of the answer whose last batch it is.
+    pub(super) answer_bytes: usize,
 }
 
 /// One Kinesis record, aggregated or not.

@@ -7,7 +7,7 @@ use crate::client::ClientConfig;
 use crate::retry::Budget;
 use crate::rng::Rng;
 use crate::time::{Clock, Timestamp};
-use crate::transport::Endpoint;
+use crate::transport::{Connect, Endpoint};
 
 /// Where to begin. There is no default: the caller says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,8 @@ pub struct ReaderConfig {
     pub(super) start: Start,
     pub(super) until: Until,
     pub(super) endpoint: Endpoint,
-    pub(super) region: Option<String>,
+    pub(super) connect: Connect,
+    pub(super) request_timeout: Duration,
     pub(super) mode: Mode,
     pub(super) consumer: Option<String>,
     pub(super) silence: Duration,
@@ -103,7 +104,8 @@ impl ReaderConfig {
             start,
             until: Until::Forever,
             endpoint: Endpoint::Aws,
-            region: None,
+            connect: Connect::default(),
+            request_timeout: ClientConfig::default().request_timeout,
             mode: Mode::Polling,
             consumer: None,
             silence: Duration::from_secs(30),
@@ -146,7 +148,21 @@ impl ReaderConfig {
     /// The region. Default as the AWS settings say.
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
+        self.connect.region = Some(region.into());
+        self
+    }
+
+    /// How the endpoint is reached: profile, credentials, proxy, TLS roots, timeouts. Its clock and dice are the reader's.
+    #[must_use]
+    pub fn connect(mut self, connect: Connect) -> Self {
+        self.connect = connect;
+        self
+    }
+
+    /// How long one call may take. Default 10 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -280,6 +296,7 @@ impl ReaderConfig {
             clock: self.clock.clone().unwrap_or_default(),
             rng: self.rng.clone().unwrap_or_default(),
             budget: Budget::default(),
+            request_timeout: self.request_timeout,
             ..Default::default()
         }
     }

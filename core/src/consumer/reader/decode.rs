@@ -4,6 +4,7 @@ use crate::api;
 use crate::codec::glue::{Compression, GlueHeader, HEADER_LEN};
 use crate::codec::{Deaggregated, Mode, deaggregate_many};
 use crate::error::{Error, ErrorKind, Result};
+use crate::planted::{Bug, planted};
 use crate::types::{HashRange, SequenceNumber};
 
 use super::batch::{Entry, OUT_OF_RANGE, PLAIN, Source};
@@ -187,6 +188,7 @@ fn sources(
         let number: SequenceNumber = record.sequence_number.parse().map_err(|_| no_number())?;
         // A record that was read in part may come once more; any other repetition is the server's mistake.
         let repeated = match sequence_number {
+            _ if planted(Bug::ReadsAtInsteadOfAfter) || planted(Bug::HandsOutRepeats) => false,
             Some(last) if number == last && inside => false,
             Some(last) => number <= last,
             None => false,

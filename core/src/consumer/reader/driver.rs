@@ -28,6 +28,8 @@ use crate::api::{
 use crate::client::{Client, Shards};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork;
+use crate::metrics::Export;
+use crate::planted::{Bug, planted};
 use crate::runtime::Runtime;
 use crate::time::{Moment, Sleep};
 use crate::transport::{BoxFuture, Connect, Endpoint};
@@ -91,10 +93,9 @@ impl Reader {
         let stream: StreamRef = stream.parse()?;
         let client_config = config.client();
         let connect = Connect {
-            region: config.region.clone(),
             clock: client_config.clock.clone(),
             rng: client_config.rng.clone(),
-            ..Default::default()
+            ..config.connect.clone()
         };
         let client = Client::connect(&config.endpoint, &connect, client_config)?;
         Self::over(client, stream, config).await
@@ -271,6 +272,23 @@ impl Reader {
         self.state.lag()
     }
 
+    /// Names every counter of [`Reader::stats`] and every value of [`Reader::lag`] once, for a metrics library.
+    ///
+    /// ```
+    /// # async fn example(reader: kinetik::consumer::Reader) {
+    /// let mut text = kinetik::metrics::Prometheus::new("kinetik_");
+    /// reader.export(&mut text);
+    /// println!("{}", text.finish()); // kinetik_reader_records{stream="orders"} 1010 …
+    /// # }
+    /// ```
+    pub fn export(&self, to: &mut impl Export) {
+        let stream = self.stream.name();
+        self.stats().export(stream.as_str(), to);
+        for lag in self.lag() {
+            lag.export(stream.as_str(), to);
+        }
+    }
+
     /// The stream that is read.
     pub fn stream(&self) -> &StreamRef {
         &self.stream
@@ -406,6 +424,11 @@ impl Reader {
             let mut told = clock
                 .before(clock.now() + silence, subscription.next())
                 .await;
+            while told.is_none() && planted(Bug::TrustsSilence) {
+                told = clock
+                    .before(clock.now() + silence, subscription.next())
+                    .await;
+            }
             if told.is_none() {
                 // Nobody may have looked for that long: what waits in the connection is given a moment to come.
                 told = clock.before(clock.now() + GRACE, subscription.next()).await;
@@ -438,7 +461,7 @@ fn closed() -> Error {
 /// One attempt of a call: the state machine retries by itself.
 async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
     let call: Call = input.into();
-    let deadline = client.clock().now() + client.config().attempt_timeout;
+    let deadline = client.clock().now() + client.config().request_timeout;
     let answer = client
         .attempt(call, deadline)
         .await
@@ -475,6 +498,7 @@ fn iterator_input(stream: &StreamRef, shard: ShardId, cursor: Cursor) -> GetShar
 fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> StartingPosition {
     let mut position = StartingPosition::default();
     let kind = match (cursor, continuation) {
+        (_, Some(_)) if planted(Bug::ResubscribesAtTip) => "LATEST",
         (_, Some(number)) => {
             position.sequence_number = Some(number.to_string().into());
             "AT_SEQUENCE_NUMBER"
@@ -495,6 +519,8 @@ fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> St
             position.sequence_number = Some(sequence_number.to_string().into());
             // A record that was read in part is asked for once more.
             match sub_sequence_number {
+                None if planted(Bug::ReadsAtInsteadOfAfter) => "AT_SEQUENCE_NUMBER",
+                Some(_) if planted(Bug::SkipsRestOfAggregate) => "AFTER_SEQUENCE_NUMBER",
                 None => "AFTER_SEQUENCE_NUMBER",
                 Some(_) => "AT_SEQUENCE_NUMBER",
             }
@@ -515,7 +541,7 @@ fn pace(config: &ReaderConfig, stream: &StreamRef, now: Moment) -> Pace {
     if config.clock.is_some() {
         return Pace::default();
     }
-    let region = config.region.as_deref().unwrap_or_default();
+    let region = config.connect.region.as_deref().unwrap_or_default();
     let (by_name, by_arn) = stream.members();
     let stream = by_arn.or(by_name).unwrap_or_default();
     Pace::shared(format!("{name} {region} {stream}"), now)

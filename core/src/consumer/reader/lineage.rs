@@ -11,6 +11,15 @@ use crate::route::{ShardInfo, ShardMap};
 use crate::time::{Moment, Timestamp};
 use crate::types::ShardId;
 
+/// What a reader begins with.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub shards: Vec<Shard>,
+    /// How many shards have saved positions inside them and are not listed any more: what was left in them outlived the
+    /// stream's retention unread.
+    pub vanished: u64,
+}
+
 impl Start {
     /// Which shards must be listed.
     pub(super) fn shards(&self) -> Shards {
@@ -24,46 +33,45 @@ impl Start {
     ///
     /// # Errors
     /// Positions that belong to another stream.
-    pub(super) fn plan(
-        &self,
-        stream: &str,
-        listed: Vec<ShardInfo>,
-        now: Moment,
-    ) -> Result<Vec<Shard>> {
+    pub(super) fn plan(&self, stream: &str, listed: Vec<ShardInfo>, now: Moment) -> Result<Plan> {
         // The map knows which shards are open even where pages of the listing disagree.
         let map = ShardMap::new(listed);
         let waiting =
             |info: &ShardInfo, position| Shard::new(*info, Cursor::At(position), Stage::Waiting);
-        match self {
-            Self::TrimHorizon => Ok(map
+        let mut vanished = 0;
+        let shards = match self {
+            Self::TrimHorizon => map
                 .known()
                 .iter()
                 .map(|info| waiting(info, Position::TrimHorizon))
-                .collect()),
+                .collect(),
             Self::Latest => {
                 let begin = |info: &ShardInfo| Shard::new(*info, Cursor::Latest, Stage::Due(now));
-                Ok(map.open().iter().map(begin).collect())
+                map.open().iter().map(begin).collect()
             }
-            Self::At(time) => Ok(map
+            Self::At(time) => map
                 .known()
                 .iter()
                 .map(|info| match closed_before(info, *time) {
                     true => Shard::passed(*info),
                     false => waiting(info, Position::At(*time)),
                 })
-                .collect()),
+                .collect(),
             Self::Positions(positions) => {
                 check(stream, positions, &map)?;
                 let passed = ancestors(positions, &map);
+                let is_gone = |(id, position)| position != Position::End && map.find(id).is_none();
+                vanished = positions.iter().filter(|&each| is_gone(each)).count() as u64;
                 let begin = |info: &ShardInfo| match positions.get(info.id) {
                     Some(Position::End) => Shard::passed(*info),
                     Some(position) => waiting(info, position),
                     None if passed.contains(&info.id) => Shard::passed(*info),
                     None => waiting(info, Position::TrimHorizon),
                 };
-                Ok(map.known().iter().map(begin).collect())
+                map.known().iter().map(begin).collect()
             }
-        }
+        };
+        Ok(Plan { shards, vanished })
     }
 }
 

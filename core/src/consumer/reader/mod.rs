@@ -24,7 +24,7 @@ pub use batch::{Batch, Record, RecordRef};
 pub use closer::Closer;
 pub use config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 pub use driver::{Next, Reader};
-pub use lag::ShardLag;
+pub use lag::{Backlog, ShardLag};
 pub use position::{Position, Positions};
 pub use stats::ReaderStats;
 

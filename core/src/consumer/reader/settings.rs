@@ -7,13 +7,14 @@ use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
 use crate::error::Result;
 use crate::time::Timestamp;
-use crate::types::setting::{duration, flag, refused, unknown};
+use crate::transport::Connect;
+use crate::types::setting::{duration, flag, joined, refused, unknown};
 
-const NAMES: &[&str] = &[
+const OWN: &[&str] = &[
     "start",
     "until",
     "endpoint",
-    "region",
+    "request_timeout",
     "mode",
     "consumer",
     "silence",
@@ -28,9 +29,11 @@ const NAMES: &[&str] = &[
     "give_up_after",
 ];
 
+static NAMES: [&str; OWN.len() + Connect::NAMES.len()] = joined(OWN, Connect::NAMES);
+
 impl ReaderConfig {
     /// The names of all settings that have one.
-    pub const NAMES: &'static [&'static str] = NAMES;
+    pub const NAMES: &'static [&'static str] = &NAMES;
 
     /// Changes the setting with this name.
     ///
@@ -40,9 +43,10 @@ impl ReaderConfig {
     /// | `until` | `now`, `none`, or a time |
     /// | `range_filter` | `report`, `drop` or `kcl` |
     /// | `deaggregate`, `drop_duplicates`, `strip_glue` | `true` or `false` |
-    /// | `endpoint`, `region`, `consumer` | text |
+    /// | `endpoint`, `consumer` | text |
+    /// | those of the connection | as [`Connect::set`] takes them |
     /// | `mode` | `polling`, `fan_out` or `auto` |
-    /// | `give_up_after`, `silence` | seconds, or milliseconds as `give_up_after_ms`, `silence_ms` |
+    /// | `give_up_after`, `request_timeout`, `silence` | seconds, or milliseconds as `give_up_after_ms`, … |
     /// | the rest | a whole number, 1 or more |
     ///
     /// A time is written as in RFC 3339, `2026-11-23T08:00:00Z`, or as seconds since 1970.
@@ -64,7 +68,8 @@ impl ReaderConfig {
             "start" => self.start = start(name, value)?,
             "until" => self.until = until(name, value)?,
             "endpoint" => self.endpoint = value.parse()?,
-            "region" => self.region = Some(value.to_owned()),
+            "request_timeout" => self.request_timeout = duration(name, value, 1.0)?,
+            "request_timeout_ms" => self.request_timeout = duration(name, value, 1e-3)?,
             "mode" => self.mode = mode(name, value)?,
             "consumer" => self.consumer = Some(value.to_owned()),
             "silence" => self.silence = duration(name, value, 1.0)?,
@@ -86,7 +91,8 @@ impl ReaderConfig {
             "concurrency" => self.concurrency = count(name, value)?,
             "give_up_after" => self.give_up_after = duration(name, value, 1.0)?,
             "give_up_after_ms" => self.give_up_after = duration(name, value, 1e-3)?,
-            _ => return Err(unknown(name, NAMES)),
+            _ if Connect::knows(name) => self.connect.set(name, value)?,
+            _ => return Err(unknown(name, &NAMES)),
         }
         Ok(())
     }
@@ -125,7 +131,7 @@ fn count(name: &str, value: &str) -> Result<usize> {
 fn mode(name: &str, value: &str) -> Result<Mode> {
     match value {
         "polling" => Ok(Mode::Polling),
-        "fan_out" => Ok(Mode::FanOut),
+        "fan_out" | "fan-out" => Ok(Mode::FanOut),
         "auto" => Ok(Mode::Auto),
         _ => Err(refused(name, "polling, fan_out or auto")),
     }
@@ -147,7 +153,8 @@ const A_TIME: &str = "a time such as 2026-11-23T08:00:00Z or seconds since 1970"
 fn time(value: &str) -> Option<Timestamp> {
     if let Ok(seconds) = value.parse::<f64>() {
         let legal = (0.0..1e10).contains(&seconds);
-        return legal.then(|| Timestamp::from_nanos((seconds * 1e9) as u64));
+        // A float holds microseconds of these times, and not nanoseconds.
+        return legal.then(|| Timestamp::from_nanos((seconds * 1e6).round() as u64 * 1_000));
     }
     let time = DateTime::from_str(value, Format::DateTimeWithOffset).ok()?;
     let seconds = u64::try_from(time.secs())
@@ -164,10 +171,7 @@ mod tests {
 
     #[test]
     fn every_name_is_known_and_refuses_nonsense_by_its_own_name() {
-        for name in NAMES
-            .iter()
-            .filter(|name| !["region", "consumer"].contains(name))
-        {
+        for name in OWN.iter().filter(|name| **name != "consumer") {
             let error = ReaderConfig::new(Start::Latest)
                 .set(name, "\u{1}?")
                 .unwrap_err();
@@ -185,6 +189,9 @@ mod tests {
             config.start,
             Start::At(Timestamp::from_millis(1_700_000_000_500))
         );
+        config.set("start", "1700000000.123").unwrap();
+        let exact = Start::At(Timestamp::from_millis(1_700_000_000_123));
+        assert_eq!(config.start, exact);
         for text in ["2023-11-14T22:13:20.5Z", "2023-11-14T23:13:20.500+01:00"] {
             config.set("start", text).unwrap();
             let time = Timestamp::from_millis(1_700_000_000_500);

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::decode::ReadSoFar;
+use super::lag::Backlog;
 use super::pace::{Idle, Pace};
 use super::position::Position;
-use crate::api::Subscription;
+use crate::api::{self, Subscription};
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
 use crate::types::SequenceNumber;
@@ -33,6 +34,8 @@ pub(super) struct Shard {
     /// Answers at the tip in a row that brought nothing, and the mark of a shard that has them.
     pub idle: u32,
     pub is_idle: Option<Idle>,
+    /// Answers before the tip in a row that brought nothing.
+    empty: u32,
     /// How large the next answer may be, by the last ones.
     pub estimate: usize,
     /// Where reading began.
@@ -41,6 +44,10 @@ pub(super) struct Shard {
     pub handed_out: Option<Position>,
     /// How far the last answer was behind the shard's tip, in milliseconds.
     pub behind: Option<u64>,
+    /// What was fetched and waits to be handed out.
+    pub backlog: Backlog,
+    /// When the newest record arrived, or later, as the first answer with records told.
+    pub first_tip: Option<Timestamp>,
 }
 
 /// What a shard that is read by subscriptions has besides.
@@ -102,6 +109,9 @@ pub(super) enum Cursor {
 
 /// Shortest and longest pause between reads of a shard that has nothing new.
 const IDLE_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// After so many answers in a row that bring nothing although the service says that there is more, the next is asked for
+/// after a pause, whoever serves them.
+const EMPTY_UNTIL_PAUSE: u32 = 10;
 /// Bytes that a first answer is reckoned with.
 const FIRST_ESTIMATE: usize = 64 << 10;
 
@@ -125,9 +135,12 @@ impl Shard {
             failing_since: None,
             idle: 0,
             is_idle: None,
+            empty: 0,
             estimate: FIRST_ESTIMATE,
             handed_out: None,
             behind: None,
+            backlog: Backlog::default(),
+            first_tip: None,
         }
     }
 
@@ -164,6 +177,20 @@ impl Shard {
         }
     }
 
+    /// Whether an answer has a record that was not fetched before; what has no number that orders it is taken for new.
+    pub fn is_news(&self, records: &[api::Record]) -> bool {
+        let Some(last) = records.last() else {
+            return false;
+        };
+        match (
+            last.sequence_number.parse::<SequenceNumber>(),
+            self.read_so_far().sequence_number,
+        ) {
+            (Ok(last), Some(read)) => last > read,
+            _ => true,
+        }
+    }
+
     /// Notes that nothing was there up to a time, if nothing was fetched yet from a shard that began behind its
     /// newest record. Should its iterator be lost, reading goes on from that time.
     pub fn nothing_until(&mut self, time: Timestamp) {
@@ -180,14 +207,18 @@ impl Shard {
 
     /// How long to wait after an answer that did (or did not) bring records and did (or did not) reach the tip.
     pub fn pause(&mut self, any: bool, at_tip: bool, pace: &Pace) -> Duration {
+        let (shortest, longest) = IDLE_PAUSES;
         if any {
             self.idle = 0;
             self.is_idle = None;
         }
         if !at_tip {
-            return Duration::ZERO;
+            self.empty = if any { 0 } else { self.empty + 1 };
+            return match self.empty < EMPTY_UNTIL_PAUSE {
+                true => Duration::ZERO,
+                false => shortest,
+            };
         }
-        let (shortest, longest) = IDLE_PAUSES;
         let pause = shortest.saturating_mul(1 << self.idle.min(8)).min(longest);
         self.idle += 1;
         if any {

@@ -1,5 +1,7 @@
 //! What a reader counted.
 
+use serde_json::{Value, json};
+
 use crate::codec::Tally;
 use crate::metrics::{Export, Histogram};
 
@@ -52,21 +54,31 @@ pub struct ReaderStats {
     pub expired_iterators: u64,
     /// Answers without a next iterator from shards that were still open.
     pub early_ends: u64,
-    /// Shards that vanished before they were read to their end: their records outlived the stream's retention.
+    /// Shards that vanished before they were read to their end, while they were read or since the positions that this
+    /// reader began with were saved: their records outlived the stream's retention.
     pub vanished_shards: u64,
 }
 
 impl ReaderStats {
-    /// The counters as a JSON object, each by its name, with the lag of each shard below `lag_ms`.
+    /// The counters as a JSON object, each by its name, with the lag of each shard below `lag_ms` and its backlog below
+    /// `backlog`; `null` stands for what is not known.
     pub fn json(&self, lag: &[ShardLag]) -> String {
         let mut counters = Counters(serde_json::Map::new());
         self.export("", &mut counters);
-        let shards = lag
-            .iter()
-            .map(|lag| (lag.shard_id.to_string(), lag.millis_behind_latest.into()));
-        let shards = serde_json::Value::Object(shards.collect());
-        counters.0.insert("lag_ms".into(), shards);
-        serde_json::Value::Object(counters.0).to_string()
+        let backlog = |lag: &ShardLag| {
+            lag.backlog
+                .map(|left| json!({ "records": left.records, "bytes": left.bytes }))
+        };
+        let by_shard = |of: &dyn Fn(&ShardLag) -> Value| {
+            let each = lag.iter().map(|lag| (lag.shard_id.to_string(), of(lag)));
+            Value::Object(each.collect())
+        };
+        let behind = by_shard(&|lag| lag.millis_behind_latest.into());
+        counters.0.insert("lag_ms".into(), behind);
+        counters
+            .0
+            .insert("backlog".into(), by_shard(&|lag| backlog(lag).into()));
+        Value::Object(counters.0).to_string()
     }
 
     /// Names each value once.
@@ -85,6 +97,7 @@ impl ReaderStats {
             ("reader_repeated_kinesis_records", self.repeated),
             ("reader_corrupt_aggregates", self.outcomes.corrupt),
             ("reader_look_alikes", self.outcomes.look_alikes),
+            ("reader_empty_aggregates", self.outcomes.empty),
             ("reader_reads", self.reads),
             ("reader_empty_reads", self.empty_reads),
             ("reader_subscriptions", self.subscriptions),
@@ -104,7 +117,7 @@ impl ReaderStats {
 }
 
 /// Counters by their names, without the prefix that tells them from others.
-struct Counters(serde_json::Map<String, serde_json::Value>);
+struct Counters(serde_json::Map<String, Value>);
 
 impl Export for Counters {
     fn counter(&mut self, name: &'static str, _: &[(&'static str, &str)], value: u64) {

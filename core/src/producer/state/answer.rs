@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::{Effects, Flight, MISSING_GRACE, State, Unjudged};
 use crate::api::{Operation, PutRecordsOutput, PutRecordsResultEntry, Refusal};
 use crate::error::{Error, ErrorKind};
+use crate::planted::{Bug, planted};
 use crate::producer::receipt::FailedAttempt;
 use crate::retry::Verdict;
 use crate::route::{self, Landing};
@@ -78,9 +79,12 @@ impl State {
     ) {
         // Entries are refused alike, so they share what is kept of it.
         let mut last: Option<(Refusal, Arc<FailedAttempt>)> = None;
+        let is_whole = planted(Bug::ResendsWholeBatch)
+            && answers.iter().any(|answer| answer.refusal().is_some());
         // In reverse, so that those that are queued again come to the front in their order.
         for (batch, answer) in flight.batches.into_iter().zip(answers).rev() {
             match answer.refusal() {
+                None if is_whole => self.again(now, batch, effects),
                 None => self.stored(now, flight.sent, batch, &answer, effects),
                 Some(refusal) => {
                     let known = last.take().filter(|(before, _)| *before == refusal);
@@ -132,14 +136,19 @@ impl State {
         if !is_predicted || landing != Landing::Covered {
             self.refresh(now, route::Event::Doubt { asked_at: sent }, effects);
         }
+        let is_believed = planted(Bug::AcceptsMisrouted) && landing == Landing::Misrouted
+            || planted(Bug::NoPredictionInRefresh) && self.refresh.is_refreshing();
         match landing {
             // The service routes a single record by the very hash that its shard must cover.
             _ if !batch.is_aggregate => self.deliver(batch, shard, sequence, effects),
-            Landing::Covered => self.deliver(batch, shard, sequence, effects),
-            Landing::Misrouted => {
+            Landing::Covered if is_predicted || !planted(Bug::DemandsPredictedShard) => {
+                self.deliver(batch, shard, sequence, effects);
+            }
+            _ if is_believed => self.deliver(batch, shard, sequence, effects),
+            Landing::Covered | Landing::Misrouted => {
                 let error = misrouted(shard);
                 batch.failed.push(self.attempt(sent, now, &error));
-                batch.history.maybe_stored = true;
+                batch.history.maybe_stored = !planted(Bug::MisroutedNotMarked);
                 self.split(batch);
             }
             Landing::Unknown => {
@@ -167,7 +176,7 @@ impl State {
     ) {
         let error = &attempt.error;
         batch.failed.push(Arc::clone(&attempt));
-        if error.kind() == ErrorKind::Unavailable {
+        if error.kind() == ErrorKind::Unavailable && !planted(Bug::InternalFailureIsRefusal) {
             batch.history.maybe_stored = true;
             batch.history.is_frozen = true;
         }
@@ -197,7 +206,7 @@ impl State {
 
     /// A request ended without an answer for each entry.
     fn faulted(&mut self, now: Moment, flight: Flight, fault: Fault, effects: &mut Effects) {
-        let is_definite = fault.applied() == Applied::No;
+        let is_definite = fault.applied() == Applied::No || planted(Bug::LostAnswerIsRefusal);
         let error = fault.into_error(Operation::PutRecords);
         let mut verdict = Verdict::of(&error);
         let is_missing = error.kind() == ErrorKind::NotFound;
@@ -206,6 +215,7 @@ impl State {
         }
         // One bad record makes the service refuse its whole request: each is tried alone to find it.
         let is_mixed = flight.batches.len() > 1
+            && !planted(Bug::BadRecordFailsOthers)
             && matches!(
                 error.kind(),
                 ErrorKind::InvalidArgument | ErrorKind::RecordTooLarge
@@ -222,6 +232,10 @@ impl State {
         }
         let attempt = self.attempt(flight.sent, now, &error);
         for mut batch in flight.batches.into_iter().rev() {
+            if planted(Bug::LostAnswerIsSuccess) && !is_definite {
+                self.deliver(batch, ShardId::new(0), SequenceNumber::ZERO, effects);
+                continue;
+            }
             batch.failed.push(Arc::clone(&attempt));
             // Each batch has a grace of its own.
             let mut verdict = verdict;
@@ -253,7 +267,7 @@ impl State {
             return self.reroute(batch);
         }
         let lane = batch.lane;
-        self.enqueue(lane, batch, true);
+        self.enqueue(lane, batch, !planted(Bug::RetriesBehindOthers));
     }
 
     /// What is kept of an attempt that failed.

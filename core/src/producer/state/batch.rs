@@ -9,6 +9,7 @@ use super::pack::{self, Unpacked};
 use crate::api::PutRecordsRequestEntry;
 use crate::codec::digest;
 use crate::error::Error;
+use crate::planted::{Bug, planted};
 use crate::producer::arena::{Overhead, Tag};
 use crate::producer::desk::{Outcome, Outcomes};
 use crate::producer::ledger::Tally;
@@ -161,14 +162,19 @@ impl Batch {
     }
 
     pub fn deadline(&self, limit: Duration) -> Moment {
-        self.history.arrived + limit
+        match planted(Bug::KeepsNoDeadline) {
+            true => Moment::MAX,
+            false => self.history.arrived + limit,
+        }
     }
 
     /// The batch as an entry of a request. The same bytes each time.
     pub fn entry(&self) -> PutRecordsRequestEntry {
+        let is_bare = planted(Bug::ResendsWithoutHashKey) && self.history.attempts > 1;
+        let explicit = self.explicit_hash_key.filter(|_| !is_bare);
         PutRecordsRequestEntry {
             data: Some(self.data.clone()),
-            explicit_hash_key: self.explicit_hash_key.map(|hash| hash.to_string().into()),
+            explicit_hash_key: explicit.map(|hash| hash.to_string().into()),
             partition_key: Some(self.key.clone()),
         }
     }
@@ -222,10 +228,11 @@ impl Batch {
         outcomes: &mut Outcomes,
     ) -> usize {
         outcomes.delivered += self.tally;
+        let shift = u64::from(planted(Bug::SubSequenceOffByOne));
         let receipt = |place| Receipt {
             shard_id,
             sequence_number,
-            sub_sequence_number: self.is_aggregate.then_some(u64::from(place)),
+            sub_sequence_number: self.is_aggregate.then_some(u64::from(place) + shift),
             attempts: self.history.attempts,
             may_be_duplicate: self.history.maybe_stored,
             failed_attempts: self.failed.clone(),
@@ -244,7 +251,10 @@ impl Batch {
         self.unpin();
         outcomes.failed += self.tally;
         let mut charge = self.charge;
-        let failures = self.failures(error);
+        let mut failures = self.failures(error);
+        if planted(Bug::ForgetsFailure) {
+            failures.pop();
+        }
         let last = failures.len().saturating_sub(1);
         for (place, (tag, failure)) in failures.into_iter().enumerate() {
             // Each holds its own payload; the last what they share.

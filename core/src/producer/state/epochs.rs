@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::planted::{Bug, planted};
+
 /// Counts unresolved records between flushes.
 #[derive(Debug)]
 pub(super) struct Epochs {
@@ -46,7 +48,10 @@ impl Epochs {
 
     /// All records of epochs before this one have ended.
     pub fn resolved_before(&self) -> u64 {
-        self.first
+        match planted(Bug::FlushForgetsOpen) {
+            true => self.current(),
+            false => self.first,
+        }
     }
 
     /// Unresolved records of all epochs.

@@ -39,6 +39,7 @@ use super::receipt::{FailedAttempt, Failure};
 use crate::api::{PutRecordsOutput, PutRecordsRequestEntry};
 use crate::codec::{AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
+use crate::planted::{Bug, planted};
 use crate::retry::Policy;
 use crate::rng::Rng;
 use crate::route::{self, Refresh, RefreshConfig, ShardInfo, ShardMap};
@@ -405,7 +406,11 @@ impl State {
         self.seal_pending();
         let mut batches = Vec::new();
         for (_, flight) in std::mem::take(&mut self.flights) {
-            batches.extend(flight.batches.into_iter().map(Batch::stored));
+            let flying = flight.batches.into_iter();
+            batches.extend(flying.map(|batch| match planted(Bug::CloseForgetsFlights) {
+                true => batch,
+                false => batch.stored(),
+            }));
         }
         for lane in &mut self.lanes {
             batches.extend(lane.ready.drain(..).map(|batch| *batch));
@@ -442,7 +447,10 @@ impl State {
     ) {
         self.end(&batch);
         let counted = batch.tally.records - batch.tags.len() as u64;
-        let freed = batch.deliver(shard, sequence, &mut effects.outcomes);
+        let mut freed = batch.deliver(shard, sequence, &mut effects.outcomes);
+        if planted(Bug::BudgetLeaks) {
+            freed /= 2;
+        }
         self.budget.release(freed);
         self.budget.release_records(counted);
     }

@@ -16,6 +16,7 @@ use super::pack::Unpacked;
 use super::{Effects, State};
 use crate::codec::digest;
 use crate::error::{Error, ErrorKind};
+use crate::planted::{Bug, planted};
 use crate::producer::arena::{Stored, Tag};
 use crate::time::Moment;
 use crate::types::{HashKey, HashRange};
@@ -74,10 +75,11 @@ impl Order {
     /// Whether the next of a lane must wait, because one of its points is unresolved. An unresolved one itself never
     /// waits: no two of them overlap.
     pub fn holds(&mut self, index: u32, lane: &Lane, next: &Batch) -> bool {
-        if lane.in_flight > 0 {
+        if lane.in_flight > 0 && !planted(Bug::TwoUnresolved) {
             return true;
         }
         let is_held = !next.history.is_frozen
+            && !planted(Bug::ChildDoesNotWait)
             && self.strays.iter().any(|stray| {
                 stray.start() <= next.hashes.end() && next.hashes.start() <= stray.end()
             });
@@ -100,6 +102,7 @@ impl State {
     pub(super) fn break_keys(&mut self, batch: &Batch, error: &Error) {
         if let Some(order) = &mut self.order
             && order.stops
+            && !planted(Bug::FailureDoesNotStopKey)
             && error.kind() != ErrorKind::OrderBroken
         {
             for (record, _, _) in batch.unpack() {

@@ -1,31 +1,41 @@
-//! Calls over HTTP: JSON 1.1 bodies, signed, over pooled HTTP/1.1 connections, with TLS for `https` endpoints.
-//! Subscriptions have connections of their own, HTTP/2 where TLS agrees on it.
+//! Calls over HTTP: signed, in JSON or CBOR, over pooled connections that all who go the same way share; HTTP/2 where TLS
+//! agrees on it, else HTTP/1.1. Subscriptions have connections of their own.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use hyper::header::HeaderMap;
-use hyper::{Response, StatusCode, body::Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, PROXY_AUTHORIZATION};
+use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper_util::client::legacy;
 
 use self::body::{RequestBody, collect};
-use self::lines::Lines;
+use self::lines::{Line, Lines};
+use self::target::Addressed;
 use super::{BoxFuture, Connect, Fault, HttpUrl, Transport};
-use crate::api::{Answer, Call, Form, Interruption, Operation};
-use crate::time::Moment;
-use crate::{Error, ErrorKind};
+use crate::api::{Answer, Call, Form, Interruption, Operation, Refusal};
+use crate::time::{Moment, Timestamp};
+use crate::{Error, ErrorKind, Retry};
 
-#[cfg(feature = "aws")]
-mod aws;
 mod body;
-mod hosts;
+#[cfg(feature = "aws")]
+mod chain;
+mod dial;
 mod lines;
+#[cfg(feature = "aws")]
+mod profile;
+#[cfg(feature = "aws")]
+mod sdk;
+mod settings;
 mod sign;
+mod skew;
 mod subscription;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod wire;
 
 /// A Kinesis endpoint over HTTP.
 ///
@@ -68,39 +78,96 @@ impl Http {
 
     async fn exchange(&self, call: Call, sent: &Arc<AtomicBool>) -> Result<Answer, Fault> {
         let operation = call.operation();
+        let clock = &self.options.clock;
         let line = self
             .lines
             .current(&self.options)
             .await
             .map_err(Fault::NotSent)?;
-        let form = self.options.form;
-        let body = form.encode_call(&call);
-        drop(call);
-        let request = line
+        let to = line
             .target
-            .request(operation, form, &body, self.options.clock.wall())
+            .address(&call, line.skew.corrected(clock.wall()))
             .await
+            .map_err(Fault::NotSent)?;
+        let form = line.wire.form();
+        let body = form.encode_call(&call);
+        // A call that may have to be encoded again is kept; others make room.
+        let again = if line.wire.is_settled() {
+            drop(call);
+            None
+        } else {
+            Some(call)
+        };
+        let signed = line.skew.corrected(clock.wall());
+        let response = self
+            .send(line, &to, operation, form, body, signed, sent)
+            .await?;
+        let was_misread = line
+            .wire
+            .was_misread(form, response.status(), response.headers());
+        match again {
+            Some(call) if was_misread => {
+                let form = Form::Json;
+                let body = form.encode_call(&call);
+                let response = self
+                    .send(line, &to, operation, form, body, signed, sent)
+                    .await?;
+                self.read(line, &to, operation, form, signed, response)
+                    .await
+            }
+            _ => {
+                self.read(line, &to, operation, form, signed, response)
+                    .await
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what one request is made of")]
+    async fn send(
+        &self,
+        line: &Line,
+        to: &Addressed,
+        operation: Operation,
+        form: Form,
+        body: Bytes,
+        signed: Timestamp,
+        sent: &Arc<AtomicBool>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let mut request: Request<RequestBody> = line
+            .target
+            .request(to, operation, form, &body, signed)
             .map_err(Fault::NotSent)?
             .map(|()| RequestBody::new(body, sent.clone()));
+        if !to.url.is_https()
+            && let Some(proxy) = line.proxies.on_the_way_to(request.uri())
+            && let Some(authorization) = proxy.basic_auth()
+        {
+            // A tunnel is asked for with it; a forwarded request carries it.
+            let authorization = authorization.clone();
+            request
+                .headers_mut()
+                .insert(PROXY_AUTHORIZATION, authorization);
+        }
         let client = match operation {
             Operation::SubscribeToShard => &line.subscriptions,
             _ => &line.client,
         };
-        let response = client.request(request).await.map_err(|error| {
-            let text = format!("{}: {}", line.target.url(), innermost(&error));
-            unanswered(Error::new(ErrorKind::Connection, text).source(error), sent)
-        })?;
-        self.read(operation, response).await
+        let answered = client.request(request).await;
+        answered.map_err(|error| unanswered(unreached(&to.url, error), sent))
     }
 
     async fn read(
         &self,
+        line: &Line,
+        to: &Addressed,
         operation: Operation,
+        form: Form,
+        signed: Timestamp,
         response: Response<Incoming>,
     ) -> Result<Answer, Fault> {
         let (head, body) = response.into_parts();
         if operation == Operation::SubscribeToShard && head.status == StatusCode::OK {
-            let begun = subscription::begin(body, self.options.form).await;
+            let begun = subscription::begin(body, form).await;
             return begun.map(Answer::SubscribeToShard).map_err(
                 |interruption| match interruption {
                     Interruption::Refused(refusal) => Fault::Refused(refusal),
@@ -117,13 +184,34 @@ impl Http {
                     Some(head.status.as_u16()),
                 ))
             })?;
-        judge(
-            self.options.form,
-            operation,
-            head.status,
-            &head.headers,
-            &body,
-        )
+        match judge(form, operation, head.status, &head.headers, &body) {
+            Err(Fault::Refused(refusal)) => {
+                let refusal = self
+                    .reconsider(line, to, refusal, &head.headers, signed)
+                    .await;
+                Err(Fault::Refused(refusal))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The refusal, with the advice to try again at once where its reason is gone: a wrong clock that is corrected now,
+    /// credentials that have been renewed.
+    async fn reconsider(
+        &self,
+        line: &Line,
+        to: &Addressed,
+        refusal: Refusal,
+        headers: &HeaderMap,
+        signed: Timestamp,
+    ) -> Refusal {
+        let wall = self.options.clock.wall();
+        let is_mended = line.skew.learn(&refusal, headers, signed, wall)
+            || (is_about_keys(&refusal) && line.target.renew(to, line.skew.corrected(wall)).await);
+        match is_mended {
+            true => refusal.with_retry(Retry::Now),
+            false => refusal,
+        }
     }
 }
 
@@ -139,6 +227,36 @@ impl fmt::Debug for Http {
     }
 }
 
+/// Refusals that other credentials can help against.
+fn is_about_keys(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.code(),
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "RequestExpired"
+    )
+}
+
+/// Why there was no answer. TLS that fails while connecting fails for good.
+fn unreached(url: &HttpUrl, error: legacy::Error) -> Error {
+    let refused = error.is_connect().then(|| tls::refusal(&error)).flatten();
+    match refused {
+        Some(refused) => {
+            let text = format!(
+                "{url}: TLS: {refused}; whose certificates are trusted is the setting ca_bundle"
+            );
+            let error = Error::new(ErrorKind::Connection, text).source(error);
+            error.with_retry(Retry::Never)
+        }
+        None => {
+            let text = format!("{url}: {}", innermost(&error));
+            Error::new(ErrorKind::Connection, text).source(error)
+        }
+    }
+}
+
 /// What a whole answer means.
 fn judge(
     form: Form,
@@ -147,6 +265,10 @@ fn judge(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Answer, Fault> {
+    let answered = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let form = answered.and_then(Form::from_content_type).unwrap_or(form);
     if status == StatusCode::OK {
         return form.decode_answer(operation, body).map_err(Fault::Lost);
     }

@@ -9,7 +9,6 @@ use hyper::Request;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::time::Timestamp;
-use crate::transport::Credentials;
 use crate::{Error, ErrorKind, Result};
 
 const SERVICE: &str = "kinesis";
@@ -66,11 +65,6 @@ pub(super) fn marked(mut request: Request<()>, region: &str) -> Request<()> {
     }
     headers.insert("x-amz-date", HeaderValue::from_static("19700101T000000Z"));
     request
-}
-
-/// Credentials in the form that the signer takes.
-pub(super) fn identity(credentials: &Credentials) -> Identity {
-    credentials.0.clone().into()
 }
 
 #[cold]

@@ -1,21 +1,31 @@
-//! Which host, region and credentials a call uses, by the rules that AWS's own SDKs follow.
+//! Which host a call goes to and what it is signed with, by the rules that AWS's own SDKs follow.
 
+use aws_credential_types::Credentials as Keys;
 use aws_smithy_runtime_api::client::identity::Identity;
 use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 
-use super::{hosts, sign};
-use crate::api::{Form, Operation};
+use super::lines::HttpClient;
+use super::settings::Settings;
+use super::sign;
+use crate::api::{Call, Form, Operation};
 use crate::time::Timestamp;
-use crate::transport::{Connect, Credentials, Endpoint, Environment, HttpUrl};
+use crate::transport::{AwsHosts, Connect, Endpoint, HttpUrl};
 use crate::{Error, ErrorKind, Result};
 
-/// What a request is addressed to and signed with.
+/// What requests are addressed to and signed with.
 pub(super) struct Target {
-    url: HttpUrl,
-    uri: Uri,
+    place: Place,
     region: String,
     signer: Signer,
+}
+
+/// Where calls go.
+pub(super) enum Place {
+    /// All to one server.
+    Server(HttpUrl),
+    /// To AWS's own hosts, which depend on the call and the credentials.
+    Aws(AwsHosts),
 }
 
 /// How requests are signed.
@@ -26,84 +36,125 @@ enum Signer {
     Mark,
     /// With the credentials of AWS's chain, renewed before they expire.
     #[cfg(feature = "aws")]
-    Chain(super::aws::Chain),
+    Chain(super::chain::Chain),
 }
 
-/// What the settings around the process say.
-#[derive(Default)]
-pub(super) struct Settings {
-    pub(super) url: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) credentials: Option<Credentials>,
-    /// Keys that stand in the profile itself: all that a server on this machine is given.
-    pub(super) profile_credentials: Option<Credentials>,
-    pub(super) fips: bool,
-    pub(super) dual_stack: bool,
+/// What one attempt is addressed to and signed with.
+pub(super) struct Addressed {
+    pub(super) url: HttpUrl,
+    /// Nothing where nothing signs.
+    identity: Option<Identity>,
 }
 
 impl Target {
-    /// Looks at arguments, environment and (with the feature `aws`) the AWS configuration files.
+    /// Where calls go, as arguments, environment and profile say.
     ///
     /// # Errors
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) without a region, or with a malformed endpoint;
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated) without credentials.
-    pub(super) async fn resolve(url: Option<&HttpUrl>, options: &Connect) -> Result<Self> {
-        let settings = Settings::look_up(options).await;
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) without a region, with a malformed endpoint, or with FIPS or
+    /// dual-stack hosts asked of an endpoint that is none of AWS's to choose.
+    pub(super) fn place(url: Option<&HttpUrl>, settings: &Settings) -> Result<Place> {
         let url = match (url, &settings.url) {
             (Some(url), _) => Some(url.clone()),
             (None, Some(text)) => Some(configured(text)?),
             (None, None) => None,
         };
-        let loopback = url.as_ref().is_some_and(HttpUrl::is_loopback);
+        if let Some(url) = url {
+            // A server of this machine is no place for AWS's rules, whatever the profile says.
+            let is_asked = |asked: Option<bool>| asked == Some(true) && !url.is_loopback();
+            for (name, asked) in [
+                ("use_fips_endpoint", settings.fips),
+                ("use_dualstack_endpoint", settings.dual_stack),
+            ] {
+                if is_asked(asked) {
+                    let problem = "chooses among AWS's hosts and does not go together with an endpoint of one's own";
+                    return Err(Error::invalid(name, problem));
+                }
+            }
+            return Ok(Place::Server(url));
+        }
+        let region = settings.region.as_deref().ok_or_else(no_region)?;
+        let mut hosts = AwsHosts::new(region)?;
+        hosts.fips = settings.fips.unwrap_or_default();
+        hosts.dual_stack = settings.dual_stack.unwrap_or_default();
+        hosts.account_mode = settings.account_mode.unwrap_or_default();
+        Ok(Place::Aws(hosts))
+    }
+
+    /// What calls to a place are signed with.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) without a region, [`Unauthenticated`](ErrorKind::Unauthenticated) where it
+    /// is known already that there are no credentials.
+    pub(super) fn new(
+        place: Place,
+        settings: Settings,
+        options: &Connect,
+        client: &HttpClient,
+    ) -> Result<Self> {
+        let loopback = place.is_loopback();
         let region = match settings.region {
             Some(region) => region,
             None if loopback => "us-east-1".to_owned(),
             None => return Err(no_region()),
         };
-        let known = settings.credentials.or(if loopback {
-            settings.profile_credentials
-        } else {
-            None
+        let known = settings.credentials.or(match loopback {
+            true => settings.profile_credentials,
+            false => None,
         });
         let signer = match known {
-            Some(credentials) => Signer::Fixed(sign::identity(&credentials)),
+            Some(credentials) => Signer::Fixed(credentials.identity()),
             None if loopback => Signer::Mark,
-            None => Signer::chain(options, &region)?,
+            None => Signer::chain(options, &region, client)?,
         };
-        let url = match url {
-            Some(url) => url,
-            None => hosts::regional(&region, settings.fips, settings.dual_stack)?,
-        };
-        let uri = format!("{url}/")
-            .parse()
-            .map_err(|_| Error::invalid("endpoint", "not a URL"))?;
         Ok(Self {
-            url,
-            uri,
+            place,
             region,
             signer,
         })
     }
 
-    pub(super) fn url(&self) -> &HttpUrl {
-        &self.url
-    }
-
-    /// The head of a request, signed with the body that will follow.
+    /// Where a call goes and who signs it.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) without credentials, [`InvalidArgument`](ErrorKind::InvalidArgument) for
+    /// an ARN that leads nowhere.
     #[cfg_attr(
         not(feature = "aws"),
         expect(clippy::unused_async, reason = "the feature `aws` waits here")
     )]
-    pub(super) async fn request(
+    pub(super) async fn address(&self, call: &Call, now: Timestamp) -> Result<Addressed> {
+        let identity = match &self.signer {
+            Signer::Mark => None,
+            Signer::Fixed(identity) => Some(identity.clone()),
+            #[cfg(feature = "aws")]
+            Signer::Chain(chain) => Some(chain.identity(now).await?),
+        };
+        #[cfg(not(feature = "aws"))]
+        let _ = now;
+        let url = match &self.place {
+            Place::Server(url) => url.clone(),
+            Place::Aws(hosts) => {
+                let keys = identity.as_ref().and_then(Identity::data::<Keys>);
+                let account = keys.and_then(Keys::account_id);
+                hosts.url(call, account.map(|account| account.as_str()))?
+            }
+        };
+        Ok(Addressed { url, identity })
+    }
+
+    /// The head of a request, signed with the body that will follow.
+    pub(super) fn request(
         &self,
+        to: &Addressed,
         operation: Operation,
         form: Form,
         body: &[u8],
         now: Timestamp,
     ) -> Result<Request<()>> {
+        let uri: Result<Uri, _> = format!("{}/", to.url).parse();
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = uri.map_err(|_| Error::invalid("endpoint", "not a URL"))?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
         headers.insert("x-amz-target", HeaderValue::from_static(operation.target()));
@@ -111,94 +162,66 @@ impl Target {
             USER_AGENT,
             HeaderValue::from_static(concat!("kinetik/", env!("CARGO_PKG_VERSION"))),
         );
-        match &self.signer {
-            Signer::Mark => Ok(sign::marked(request, &self.region)),
-            Signer::Fixed(identity) => sign::signed(request, body, identity, &self.region, now),
+        match &to.identity {
+            None => Ok(sign::marked(request, &self.region)),
+            Some(identity) => sign::signed(request, body, identity, &self.region, now),
+        }
+    }
+
+    /// Whether there are other credentials to try with, after the service refused those of a request.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_async, reason = "the feature `aws` waits here")
+    )]
+    pub(super) async fn renew(&self, refused: &Addressed, now: Timestamp) -> bool {
+        match (&self.signer, &refused.identity) {
             #[cfg(feature = "aws")]
-            Signer::Chain(chain) => {
-                let identity = chain.identity(now).await?;
-                sign::signed(request, body, &identity, &self.region, now)
+            (Signer::Chain(chain), Some(identity)) => chain.renew(identity, now).await,
+            _ => {
+                let _ = now;
+                false
             }
+        }
+    }
+}
+
+impl Place {
+    fn is_loopback(&self) -> bool {
+        matches!(self, Self::Server(url) if url.is_loopback())
+    }
+
+    /// Whether neither calls nor look-ups of credentials need TLS.
+    pub(super) fn is_plain_loopback(&self) -> bool {
+        matches!(self, Self::Server(url) if url.is_loopback() && !url.is_https())
+    }
+
+    /// Whether AWS itself answers.
+    pub(super) fn is_aws(&self) -> bool {
+        match self {
+            Self::Server(url) => AwsHosts::owns(url.host()),
+            Self::Aws(_) => true,
         }
     }
 }
 
 impl Signer {
     #[cfg(feature = "aws")]
-    fn chain(options: &Connect, region: &str) -> Result<Self> {
+    fn chain(options: &Connect, region: &str, client: &HttpClient) -> Result<Self> {
         if options.environment.is_process() {
-            return Ok(Self::Chain(super::aws::Chain::new(
+            return Ok(Self::Chain(super::chain::Chain::new(
                 options.profile.clone(),
                 region.to_owned(),
+                super::sdk::client(client.clone(), options.clock.clone()),
+                options.rng.fork(),
             )));
         }
         Err(no_credentials())
     }
 
     #[cfg(not(feature = "aws"))]
-    fn chain(_: &Connect, _: &str) -> Result<Self> {
+    fn chain(_: &Connect, _: &str, _: &HttpClient) -> Result<Self> {
         Err(no_credentials())
     }
-}
-
-impl Settings {
-    /// Arguments first, then the environment, then the profile.
-    #[cfg_attr(
-        not(feature = "aws"),
-        expect(clippy::unused_async, reason = "the feature `aws` waits here")
-    )]
-    async fn look_up(options: &Connect) -> Self {
-        let mut settings = Self::from_environment(&options.environment);
-        if options.profile.is_some() {
-            // A profile that was asked for by name wins over the environment, as in botocore.
-            settings.credentials = None;
-        }
-        #[cfg(feature = "aws")]
-        if options.environment.is_process() {
-            settings.fill_from(super::aws::profile(options.profile.as_deref()).await);
-        }
-        if is_on(&options.environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
-            settings.url = None;
-        }
-        Self {
-            region: options.region.clone().or(settings.region),
-            credentials: options.credentials.clone().or(settings.credentials),
-            ..settings
-        }
-    }
-
-    #[cfg(feature = "aws")]
-    fn fill_from(&mut self, profile: Self) {
-        self.url = self.url.take().or(profile.url);
-        self.region = self.region.take().or(profile.region);
-        self.profile_credentials = profile.profile_credentials;
-        self.fips |= profile.fips;
-        self.dual_stack |= profile.dual_stack;
-    }
-
-    fn from_environment(environment: &Environment) -> Self {
-        let get = |name| environment.get(name);
-        let credentials = match (get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY")) {
-            (Some(key), Some(secret)) => {
-                Some(Credentials::new(key, secret, get("AWS_SESSION_TOKEN")))
-            }
-            _ => None,
-        };
-        Self {
-            url: get("AWS_ENDPOINT_URL_KINESIS").or_else(|| get("AWS_ENDPOINT_URL")),
-            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
-            credentials,
-            profile_credentials: None,
-            fips: is_on(environment, "AWS_USE_FIPS_ENDPOINT"),
-            dual_stack: is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT"),
-        }
-    }
-}
-
-fn is_on(environment: &Environment, name: &str) -> bool {
-    environment
-        .get(name)
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// An endpoint from a variable or a profile; only HTTP makes sense there.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::api::{ListStreamsInput, PutRecordInput};
 use crate::time::Clock;
-use crate::transport::{Applied, Credentials, Environment};
+use crate::transport::{Applied, Credentials, Environment, Wire};
 
 /// Long enough to never matter; the runtime's real time runs here.
 const LONG: Duration = Duration::from_secs(30);
@@ -416,7 +416,7 @@ async fn the_endpoint_variables_are_followed_the_specific_one_first() {
 /// The signature as botocore 1.44.5 computes it for the same request, key, region and time.
 #[test]
 fn signatures_are_those_of_botocore() {
-    let mut request = hyper::Request::new(());
+    let mut request = Request::new(());
     *request.method_mut() = hyper::Method::POST;
     *request.uri_mut() = "https://kinesis.us-east-1.amazonaws.com/".parse().unwrap();
     for (name, value) in [
@@ -431,12 +431,12 @@ fn signatures_are_those_of_botocore() {
         "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
         Some("a+token/=".into()),
     );
-    let clock = Clock::manual(crate::time::Timestamp::from_millis(1_700_000_000_000));
+    let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
     let body = br#"{"StreamName":"orders","Data":"SGVsbG8=","PartitionKey":"k"}"#;
     let signed = sign::signed(
         request,
         body,
-        &sign::identity(&credentials),
+        &credentials.identity(),
         "us-east-1",
         clock.wall(),
     )
@@ -446,4 +446,149 @@ fn signatures_are_those_of_botocore() {
         signed.headers()["authorization"],
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, Signature=4b6c5b31cea8be512cc27f6ad3156c5e262436b8b5cc168c06411fee2c23e227"
     );
+}
+
+/// A server that is asked for AWS's host: plain HTTP through a proxy, which is the fake itself.
+fn through_proxy(fake: &Fake, user: &str, wire: Wire) -> Http {
+    let port = fake.listener.local_addr().unwrap().port();
+    let options = Connect {
+        region: Some("us-east-1".into()),
+        credentials: Some(Credentials::new("AKID", "secret", None)),
+        proxy: Some(format!("http://{user}127.0.0.1:{port}").parse().unwrap()),
+        environment: Environment::fixed([("NO_PROXY", "*")]),
+        wire,
+        ..Connect::default()
+    };
+    match "http://kinesis.us-east-1.amazonaws.com".parse().unwrap() {
+        crate::transport::Endpoint::Http(url) => Http::new(Some(url), options),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_plain_hosts_with_its_own_authorization() {
+    let fake = Fake::start().await;
+    let http = through_proxy(&fake, "user:pass@", Wire::Json);
+    let (outcome, request) = tokio::join!(call(&http), fake.answer_once(GOOD));
+    outcome.unwrap();
+    let first = "POST http://kinesis.us-east-1.amazonaws.com/ HTTP/1.1\r\n";
+    assert!(request.starts_with(first), "{request}");
+    let authorization = header(&request, "proxy-authorization");
+    assert_eq!(authorization, Some("Basic dXNlcjpwYXNz"));
+    let host = header(&request, "host");
+    assert_eq!(host, Some("kinesis.us-east-1.amazonaws.com"));
+    assert!(!format!("{http:?} {:?}", http.options).contains("pass"));
+}
+
+/// Emulators answer CBOR in many ways; each way leads to JSON, within the same call where nothing can have been done.
+#[tokio::test]
+async fn an_endpoint_that_does_not_understand_cbor_is_asked_in_json_from_then_on() {
+    for refused in [
+        "HTTP/1.1 400 X\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 37\r\n\r\n\
+         {\"__type\":\"SerializationException\"}  ",
+        "HTTP/1.1 404 X\r\nContent-Length: 31\r\n\r\n<UnknownOperationException/>   ",
+        "HTTP/1.1 415 X\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let fake = Fake::start().await;
+        let http = through_proxy(&fake, "", Wire::Auto);
+        let server = async {
+            let first = fake.answer_once(refused.as_bytes()).await;
+            (
+                first,
+                fake.answer_once(GOOD).await,
+                fake.answer_once(GOOD).await,
+            )
+        };
+        let calls = async {
+            call(&http).await.unwrap();
+            call(&http).await.unwrap();
+        };
+        let ((first, again, next), ()) = tokio::join!(server, calls);
+        let types = [first, again, next]
+            .map(|request| header(&request, "content-type").unwrap().to_owned());
+        let json = "application/x-amz-json-1.1";
+        assert_eq!(types, ["application/x-amz-cbor-1.1", json, json]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_on_cbor_is_asked_in_json_at_the_next_attempt() {
+    let fake = Fake::start().await;
+    let http = through_proxy(&fake, "", Wire::Auto);
+    let failed = b"HTTP/1.1 500 X\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";
+    let (outcome, _) = tokio::join!(call(&http), fake.answer_once(failed));
+    assert_eq!(outcome.unwrap_err().applied(), Applied::Maybe);
+    let (outcome, request) = tokio::join!(call(&http), fake.answer_once(GOOD));
+    outcome.unwrap();
+    let form = header(&request, "content-type");
+    assert_eq!(form, Some("application/x-amz-json-1.1"));
+}
+
+#[tokio::test]
+async fn a_server_that_says_it_is_kinetik_is_asked_in_cbor_from_then_on() {
+    let fake = Fake::start().await;
+    let http = fake.client(&[], None);
+    let known = String::from_utf8_lossy(GOOD).replace("x-amzn", "Server: kinetik/0.1.0\r\nx-amzn");
+    let (_, first) = tokio::join!(call(&http), fake.answer_once(known.as_bytes()));
+    let (outcome, second) = tokio::join!(call(&http), fake.answer_once(GOOD));
+    // What comes back in another form than was asked for is read as what it says it is.
+    outcome.unwrap();
+    let types = [&first, &second].map(|request| header(request, "content-type"));
+    assert_eq!(types[0], Some("application/x-amz-json-1.1"));
+    assert_eq!(types[1], Some("application/x-amz-cbor-1.1"));
+}
+
+#[tokio::test]
+async fn those_who_go_the_same_way_share_a_connection_and_others_have_their_own() {
+    let fake = Fake::start().await;
+    let port = fake.listener.local_addr().unwrap().port();
+    let way = |region: &str| {
+        let options = Connect {
+            region: Some(region.into()),
+            credentials: Some(Credentials::new("AKID", "secret", None)),
+            proxy: Some("none".parse().unwrap()),
+            ..Connect::default()
+        };
+        match format!("http://127.0.0.1:{port}").parse().unwrap() {
+            crate::transport::Endpoint::Http(url) => Http::new(Some(url), options),
+            other => panic!("{other}"),
+        }
+    };
+    let server = async {
+        let mut sockets = Vec::new();
+        for calls in [2, 1] {
+            let (mut socket, _) = fake.listener.accept().await.unwrap();
+            for _ in 0..calls {
+                read_request(&mut socket).await;
+                socket.write_all(GOOD).await.unwrap();
+            }
+            sockets.push(socket);
+        }
+        sockets
+    };
+    let calls = async {
+        let (one, other) = (way("us-east-1"), way("us-east-1"));
+        call(&one).await.unwrap();
+        call(&other).await.unwrap();
+        call(&way("eu-west-1")).await.unwrap();
+    };
+    tokio::join!(server, calls);
+}
+
+#[tokio::test]
+async fn fips_and_dual_stack_do_not_go_together_with_a_foreign_endpoint() {
+    for name in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+        let options = Connect {
+            environment: Environment::fixed([
+                (name, "true"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL", "https://kinesis.example.test"),
+            ]),
+            ..Connect::default()
+        };
+        let Err(Fault::NotSent(error)) = call(&Http::new(None, options)).await else {
+            panic!("not sent")
+        };
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
 }

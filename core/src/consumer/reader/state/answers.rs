@@ -14,9 +14,15 @@ pub(super) struct News {
 /// When a shard is read again although nothing was told of it: well before its iterator expires.
 const UNLESS_PUSHED: Duration = Duration::from_secs(60);
 
+/// What times and distances are rounded to.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// After so many answers in a row that bring nothing although there is nothing to wait for, a shard that was closed when
 /// it was listed is taken for read. The service says so itself, after a few such answers at most.
 const IDLE_UNTIL_ENDED: u32 = 5;
+
+/// After so many iterators in a row that were expired when they were used, time may tell that no other will be better.
+const EXPIRED_UNTIL_GIVEN_UP: u32 = 5;
 
 /// What is left to do with a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +99,15 @@ impl State {
         let behind = answer.millis_behind_latest.unwrap_or(0);
         let any = !answer.records.is_empty();
         self.stats.reads += 1;
+        if let Some(shard) = self.shards.get_mut(&id)
+            && (any || behind > 0)
+            && shard.iterator == iterator
+            && !shard.is_news(&answer.records)
+        {
+            // Where an iterator stands still, the place behind the last record may not.
+            shard.iterator = None;
+            return Err(stands_still());
+        }
         self.stats.empty_reads += u64::from(!any);
         let news = News {
             records: answer.records,
@@ -114,7 +129,9 @@ impl State {
                 self.set_due(id, now + UNLESS_PUSHED);
                 self.await_arrival(id);
             } else {
-                let pause = shard.pause(any, behind == 0, &self.settings.pace);
+                // What comes to an end asks at once whether there is more.
+                let at_tip = behind == 0 && !(any && self.settings.until == Until::Now);
+                let pause = shard.pause(any, at_tip, &self.settings.pace);
                 // Spread, so that shards that began together are not polled together for ever.
                 let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
                 self.set_due(id, now + pause);
@@ -126,7 +143,7 @@ impl State {
     /// Takes in what an answer or an event tells, and says whether the shard has more.
     pub(super) fn has_news(&mut self, now: Moment, id: ShardId, news: News) -> Result<Next> {
         let News {
-            records,
+            mut records,
             behind,
             ended,
             children,
@@ -134,6 +151,9 @@ impl State {
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(Next::Settled);
         };
+        if planted(Bug::SkipsPageAfterThrottle) && shard.failures > 0 {
+            records.clear();
+        }
         shard.recovered();
         let (any, sent_at) = (!records.is_empty(), shard.sent_at);
         let so_far = shard.read_so_far();
@@ -176,6 +196,7 @@ impl State {
                 self.has_children(now, children);
                 self.finish(now, id, true);
             }
+            None if planted(Bug::NullIteratorIsEnd) => self.finish(now, id, true),
             // Without children an end is believed only from an answer without records: ask once more behind them.
             None if any => self.set_due(id, now),
             None => self.set_unclear(now, id, false),
@@ -185,34 +206,42 @@ impl State {
 
     /// Whether an answer shows that the shard was read as far as `until` asks.
     ///
-    /// `Now`: the answer's place in time lies behind the opening, both by the server's own distance from the tip and
-    /// by the arrival of its last record. Servers differ in what they measure that distance from, and clocks differ;
-    /// where both agree no record that was there at opening is missed. A shard that was closed at opening is read to
-    /// its end, so that its children begin.
+    /// `Now`: the answer reaches the shard's tip, or lies behind where the tip was when the first records came. That is
+    /// told by the server alone, as their arrival and its own distance from the tip: whether it measures that from its
+    /// newest record or from its clock, what was there at opening arrived no later, whatever our clock says. An answer
+    /// with records that claims to be at the tip is believed only of who pushes records: emulators claim it as soon as
+    /// the rest arrived in the same instant. A shard that was closed at opening is read to its end, so that its
+    /// children begin.
     pub(super) fn is_past_until(
-        &self,
+        &mut self,
         id: ShardId,
         behind: u64,
         sent_at: Moment,
         last_arrival: Option<Timestamp>,
     ) -> bool {
-        let shard = self.shards.get(&id);
-        if self.children.contains_key(&id) || shard.is_none_or(|shard| !shard.info.is_open()) {
+        let has_children = self.children.contains_key(&id);
+        let is_exact = self.is_exact(id);
+        let shard = self.shards.get_mut(&id);
+        let Some(shard) = shard.filter(|shard| shard.info.is_open() && !has_children) else {
             return false;
-        }
+        };
         match self.settings.until {
             Until::Forever => false,
-            Until::Now if behind == 0 => true,
-            Until::Now => {
-                let since_opening = sent_at - self.settings.opened;
-                Duration::from_millis(behind) <= since_opening
-                    && last_arrival.is_some_and(|arrival| arrival > self.settings.opened_wall)
-            }
+            Until::Now if behind == 0 && (last_arrival.is_none() || is_exact) => true,
+            Until::Now => last_arrival.is_some_and(|arrival| {
+                let distance = Duration::from_millis(behind) + MILLISECOND;
+                arrival > *shard.first_tip.get_or_insert(arrival + distance)
+            }),
             Until::At(time) => match last_arrival {
                 Some(arrival) => arrival > time + MARGIN,
                 None => behind == 0 && self.settings.wall(sent_at) > time + AFTER_UNTIL,
             },
         }
+    }
+
+    /// Whether a distance of 0 from the tip means that there is no more, rather than that no time lies between.
+    fn is_exact(&self, id: ShardId) -> bool {
+        self.settings.pushed || self.shards.get(&id).is_some_and(|shard| shard.by_fan_out)
     }
 
     pub(super) fn failed(&mut self, now: Moment, id: ShardId, error: Error) {
@@ -226,11 +255,22 @@ impl State {
             ErrorKind::ExpiredIterator => {
                 self.stats.expired_iterators += 1;
                 shard.iterator = None;
-                let pause = match repeated {
-                    true => self.policy.transient.pause(shard.failures, &self.rng),
-                    false => Duration::ZERO,
-                };
-                return self.set_due(id, now + pause);
+                if planted(Bug::RereadsAfterExpiry) {
+                    shard.cursor = Cursor::At(shard.position());
+                }
+                if planted(Bug::SkipsToTipAfterExpiry) {
+                    shard.cursor = Cursor::Latest;
+                }
+                // Whoever pauses longer than an iterator lives finds it expired, more than once if unlucky.
+                if shard.failures < EXPIRED_UNTIL_GIVEN_UP
+                    || now - since < self.settings.give_up_after
+                {
+                    let pause = match repeated {
+                        true => self.policy.transient.pause(shard.failures, &self.rng),
+                        false => Duration::ZERO,
+                    };
+                    return self.set_due(id, now + pause);
+                }
             }
             ErrorKind::NotFound => {
                 shard.iterator = None;
@@ -258,4 +298,14 @@ impl State {
             self.set_due(id, now + pause);
         }
     }
+}
+
+#[cold]
+fn stands_still() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "the server answers with the iterator that it was asked with, and with nothing new though it says that there is more",
+    )
+    .with_retry(Retry::After(None))
+    .operation("GetRecords")
 }

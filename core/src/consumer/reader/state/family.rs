@@ -19,7 +19,13 @@ impl State {
     }
 
     /// Adds shards that were not known yet, to be read from their beginnings after their parents.
-    pub(super) fn has_children(&mut self, now: Moment, children: Vec<ShardInfo>) {
+    pub(super) fn has_children(&mut self, now: Moment, mut children: Vec<ShardInfo>) {
+        if planted(Bug::FollowsFirstChild) {
+            children.truncate(1);
+        }
+        if planted(Bug::ForgetsMergedChild) {
+            children.retain(|child| child.parents().count() < 2);
+        }
         if self.settings.until == Until::Now {
             // They were made after the reader was opened.
             return;
@@ -52,6 +58,9 @@ impl State {
             shard.is_idle = None;
         }
         self.settings.pace.forget(id);
+        if ended && planted(Bug::EndBeforeHandOut) {
+            self.stands_at(id, Position::End);
+        }
         if ended {
             self.ready.push_back(Ready::End(id));
             self.release_all_of(now, id);
@@ -83,6 +92,7 @@ impl State {
         let ended = |parent| {
             let parent: Option<&Shard> = self.shards.get(&parent);
             parent.is_none_or(|parent| parent.stage == Stage::Done { ended: true })
+                || planted(Bug::ChildBeforeParent)
         };
         let unknown = |parent: ShardId| !self.shards.contains_key(&parent);
         let listing = !matches!(self.listing, Listing::Idle { .. });

@@ -174,6 +174,7 @@ impl State {
                     self.subscription_failed(now, id, error, true);
                 }
             }
+            Pulled::Over if planted(Bug::OverIsEnd) => self.finish(now, id, true),
             Pulled::Over => self.set_due(id, now),
             Pulled::Cut(error) => self.subscription_failed(now, id, error, true),
             Pulled::Silent => {

@@ -16,6 +16,7 @@ use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
 use super::duplicates::{Stamped, Window};
 use super::lag::ShardLag;
+use super::lineage::Plan;
 use super::pace::Pace;
 use super::position::{Position, Positions};
 use super::shard::{Cursor, Shard, Stage};
@@ -23,6 +24,7 @@ use super::stats::ReaderStats;
 use crate::api::{self, ChildShard, GetRecordsOutput, SubscribeToShardEvent, Subscription};
 use crate::client::child_info;
 use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::planted::{Bug, planted};
 use crate::retry::{Policy, Verdict};
 use crate::rng::Rng;
 use crate::route::ShardInfo;
@@ -217,7 +219,7 @@ const PAUSE_AFTER_LASTING_FAILURE: Duration = Duration::from_secs(1);
 
 impl State {
     /// A reader over these shards. It opens first: see [`Effect::Opened`].
-    pub fn new(settings: Settings, rng: Rng, shards: impl IntoIterator<Item = Shard>) -> Self {
+    pub fn new(settings: Settings, rng: Rng, plan: Plan) -> Self {
         let fan_out = match settings.mode {
             Mode::Polling => false,
             Mode::FanOut => true,
@@ -253,9 +255,12 @@ impl State {
             failure: None,
             opening: true,
             window,
-            stats: ReaderStats::default(),
+            stats: ReaderStats {
+                vanished_shards: plan.vanished,
+                ..ReaderStats::default()
+            },
         };
-        for shard in shards {
+        for shard in plan.shards {
             state.add(shard);
         }
         state
@@ -275,7 +280,7 @@ impl State {
             && self
                 .shards
                 .values()
-                .all(|shard| shard.cursor != Cursor::Latest)
+                .all(|shard| shard.cursor != Cursor::Latest || planted(Bug::LatestNotFixed))
         {
             self.opening = false;
             self.release_all(now);
@@ -294,7 +299,7 @@ impl State {
             return Effect::Pull(ticket, subscription);
         }
         if !self.opening {
-            if let Some(batch) = self.hand_out() {
+            if let Some(batch) = self.take_batch() {
                 self.called_ahead = false;
                 return Effect::HandOut(batch);
             }
@@ -327,6 +332,7 @@ impl State {
         let lag = |shard: &Shard| ShardLag {
             shard_id: shard.info.id,
             millis_behind_latest: shard.behind,
+            backlog: (shard.behind == Some(0)).then_some(shard.backlog),
         };
         self.shards.values().filter(read).map(lag).collect()
     }

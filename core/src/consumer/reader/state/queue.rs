@@ -26,6 +26,10 @@ impl State {
         let stamps: Arc<[Stamped]> = stamps.into();
         let mut held = bytes + entries.len() * size_of::<Entry>();
         self.held += held;
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.backlog.records += entries.len() as u64;
+            shard.backlog.bytes += bytes as u64;
+        }
         loop {
             let rest = match entries.len() > self.settings.max_records {
                 true => entries.split_off(self.settings.max_records),
@@ -35,7 +39,10 @@ impl State {
                 None => end,
                 Some(next) => inside(&sources, &entries, next),
             };
-            let last = rest.is_empty();
+            let last = rest.is_empty() || planted(Bug::TrimsPrefetch) && !self.fits();
+            if planted(Bug::StandsWhereItFetched) {
+                self.stands_at(id, position);
+            }
             self.ready.push_back(Ready::Batch(Batch {
                 shard_id: id,
                 sources: Arc::clone(&sources),
@@ -44,6 +51,7 @@ impl State {
                 millis_behind_latest: behind,
                 position,
                 held: if last { held } else { 0 },
+                answer_bytes: if last { bytes } else { 0 },
             }));
             if last {
                 return;
@@ -60,30 +68,35 @@ impl State {
                 // Once, and as late as this, so that the window is that of the caller's position.
                 let stamps = std::mem::take(&mut batch.stamps);
                 if !stamps.is_empty() {
+                    let before = batch.len();
                     window.sift(&mut batch.entries, &stamps, &mut self.stats);
+                    if let Some(shard) = self.shards.get_mut(&batch.shard_id) {
+                        shard.backlog.records -= (before - batch.len()) as u64;
+                    }
                 }
             }
             match ready {
                 Ready::Batch(batch) if !batch.is_empty() => return,
-                Ready::Batch(batch) => {
-                    let (id, position) = (batch.shard_id, batch.position);
-                    self.held -= batch.held;
-                    self.stands_at(id, position);
-                }
+                Ready::Batch(_) => drop(self.take_batch()),
                 Ready::End(id) => {
                     let id = *id;
+                    self.ready.pop_front();
                     self.stands_at(id, Position::End);
                 }
             }
-            self.ready.pop_front();
         }
     }
 
-    pub(super) fn hand_out(&mut self) -> Option<Batch> {
+    /// The batch at the front of the queue; from now on the caller has it.
+    pub(super) fn take_batch(&mut self) -> Option<Batch> {
         let Ready::Batch(batch) = self.ready.pop_front()? else {
             return None;
         };
         self.held -= batch.held;
+        if let Some(shard) = self.shards.get_mut(&batch.shard_id) {
+            shard.backlog.records -= batch.len() as u64;
+            shard.backlog.bytes -= batch.answer_bytes as u64;
+        }
         self.stands_at(batch.shard_id, batch.position);
         Some(batch)
     }
@@ -101,6 +114,7 @@ fn inside(sources: &[Source], entries: &[Entry], next: &Entry) -> Position {
         return Position::TrimHorizon;
     };
     let sub_sequence_number = match last.source == next.source {
+        true if planted(Bug::PositionWithoutSubSequence) => None,
         true => last.sub_sequence_number(),
         false => None,
     };

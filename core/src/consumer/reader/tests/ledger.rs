@@ -8,6 +8,7 @@ use super::super::state::{Ask, Effect, Event};
 use super::model::{Driven, Fault, Model, ORIGIN, settings, texts};
 use crate::codec::aggregate;
 use crate::error::ErrorKind;
+use crate::time::Timestamp;
 use crate::types::{HashKey, ShardId};
 
 fn put(model: &mut Model, shard: u32, texts: &[&str]) {
@@ -232,6 +233,37 @@ fn ledger_48_a_position_inside_an_aggregate_resumes_behind_that_user_record() {
     }
 }
 
+/// The service's clock, which stamps records, may be ahead of ours by any time, or behind.
+#[test]
+fn until_now_ends_behind_all_that_was_there_whatever_our_clock_says() {
+    let day = Duration::from_secs(86_400);
+    for is_behind in [true, false] {
+        let mut model = Model::new(1);
+        model.page = 1;
+        for text in ["1", "2", "3"] {
+            put(&mut model, 0, &[text]);
+            model.now = model.now + Duration::from_millis(10);
+        }
+        let mut skewed = settings(&model, Until::Now);
+        let wall = skewed.opened_wall.as_millis();
+        let skew = day.as_millis() as u64;
+        skewed.opened_wall = Timestamp::from_millis(match is_behind {
+            true => wall - skew,
+            false => wall + skew,
+        });
+        // Longer ago than the records lie apart.
+        model.now = model.now + Duration::from_secs(60);
+        let mut driven = Driven::open_with(&mut model, Start::TrimHorizon, skewed);
+        let mut records: Vec<_> = driven.batch(&mut model).records().collect();
+        // Somebody goes on writing: that is not waited for.
+        (0..50).for_each(|_| put(&mut model, 0, &["later"]));
+        records.extend(driven.rest(&mut model));
+        let all = texts(&records);
+        assert_eq!(all[..3], ["1", "2", "3"]);
+        assert!(all.len() < 10, "it ends: {}", all.len());
+    }
+}
+
 #[test]
 fn ledger_52_74_an_end_without_iterator_is_an_end_whether_null_absent_or_empty() {
     for fault in [None, Some(Fault::EmptyIterator)] {
@@ -346,7 +378,7 @@ fn ledger_84_an_answer_to_a_call_that_is_no_longer_waited_for_is_ignored() {
     put(&mut model, 0, &["1"]);
     let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
     let outcome = model.answer(&Ask::Read {
-        iterator: format!("0/0/0/{}", ORIGIN.as_secs() - 10).into(),
+        iterator: format!("0/0/0/{}/0", ORIGIN.as_secs() - 10).into(),
     });
     let foreign = Event {
         ticket: 999,

@@ -3,6 +3,7 @@
 mod engine;
 mod fan_out;
 mod fan_out_simulated;
+mod hostile;
 mod ledger;
 mod memory;
 mod model;

@@ -1,5 +1,6 @@
 //! A stream as plain values, and a loop that carries out what a reader's state machine asks for.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::super::position::Position;
 use super::super::shard::Cursor;
 use super::super::state::{Ask, Effect, Event, Outcome, Settings, State};
 use crate::api::{self, ChildShard, GetRecordsOutput, HashKeyRange};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::rng::Rng;
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
@@ -36,6 +37,8 @@ pub struct Model {
     created: u64,
     index: u64,
     next_id: u32,
+    /// Iterators that were given: no two are alike.
+    issued: Cell<u64>,
 }
 
 pub struct ModelShard {
@@ -48,10 +51,14 @@ pub struct ModelShard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Refuse(ErrorKind),
+    /// With the advice to try again at once.
+    RefuseForNow(ErrorKind),
     /// No records, though there are some, and an iterator.
     Empty,
     /// Records that were read before come again.
     Rewind,
+    /// Claims to be at the tip, though there is more.
+    AtTip,
     /// No next iterator, though the shard is open.
     EarlyEnd,
     /// The next iterator is an empty text instead of absent.
@@ -60,6 +67,14 @@ pub enum Fault {
     Childless,
     /// A closed shard goes on for ever.
     Endless,
+    /// The next iterator is the one that was asked with.
+    Same,
+    /// So it is, and there are no records, though there are some.
+    EmptySame,
+    /// The records have numbers that are none.
+    Unnumbered,
+    /// The iterator of a position is null, or an empty text.
+    NoIterator(bool),
 }
 
 impl Model {
@@ -74,6 +89,7 @@ impl Model {
             created: ORIGIN.as_secs() - 10,
             index: 0,
             next_id: 0,
+            issued: Cell::new(0),
         };
         for range in HashRange::split_evenly(shards) {
             model.add_shard(range, &[]);
@@ -192,15 +208,19 @@ impl Model {
         let fault = self.faults.pop_front().flatten();
         let refused = match fault {
             Some(Fault::Refuse(kind)) => Some(Error::new(kind, "as the script says")),
+            Some(Fault::RefuseForNow(kind)) => {
+                Some(Error::new(kind, "as the script says").with_retry(Retry::Now))
+            }
             _ => None,
         };
         match (ask, refused) {
             (Ask::List, Some(error)) => Outcome::Listed(Err(error)),
             (Ask::List, None) => Outcome::Listed(Ok(self.list())),
             (Ask::Iterator { .. }, Some(error)) => Outcome::Iterator(Err(error)),
-            (Ask::Iterator { shard, cursor }, None) => {
-                Outcome::Iterator(self.iterator(*shard, *cursor))
-            }
+            (Ask::Iterator { shard, cursor }, None) => Outcome::Iterator(match fault {
+                Some(Fault::NoIterator(is_text)) => Ok(is_text.then(ByteString::new)),
+                _ => self.iterator(*shard, *cursor),
+            }),
             (Ask::Read { .. }, Some(error)) => Outcome::Read(Err(error)),
             (Ask::Consumer | Ask::Subscribe { .. } | Ask::Arrival { .. }, _) => {
                 panic!("{ask:?}: the model is polled")
@@ -236,11 +256,13 @@ impl Model {
     }
 
     fn iterator_at(&self, id: ShardId, place: usize) -> ByteString {
+        self.issued.set(self.issued.get() + 1);
         format!(
-            "{}/{place}/{}/{}",
+            "{}/{place}/{}/{}/{}",
             id.get(),
             self.now.as_nanos(),
-            self.created
+            self.created,
+            self.issued.get(),
         )
         .into()
     }
@@ -250,7 +272,7 @@ impl Model {
             .split('/')
             .map(|part| part.parse().unwrap())
             .collect();
-        let [id, place, issued, created] = parts[..] else {
+        let [id, place, issued, created, _] = parts[..] else {
             panic!("{iterator}")
         };
         let id = ShardId::new(id as u32);
@@ -271,10 +293,15 @@ impl Model {
         };
         let all = shard.records.len();
         let next = match fault {
-            Some(Fault::Empty) => place,
+            Some(Fault::Empty | Fault::EmptySame) => place,
             _ => (place + self.page).min(all),
         };
-        let records = shard.records[place..next].to_vec();
+        let mut records = shard.records[place..next].to_vec();
+        if fault == Some(Fault::Unnumbered) {
+            records
+                .iter_mut()
+                .for_each(|record| record.sequence_number = "none".into());
+        }
         let over = next == all && !shard.info.is_open();
         let behind = match (records.last(), shard.records.last()) {
             (Some(read), Some(last)) if next < all => {
@@ -283,6 +310,10 @@ impl Model {
             }
             (None, Some(_)) if next < all => 1,
             _ => 0,
+        };
+        let behind = match fault {
+            Some(Fault::AtTip) => 0,
+            _ => behind,
         };
         let child = |id: &ShardId| {
             let info = &self.shards[id].info;
@@ -299,6 +330,7 @@ impl Model {
             Some(Fault::EarlyEnd) => None,
             Some(Fault::EmptyIterator) if over => Some("".into()),
             Some(Fault::Endless) => Some(self.iterator_at(id, next)),
+            Some(Fault::Same | Fault::EmptySame) => Some(iterator.into()),
             _ => (!over).then(|| self.iterator_at(id, next)),
         };
         let named = over && !matches!(fault, Some(Fault::Childless | Fault::Endless));

@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::rng::Rng;
 use crate::types::ShardId;
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 16] = [
     Fault::Refuse(ErrorKind::Throttled),
     Fault::Refuse(ErrorKind::Unavailable),
     Fault::Refuse(ErrorKind::Connection),
@@ -26,6 +26,10 @@ const FAULTS: [Fault; 12] = [
     Fault::EarlyEnd,
     Fault::EmptyIterator,
     Fault::Childless,
+    Fault::Same,
+    Fault::EmptySame,
+    Fault::NoIterator(false),
+    Fault::NoIterator(true),
 ];
 
 /// One history: what was put and what was read.

@@ -1,0 +1,404 @@
+//! Credentials of AWS's whole chain of sources, by the `aws-config` crate: environment, profile (roles, SSO,
+//! processes), web identity, container, instance (IMDSv2 alone).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_types::region::Region;
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as Turn, OnceCell, OwnedMutexGuard};
+
+use crate::rng::Rng;
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// How long before their end credentials are renewed, at least; up to a fifth more by chance, so that a fleet does not
+/// ask in the same second.
+const EARLY: Duration = Duration::from_secs(300);
+
+/// How long a source that failed is left alone while what it gave before is still good.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The chain and what it gave.
+///
+/// One look-up at a time. While credentials near their end they go on being used and one task renews them; without good
+/// ones, calls wait for the look-up together. A source that panics fails one look-up and nothing else.
+#[derive(Clone)]
+pub(super) struct Chain(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    rng: Rng,
+    held: Mutex<Held>,
+    turn: Arc<Turn<()>>,
+}
+
+/// Where credentials come from; set up by the first look-up.
+struct Source {
+    profile: Option<String>,
+    region: String,
+    http: SharedHttpClient,
+    provider: OnceCell<SharedCredentialsProvider>,
+}
+
+#[derive(Default)]
+struct Held {
+    identity: Option<Identity>,
+    /// When to renew; never for those without an end.
+    renew_at: Option<SystemTime>,
+    /// How many look-ups have ended.
+    rounds: u64,
+    /// What the last one failed with.
+    failure: Option<Error>,
+}
+
+impl Chain {
+    pub(super) fn new(
+        profile: Option<String>,
+        region: String,
+        http: SharedHttpClient,
+        rng: Rng,
+    ) -> Self {
+        Self::over(
+            Source {
+                profile,
+                region,
+                http,
+                provider: OnceCell::new(),
+            },
+            rng,
+        )
+    }
+
+    fn over(source: Source, rng: Rng) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            rng,
+            held: Mutex::default(),
+            turn: Arc::default(),
+        }))
+    }
+
+    /// Credentials that are good now.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) when no source has any.
+    pub(super) async fn identity(&self, now: Timestamp) -> Result<Identity> {
+        let now = system(now);
+        let (good, is_due, rounds) = {
+            let held = self.0.held.lock();
+            let is_due = held.renew_at.is_some_and(|at| now >= at);
+            (held.good(now), is_due, held.rounds)
+        };
+        let Some(identity) = good else {
+            return self.round(now, rounds).await;
+        };
+        if is_due && let Ok(turn) = self.0.turn.clone().try_lock_owned() {
+            drop(tokio::spawn(self.clone().look_up(turn, now)));
+        }
+        Ok(identity)
+    }
+
+    /// Looks up anew because the service refused `refused`. Whether there are others now.
+    pub(super) async fn renew(&self, refused: &Identity, now: Timestamp) -> bool {
+        let now = system(now);
+        let rounds = {
+            let held = self.0.held.lock();
+            match &held.identity {
+                Some(current) if !is_same(current, refused) => return true,
+                _ => held.rounds,
+            }
+        };
+        let renewed = self.round(now, rounds).await;
+        renewed.is_ok_and(|identity| !is_same(&identity, refused))
+    }
+
+    /// What the look-up behind round `rounds` gave, whoever made it.
+    async fn round(&self, now: SystemTime, rounds: u64) -> Result<Identity> {
+        let turn = self.0.turn.clone().lock_owned().await;
+        if self.0.held.lock().rounds == rounds {
+            // A task of its own: it ends even if whoever asked gives up, and a panic stays in it.
+            let task = tokio::spawn(self.clone().look_up(turn, now));
+            if task.await.is_err() {
+                self.0.held.lock().fail(now, no_source().source(Panicked));
+            }
+        }
+        let held = self.0.held.lock();
+        match &held.failure {
+            Some(failure) => Err(failure.clone()),
+            None => held.good(now).ok_or_else(no_source),
+        }
+    }
+
+    async fn look_up(self, _turn: OwnedMutexGuard<()>, now: SystemTime) {
+        if let Some(renew_at) = &mut self.0.held.lock().renew_at {
+            // Nobody else begins, even if this one panics.
+            *renew_at = now + PATIENCE;
+        }
+        let provider = self.0.source.provider().await;
+        let found = provider.provide_credentials().await;
+        let mut held = self.0.held.lock();
+        match found {
+            Ok(credentials) => {
+                let margin = EARLY.mul_f64(1.0 + self.0.rng.unit() / 5.0);
+                *held = Held {
+                    renew_at: credentials.expiry().map(|end| end - margin),
+                    identity: Some(credentials.into()),
+                    rounds: held.rounds + 1,
+                    failure: None,
+                };
+            }
+            Err(error) => {
+                tracing::warn!("credentials could not be looked up");
+                held.fail(now, no_source().source(error));
+            }
+        }
+    }
+}
+
+impl Held {
+    fn good(&self, now: SystemTime) -> Option<Identity> {
+        let identity = self.identity.as_ref()?;
+        let is_good = identity.expiration().is_none_or(|end| now < end);
+        is_good.then(|| identity.clone())
+    }
+
+    fn fail(&mut self, now: SystemTime, error: Error) {
+        self.rounds += 1;
+        self.renew_at = Some(now + PATIENCE);
+        self.failure = Some(error);
+    }
+}
+
+impl Source {
+    async fn provider(&self) -> &SharedCredentialsProvider {
+        self.provider.get_or_init(|| self.set_up()).await
+    }
+
+    async fn set_up(&self) -> SharedCredentialsProvider {
+        let config = ProviderConfig::default()
+            .with_http_client(self.http.clone())
+            .with_region(Some(Region::new(self.region.clone())));
+        match &self.profile {
+            // A profile that was asked for by name wins over the environment, as in botocore.
+            Some(name) => SharedCredentialsProvider::new(
+                ProfileFileCredentialsProvider::builder()
+                    .configure(&config)
+                    .profile_name(name)
+                    .build(),
+            ),
+            None => SharedCredentialsProvider::new(
+                DefaultCredentialsChain::builder()
+                    .configure(config)
+                    .build()
+                    .await,
+            ),
+        }
+    }
+}
+
+/// Whether two are the same keys.
+fn is_same(one: &Identity, other: &Identity) -> bool {
+    let keys = |identity: &Identity| {
+        let keys = identity
+            .data::<aws_credential_types::Credentials>()
+            .cloned();
+        keys.map(|keys| {
+            let token = keys.session_token().map(str::to_owned);
+            (keys.access_key_id().to_owned(), token)
+        })
+    };
+    keys(one) == keys(other)
+}
+
+fn system(now: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(now.as_nanos())
+}
+
+#[derive(Debug)]
+struct Panicked;
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a source of credentials panicked")
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+#[cold]
+fn no_source() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "no source of credentials has any: environment, profile, web identity, container, instance",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::future;
+    use aws_smithy_runtime_api::client::http::http_client_fn;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const LIFE: Duration = Duration::from_secs(3_600);
+
+    /// Gives keys that are numbered and live for an hour, unless told otherwise.
+    #[derive(Clone, Debug, Default)]
+    struct Fake {
+        asked: Arc<AtomicU64>,
+        mood: Arc<Mutex<Mood>>,
+    }
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    enum Mood {
+        #[default]
+        Good,
+        Failing,
+        Panicking,
+        /// The same keys again.
+        Stubborn,
+    }
+
+    impl Fake {
+        fn chain(&self) -> Chain {
+            let provider = SharedCredentialsProvider::new(self.clone());
+            let source = Source {
+                profile: None,
+                region: "us-east-1".to_owned(),
+                http: http_client_fn(|_, _| unreachable!("nothing is asked")),
+                provider: OnceCell::new_with(Some(provider)),
+            };
+            Chain::over(source, Rng::seeded(1))
+        }
+
+        fn asked(&self) -> u64 {
+            self.asked.load(Ordering::Relaxed)
+        }
+
+        fn turns(&self, mood: Mood) {
+            *self.mood.lock() = mood;
+        }
+
+        async fn give(self) -> Result<Credentials, CredentialsError> {
+            let number = self.asked.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            let mood = *self.mood.lock();
+            let number = match mood {
+                Mood::Failing => return Err(CredentialsError::not_loaded("no")),
+                Mood::Panicking => panic!("a source panics"),
+                Mood::Stubborn => 0,
+                Mood::Good => number,
+            };
+            let end = system(NOW + LIFE * (u32::try_from(number).unwrap() + 1));
+            let id = format!("KEY{number}");
+            Ok(Credentials::new(id, "secret", None, Some(end), "fake"))
+        }
+    }
+
+    impl ProvideCredentials for Fake {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(self.clone().give())
+        }
+    }
+
+    fn key(identity: &Identity) -> String {
+        let keys = identity.data::<Credentials>().unwrap();
+        keys.access_key_id().to_owned()
+    }
+
+    /// Lets a renewal in the background come to its end.
+    async fn settle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn many_calls_look_up_once_and_share_what_it_gave() {
+        let fake = Fake::default();
+        let chain = fake.chain();
+        let calls = (0..64).map(|_| chain.identity(NOW));
+        for identity in futures_util::future::join_all(calls).await {
+            assert_eq!(key(&identity.unwrap()), "KEY0");
+        }
+        assert_eq!(fake.asked(), 1);
+    }
+
+    #[tokio::test]
+    async fn credentials_are_renewed_before_their_end_while_calls_go_on_with_the_old() {
+        let fake = Fake::default();
+        let chain = fake.chain();
+        chain.identity(NOW).await.unwrap();
+        let far = NOW + (LIFE - EARLY.mul_f64(1.2) - Duration::from_secs(1));
+        chain.identity(far).await.unwrap();
+        settle().await;
+        assert_eq!(fake.asked(), 1);
+        let near = NOW + (LIFE - EARLY + Duration::from_secs(1));
+        for _ in 0..10 {
+            assert_eq!(key(&chain.identity(near).await.unwrap()), "KEY0");
+        }
+        settle().await;
+        assert_eq!(key(&chain.identity(near).await.unwrap()), "KEY1");
+        assert_eq!(fake.asked(), 2);
+    }
+
+    /// Elsewhere a refresh that failed ended all refreshing.
+    #[tokio::test]
+    async fn ledger_14_a_source_that_fails_or_panics_is_asked_again_and_what_is_good_stays_in_use()
+    {
+        let fake = Fake::default();
+        let chain = fake.chain();
+        chain.identity(NOW).await.unwrap();
+        let near = NOW + (LIFE - EARLY + Duration::from_secs(1));
+        for (mood, asked) in [(Mood::Failing, 2), (Mood::Panicking, 3)] {
+            fake.turns(mood);
+            let at = near + PATIENCE * u32::try_from(asked).unwrap();
+            for _ in 0..10 {
+                assert_eq!(key(&chain.identity(at).await.unwrap()), "KEY0");
+                settle().await;
+            }
+            assert_eq!(fake.asked(), asked);
+        }
+        // At their end the failure shows, and nothing else is broken.
+        let error = chain.identity(NOW + LIFE).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        fake.turns(Mood::Good);
+        assert_eq!(key(&chain.identity(NOW + LIFE).await.unwrap()), "KEY4");
+    }
+
+    #[tokio::test]
+    async fn refused_credentials_are_renewed_once_for_all_calls_that_were_refused() {
+        let fake = Fake::default();
+        let chain = fake.chain();
+        let refused = chain.identity(NOW).await.unwrap();
+        let calls = (0..64).map(|_| chain.renew(&refused, NOW));
+        let renewed = futures_util::future::join_all(calls).await;
+        assert!(renewed.into_iter().all(|renewed| renewed));
+        assert_eq!(fake.asked(), 2);
+        assert_eq!(key(&chain.identity(NOW).await.unwrap()), "KEY1");
+    }
+
+    #[tokio::test]
+    async fn a_source_that_gives_the_refused_credentials_again_gives_no_hope() {
+        let fake = Fake::default();
+        fake.turns(Mood::Stubborn);
+        let chain = fake.chain();
+        let refused = chain.identity(NOW).await.unwrap();
+        assert!(!chain.renew(&refused, NOW).await);
+    }
+}

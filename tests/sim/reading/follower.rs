@@ -1,0 +1,208 @@
+//! A reader that follows the stream, pauses, stops and goes on from what it said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinetik::consumer::reader::Position;
+use kinetik::consumer::{Mode, Next, Positions, Reader, ReaderConfig, Start, Until};
+use kinetik::rng::Rng;
+use kinetik::time::{Clock, Moment};
+use kinetik::transport::Transport;
+
+use super::judge::Seen;
+use super::{CATCHING_UP, START, STREAM, Stored};
+use crate::reached::Reached;
+
+pub struct Follower {
+    config: ReaderConfig,
+    clock: Clock,
+    rng: Rng,
+    reader: Option<Reader>,
+    /// It does not ask for anything until then.
+    idle_until: Moment,
+    /// It opens once so many records were put: at the newest, unless that is at once.
+    begins_at: u64,
+    /// Batches that it takes in a turn at most.
+    takes: u64,
+    pub seen: Seen,
+}
+
+impl Follower {
+    pub fn new(mode: Mode, transport: &Arc<dyn Transport>, rng: Rng) -> Self {
+        let begins_at = u64::from(rng.chance(0.3)) * (100 + rng.below(400));
+        let clock = Clock::following_runtime(START);
+        // A position in time is only as good as the clock: it forgives five seconds.
+        let (most, side) = match begins_at {
+            0 => (86_400_000, rng.chance(0.3)),
+            _ => (4_000, rng.chance(0.5)),
+        };
+        if side {
+            let millis = rng.below(2 * most) as i64 - most as i64;
+            clock.set_skew(millis * 1_000_000);
+        }
+        let takes = 2 + rng.below(30);
+        let config = ReaderConfig::new(Start::TrimHorizon)
+            .mode(mode)
+            .endpoint(Arc::clone(transport))
+            .clock(clock.clone())
+            .rng(rng.fork())
+            .max_records(1 + rng.below([4, 40][rng.below(2) as usize]) as usize)
+            .buffer_bytes(1 + rng.below(100_000) as usize)
+            .concurrency(1 + rng.below(8) as usize)
+            .paced(rng.chance(0.5));
+        Self {
+            config,
+            clock,
+            rng,
+            reader: None,
+            idle_until: Moment::ZERO,
+            begins_at,
+            takes,
+            seen: Seen::new(mode),
+        }
+    }
+
+    /// Reads for a moment; `put` records were put so far.
+    pub async fn turn(&mut self, put: u64, is_last: bool, reached: &mut Reached) {
+        if self.reader.is_none() && !self.open(put, reached).await {
+            return;
+        }
+        if !is_last && self.rng.chance(0.01) {
+            return self.stop_and_resume(reached).await;
+        }
+        if self.clock.now() < self.idle_until && !is_last {
+            return;
+        }
+        if self.rng.chance(0.008) {
+            // Longer than an iterator or a subscription lives.
+            self.idle_until = self.clock.now() + Duration::from_secs(200 + self.rng.below(200));
+            reached.note("reader: pauses longer than an iterator lives");
+        }
+        let Some(reader) = &mut self.reader else {
+            return;
+        };
+        let takes = if is_last { 30 } else { self.takes };
+        for _ in 0..1 + self.rng.below(takes) {
+            let wait = Duration::from_millis(self.rng.below(200));
+            match reader.next_within(wait).await {
+                Ok(Next::Batch(batch)) => {
+                    let read = batch.iter().map(|record| Stored {
+                        shard: record.shard_id,
+                        place: (record.sequence_number, record.sub_sequence_number),
+                        id: super::id_of(record.data),
+                    });
+                    self.seen.read.extend(read);
+                }
+                Ok(_) => return,
+                // A failure that lasted is told, and reading goes on.
+                Err(error) => {
+                    reached.error(error.kind());
+                    reached.note("reader: call → failed for good → told");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn open(&mut self, put: u64, reached: &mut Reached) -> bool {
+        if put < self.begins_at {
+            return false;
+        }
+        let start = match self.begins_at {
+            0 => Start::TrimHorizon,
+            _ => Start::Latest,
+        };
+        match Reader::open(STREAM, self.config.clone().start(start)).await {
+            Ok(reader) => {
+                if self.begins_at > 0 {
+                    self.seen.sees_from = put;
+                    reached.note("reader: opened at LATEST");
+                }
+                self.reader = Some(reader);
+            }
+            Err(error) => reached.error(error.kind()),
+        }
+        self.reader.is_some()
+    }
+
+    async fn stop_and_resume(&mut self, reached: &mut Reached) {
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
+        reached.reader(&reader.stats());
+        let saved = Positions::from_json(&reader.positions().to_json()).expect("its own");
+        for (_, position) in saved.iter() {
+            reached.note(match position {
+                Position::TrimHorizon => "reader: resumed from the beginning of a shard",
+                Position::At(_) => "reader: resumed from a time",
+                Position::After {
+                    sub_sequence_number: None,
+                    ..
+                } => "reader: resumed behind a record",
+                Position::After { .. } => "reader: resumed within an aggregate",
+                Position::End => "reader: resumed with a shard that had ended",
+            });
+        }
+        // Its consumer may stay behind when this fails; another one is registered.
+        let _ = reader.close().await;
+        let config = self.config.clone().start(Start::Positions(saved));
+        while self.reader.is_none() {
+            self.reader = Reader::open(STREAM, config.clone()).await.ok();
+            if self.reader.is_none() {
+                self.clock.sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Reads until all is there that was put, or for as long as that may take, and a little longer.
+    pub async fn catch_up(&mut self, put: u64, reached: &mut Reached) {
+        let until = self.clock.now() + CATCHING_UP;
+        // What came shortly before it opened may come too; what was trimmed does not.
+        let from = self.seen.sees_from.max(self.seen.trimmed_before);
+        let wanted = |read: &[Stored]| read.iter().filter(|read| read.id >= from).count() as u64;
+        let mut seen = wanted(&self.seen.read);
+        while self.clock.now() < until && seen < put.saturating_sub(from) {
+            let before = self.seen.read.len();
+            self.turn(put, true, reached).await;
+            seen += wanted(&self.seen.read[before..]);
+        }
+        // Nothing more may come.
+        for _ in 0..10 {
+            self.turn(put, true, reached).await;
+        }
+        if let Some(reader) = self.reader.take() {
+            reached.reader(&reader.stats());
+        }
+    }
+
+    /// Reads all there is now with a reader of its own that ends there.
+    pub async fn audit(&mut self, stored: &[Stored], violations: &mut Vec<String>) {
+        let config = self.config.clone().until(Until::Now);
+        let Ok(mut reader) = Reader::open(STREAM, config).await else {
+            return;
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        let until = self.clock.now() + CATCHING_UP;
+        while self.clock.now() < until {
+            match reader.next_within(Duration::from_secs(1)).await {
+                Ok(Next::Batch(batch)) => {
+                    seen.extend(batch.iter().map(|record| super::id_of(record.data)));
+                }
+                Ok(Next::End) => {
+                    let from = self.seen.trimmed_before;
+                    let missing = stored
+                        .iter()
+                        .find(|one| one.id >= from && !seen.contains(&one.id));
+                    if let Some(missing) = missing {
+                        violations.push(format!(
+                            "{missing:?} was there and UNTIL NOW passed it over"
+                        ));
+                    }
+                    return;
+                }
+                Ok(Next::TimedOut) | Err(_) => {}
+            }
+        }
+        violations.push("a reader until now found no end".to_owned());
+    }
+}

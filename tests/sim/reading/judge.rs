@@ -1,0 +1,170 @@
+//! The judge of a reader: per shard exactly what is stored, in its order, once, and parents before children.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kinetik::consumer::Mode;
+use kinetik::route::ShardInfo;
+use kinetik::types::ShardId;
+
+use super::Stored;
+
+/// What a reader got.
+pub struct Seen {
+    mode: Mode,
+    pub read: Vec<Stored>,
+    /// Records from this id on were put after it had opened.
+    pub sees_from: u64,
+    /// Records before this id need not come: they are older than the stream keeps records.
+    pub trimmed_before: u64,
+}
+
+impl Seen {
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            read: Vec::new(),
+            sees_from: 0,
+            trimmed_before: 0,
+        }
+    }
+
+    /// The rules that it broke, each with the first case.
+    pub fn judge(&self, stored: &[Stored], lineage: &[ShardInfo]) -> Vec<String> {
+        let mut violations = Vec::new();
+        let mut broken = |text: String| violations.push(format!("{:?}: {text}", self.mode));
+        let seen: BTreeSet<u64> = self.read.iter().map(|read| read.id).collect();
+        let from = self.sees_from.max(self.trimmed_before);
+        if let Some(missing) = stored
+            .iter()
+            .find(|one| one.id >= from && !seen.contains(&one.id))
+        {
+            broken(format!("{missing:?} never came"));
+        }
+        if seen.len() != self.read.len() {
+            broken("a record came twice".to_owned());
+        }
+        let at: BTreeMap<_, u64> = stored
+            .iter()
+            .map(|one| ((one.shard, one.place), one.id))
+            .collect();
+        let mut last: BTreeMap<ShardId, (usize, &Stored)> = BTreeMap::new();
+        let mut first: BTreeMap<ShardId, usize> = BTreeMap::new();
+        for (index, read) in self.read.iter().enumerate() {
+            if at.get(&(read.shard, read.place)) != Some(&read.id) {
+                broken(format!("{read:?} is not stored so"));
+                break;
+            }
+            first.entry(read.shard).or_insert(index);
+            if let Some((_, before)) = last.insert(read.shard, (index, read))
+                && before.place >= read.place
+            {
+                broken(format!("{read:?} came after {before:?}"));
+                break;
+            }
+        }
+        for child in lineage {
+            let begun = first.get(&child.id);
+            for parent in child.parents() {
+                let ended = last.get(&parent).map(|(index, _)| index);
+                if begun.is_some() && ended > begun {
+                    broken(format!("{} came before {parent} ended", child.id));
+                }
+            }
+        }
+        violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kinetik::types::{HashRange, SequenceNumber};
+
+    fn one(id: u64, shard: u32, number: u32, sub: Option<u64>) -> Stored {
+        let number = (0..number).fold(SequenceNumber::ZERO, |number, _| number.next());
+        Stored {
+            shard: ShardId::new(shard),
+            place: (number, sub),
+            id,
+        }
+    }
+
+    /// Two records of a shard, one of them an aggregate's, and one of its child.
+    fn stored() -> Vec<Stored> {
+        vec![
+            one(0, 0, 1, Some(0)),
+            one(1, 0, 1, Some(1)),
+            one(2, 0, 2, None),
+            one(3, 1, 1, None),
+        ]
+    }
+
+    /// What is broken when this is read.
+    fn broken(read: &[usize]) -> Vec<String> {
+        let stored = stored();
+        let parent = ShardInfo::open(ShardId::new(0), HashRange::FULL);
+        let child = ShardInfo {
+            parent: Some(parent.id),
+            ..ShardInfo::open(ShardId::new(1), HashRange::FULL)
+        };
+        let mut seen = Seen::new(Mode::Polling);
+        seen.read = read.iter().map(|&index| stored[index].clone()).collect();
+        seen.judge(&stored, &[parent, child])
+    }
+
+    #[test]
+    fn all_in_order_and_once_is_good() {
+        assert_eq!(broken(&[0, 1, 2, 3]), [""; 0]);
+    }
+
+    #[test]
+    fn a_gap_is_found_wherever_it_is() {
+        for gap in 0..4 {
+            let read: Vec<_> = (0..4).filter(|index| *index != gap).collect();
+            assert!(broken(&read)[0].contains("never came"), "{gap}");
+        }
+    }
+
+    #[test]
+    fn a_repetition_is_found() {
+        let found = broken(&[0, 1, 1, 2, 3]);
+        assert!(
+            found[0].contains("twice") && found[1].contains("came after"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn going_back_is_found_within_an_aggregate_too() {
+        assert!(broken(&[1, 0, 2, 3])[0].contains("came after"));
+        assert!(broken(&[2, 0, 1, 3])[0].contains("came after"));
+    }
+
+    #[test]
+    fn a_child_before_its_parents_end_is_found() {
+        assert!(broken(&[0, 3, 1, 2])[0].contains("before shardId-000000000000 ended"));
+    }
+
+    #[test]
+    fn a_record_at_another_place_or_of_another_id_is_found() {
+        let stored = stored();
+        let mut seen = Seen::new(Mode::Polling);
+        seen.read = stored.clone();
+        seen.read[2].id = 7;
+        assert!(
+            seen.judge(&stored, &[])
+                .iter()
+                .any(|text| text.contains("not stored so"))
+        );
+    }
+
+    #[test]
+    fn what_was_trimmed_or_put_before_opening_need_not_come() {
+        for (sees_from, trimmed_before, is_good) in [(2, 0, true), (0, 2, true), (1, 1, false)] {
+            let mut seen = Seen::new(Mode::FanOut);
+            seen.read = stored().split_off(2);
+            (seen.sees_from, seen.trimmed_before) = (sees_from, trimmed_before);
+            assert_eq!(seen.judge(&stored(), &[]).is_empty(), is_good);
+        }
+    }
+}
