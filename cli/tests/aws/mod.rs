@@ -120,7 +120,7 @@ impl Aws {
     /// Writes a file into the directory.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.directory.join(name);
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/"))).unwrap();
+        std::fs::create_dir_all(file.parent().unwrap_or_else(|| Path::new("/"))).unwrap();
         std::fs::write(&file, text).unwrap();
         file
     }
