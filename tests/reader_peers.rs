@@ -178,7 +178,7 @@ fn is_read(emulator: &Emulator) {
         match client.send(create).await {
             // Begun by an attempt that an emulator, slow at first, did not answer in time.
             Err(error) if error.kind() == ErrorKind::ResourceInUse => {}
-            created => drop(created.expect("a stream")),
+            created => created.expect("a stream"),
         }
         settled().await;
     });
