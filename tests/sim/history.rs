@@ -178,7 +178,7 @@ impl Trace {
         &'a self,
         other: &'a Self,
     ) -> Option<(usize, Option<&'a str>, Option<&'a str>)> {
-        let [ours, theirs] = [self, other].map(Trace::lines);
+        let [ours, theirs] = [self, other].map(Self::lines);
         (0..ours.len().max(theirs.len())).find_map(|line| {
             let pair = [ours, theirs].map(|lines| lines.get(line).map(String::as_str));
             (pair[0] != pair[1]).then_some((line, pair[0], pair[1]))

@@ -389,7 +389,7 @@ fn what_is_sent_again_without_need_is_found() {
                     in_range: false,
                     ..read(2, 0, 2)
                 },
-            )
+            );
         });
         history.puts[1].ends = vec![End::Delivered {
             place: place(1, 1),
