@@ -170,7 +170,7 @@ test('workers of node:cluster deliver what they put, each by itself', async (t) 
       for (let i = 0; i < 100; i += 1) producer.put('k' + i, Buffer.from('x'))
       cluster.worker.disconnect()
     \`)
-    cluster.setupPrimary({ exec: file, args: [process.argv[1]] })
+    cluster.setupPrimary({ exec: file, args: [process.argv[1]], execArgv: [] })
     const workers = [cluster.fork(), cluster.fork()]
     const codes = await Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0]))
     if (codes.some((code) => code !== 0)) throw new Error('exit codes ' + codes)

@@ -208,5 +208,5 @@ def test_wrong_settings_of_a_connection_are_refused_by_name_and_secrets_never_sh
         ):
             with pytest.raises(kinetik.KinetikError, match=word) as refused:
                 made()
-            assert type(refused.value).__name__ == "InvalidArgument"
+            assert type(refused.value).__name__ == "InvalidArgumentError"
             assert "canary" not in repr(refused.value)

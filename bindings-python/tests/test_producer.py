@@ -209,7 +209,7 @@ def test_a_setting_that_cannot_be_is_refused_by_name(engine, settings, kind, wor
 def test_aggregate_must_be_said_and_an_unknown_setting_is_refused(engine):
     with pytest.raises(TypeError, match="aggregate"):
         Producer("orders", endpoint=engine)
-    with pytest.raises(TypeError, match="lingr"):
+    with pytest.raises(kinetik.InvalidArgumentError, match="did you mean linger"):
         Producer("orders", aggregate=True, endpoint=engine, lingr=1)
 
 

@@ -191,7 +191,7 @@ impl Faults {
             return Some(Kind::Outage);
         }
         // A run with few calls gets its faults all the same.
-        let is_late = now.as_nanos() > self.plan.heals_at.as_nanos() / 4;
+        let is_late = now.as_nanos() > self.plan.heals_at.as_nanos() / 16;
         let is_meagre = is_late && self.log().injected.values().sum::<u64>() < 8;
         if now >= self.plan.heals_at || !(is_hit || is_meagre) {
             return None;

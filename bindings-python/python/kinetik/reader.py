@@ -5,28 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
 from ._kinetik import Batch, Reader as _Reader
+from ._settings import Connection
 
 if TYPE_CHECKING:
     from ._kinetik import Engine, Server
 
 
-class Settings(TypedDict, total=False):
+class Settings(Connection, total=False):
     """The settings of a reader besides stream, start, until and endpoint: docs/reader.md."""
 
-    region: str | None
     mode: Literal["polling", "fan_out", "auto"] | None
     consumer: str | None
     range_filter: Literal["report", "drop", "kcl"] | None
     deaggregate: bool | None
     strip_glue: bool | None
+    drop_duplicates: bool | None
+    duplicate_window: int | None
     max_records: int | None
     buffer_bytes: int | None
     concurrency: int | None
     silence: float | None
     give_up_after: float | None
+    request_timeout: float | None
 
 
 class Backlog(NamedTuple):

@@ -41,8 +41,9 @@ const METRICS: &str = "metrics are read from the producer, in process";
 const STS: &str = "the KPL itself has no use for it since 1.0.5";
 const ONE_THREAD: &str = "one thread sends for all producers";
 const GIVEN_BACK: &str = "failures always carry their records, until they are taken";
-const PROXY: &str = "empty; a proxy is set by the connection, not by the KPL's names";
-const ROOTS: &str = "empty; root certificates are the machine's own, or those of SSL_CERT_FILE";
+const PROXY: &str = "empty; a proxy is set by the setting proxy, as http://USER:PASSWORD@HOST:PORT";
+const ROOTS: &str =
+    "empty; root certificates are the machine's own, or those of one file: ca_bundle";
 
 /// Every setting of the KPL for Java 1.0.7, by the name of its property (reference/producer.md 2.9).
 const MEANINGS: &[(&str, Meaning)] = &[
@@ -55,16 +56,13 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "AggregationMaxSize",
         AtMost("aggregate_bytes", (1 << 20) - 1),
     ),
-    ("CaCertFile", Only(&[""], ROOTS)),
+    ("CaCertFile", Is("ca_bundle")),
     ("CaCertPath", Only(&[""], ROOTS)),
     ("CloudwatchEndpoint", Ignored(METRICS)),
     ("CloudwatchPort", Ignored(METRICS)),
     ("CollectionMaxCount", AtMost("request_records", 500)),
     ("CollectionMaxSize", AtMost("request_bytes", 10 << 20)),
-    (
-        "ConnectTimeout",
-        Ignored("connecting is part of request_timeout"),
-    ),
+    ("ConnectTimeout", Is("connect_timeout_ms")),
     (
         "CredentialsRefreshDelay",
         Ignored("credentials are refreshed before they expire"),
@@ -149,7 +147,7 @@ impl KplSettings {
                 return Err(unknown(&key, &names));
             };
             match meaning {
-                Is("region") if value.is_empty() => {
+                Is("region" | "ca_bundle") if value.is_empty() => {
                     read.ignored.push((name, "empty means AWS's own settings"));
                 }
                 Is(setting) => read.settings.push((setting, value)),
@@ -322,8 +320,8 @@ mod tests {
         for (text, reason) in [
             ("FailIfThrottled=true", "retried until"),
             ("VerifyCertificate=false", "always verified"),
-            ("ProxyHost=proxy", "set by the connection"),
-            ("CaCertFile=/a", "SSL_CERT_FILE"),
+            ("ProxyHost=proxy", "the setting proxy"),
+            ("CaCertPath=/a", "ca_bundle"),
             ("RecordTtll=1", "did you mean RecordTtl?"),
             ("AggregationMaxCount=many", "a whole number"),
         ] {

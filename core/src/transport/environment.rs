@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 /// Where variables are read: the process's environment, or a fixed set in tests.
 #[derive(Clone)]
@@ -31,6 +34,22 @@ impl Environment {
             Some(variables) => variables.get(name).cloned(),
         }
         .filter(|value| !value.is_empty())
+    }
+
+    /// What tells the process's environment from an earlier state of it, as far as it says how AWS is reached: tests set
+    /// other endpoints one after another.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let matters = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            name.starts_with("AWS_") || name.ends_with("_PROXY") || name == "HOME"
+        };
+        let mut hasher = FixedState::default().build_hasher();
+        for (name, value) in std::env::vars_os().collect::<BTreeMap<_, _>>() {
+            if name.to_str().is_some_and(matters) {
+                (name, value).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Whether the machine around the process may be looked at.

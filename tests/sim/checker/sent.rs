@@ -48,11 +48,15 @@ const CALLS_PER_SECOND: f64 = 8.0;
 fn attempts(history: &History, broken: &mut Broken) -> BTreeMap<u64, Known> {
     let wire = &history.wire;
     let outside = outside(history);
+    let gone = gone(history);
     let mut known: BTreeMap<u64, Known> = BTreeMap::new();
     for sent in &wire.sent {
         let is_over = match sent.told {
             Told::Forbidden(_) => !is_shared_blame(sent),
-            Told::Stored(shard, number) => !outside.contains(&(shard, number)),
+            Told::Stored(shard, number) => {
+                let place = (shard, number);
+                !outside.contains(&place) && !gone.contains(&place)
+            }
             _ => false,
         };
         for id in &wire.ids[sent.ids.clone()] {
@@ -91,6 +95,16 @@ fn outside(history: &History) -> BTreeSet<(ShardId, SequenceNumber)> {
     let reads = history.lives.iter().flat_map(|life| &life.reads);
     let outside = reads.filter(|read| !read.in_range);
     outside
+        .map(|read| (read.place.shard, read.place.sequence))
+        .collect()
+}
+
+/// Kinesis records that went with a stream that was deleted. Whoever is told of the shard after the stream was made
+/// again finds none of that number, and sends what it held to the new one.
+fn gone(history: &History) -> BTreeSet<(ShardId, SequenceNumber)> {
+    let deleted = history.lives.iter().rev().skip(1);
+    let reads = deleted.flat_map(|life| &life.reads);
+    reads
         .map(|read| (read.place.shard, read.place.sequence))
         .collect()
 }

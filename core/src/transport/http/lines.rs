@@ -116,6 +116,8 @@ struct Way {
     /// Connections live in the runtime that made them.
     runtime: Id,
     url: Option<HttpUrl>,
+    /// What is not given is looked up there.
+    environment: u64,
     region: Option<String>,
     profile: Option<String>,
     credentials: Option<Credentials>,
@@ -140,6 +142,7 @@ fn shared(url: Option<&HttpUrl>, options: &Connect) -> Shared {
     let way = Way {
         runtime: runtime.id(),
         url: url.cloned(),
+        environment: options.environment.fingerprint(),
         region: options.region.clone(),
         profile: options.profile.clone(),
         credentials: options.credentials.clone(),
