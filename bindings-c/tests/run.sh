@@ -30,7 +30,7 @@ fi
 # A packager's way: everything lies below DESTDIR, and nothing in it says so.
 sh "$root/bindings-c/install.sh" "$out/stage" /opt/kinetik "$profile" > /dev/null
 staged() {
-  PKG_CONFIG_LIBDIR=$out/stage/opt/kinetik/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$out/stage pkg-config "$@" kinetik
+  PKG_CONFIG_PATH=$out/stage/opt/kinetik/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$out/stage pkg-config "$@" kinetik
 }
 
 passed=0
