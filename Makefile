@@ -80,7 +80,8 @@ interop: peers $(VENV)/.done tests/compare/node_modules/.done ## Real SDKs and p
 	$(call STEP,node:test$(COMMA) Jest and Vitest)
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
-SIM = cargo test --package kinetik-tests --profile $(PROFILE) --test sim
+# All of the workspace, so that nothing is compiled again that test-rust compiled.
+SIM = cargo test --workspace --profile $(PROFILE) --test sim
 
 sim: ## A small simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )$(SIM) seeds_break_no_rule -- --nocapture
@@ -92,7 +93,7 @@ sim-ci: ## The simulation of CI: 2,000 seeds (SIM_SEEDS=n: others) shared by all
 planted: ## Plant bugs and have the simulation find each; the released libraries hold none
 	$(call STEP,planted bugs)
 	cargo build --package kinetik-c --profile $(PROFILE)
-	$(SIM) --features planted-bugs planted:: -- --nocapture
+	cargo test --package kinetik-tests --profile $(PROFILE) --test sim --features planted-bugs planted:: -- --nocapture
 
 campaign: ## Run the next SEEDS=n seeds and add them to docs/CAMPAIGN.md; may be broken off and gone on with
 	SEEDS=$(SEEDS) $(SIM) -- --ignored --exact campaign::campaign --nocapture

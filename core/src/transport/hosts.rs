@@ -149,7 +149,11 @@ impl AwsHosts {
             Plane::Data => "data",
             Plane::Control => "control",
         };
-        let service = if operation.is_queue() {
+        let names_queue = || {
+            let resource = Names::of(call).resource_arn;
+            resource.is_some_and(|arn| Arn::parse(&arn).is_some_and(|arn| arn.kind == "queue"))
+        };
+        let service = if operation.is_queue() || names_queue() {
             "kinesis-queues"
         } else {
             "kinesis"
