@@ -44,7 +44,7 @@ impl Environment {
             name.starts_with("AWS_") || name.ends_with("_PROXY") || name == "HOME"
         };
         let mut hasher = FixedState::default().build_hasher();
-        for (name, value) in std::env::vars_os().collect::<BTreeMap<_, _>>() {
+        for (name, value) in std::env::vars_os() {
             if name.to_str().is_some_and(matters) {
                 (name, value).hash(&mut hasher);
             }
