@@ -93,7 +93,11 @@ impl Follower {
                     });
                     self.seen.read.extend(read);
                 }
-                Ok(_) => return,
+                Ok(Next::TimedOut) => return,
+                Ok(Next::End) => {
+                    self.seen.has_ended = true;
+                    return;
+                }
                 // A failure that lasted is told, and reading goes on.
                 Err(error) => {
                     reached.error(error.kind());
@@ -161,7 +165,7 @@ impl Follower {
         let from = self.seen.sees_from.max(self.seen.trimmed_before);
         let wanted = |read: &[Stored]| read.iter().filter(|read| read.id >= from).count() as u64;
         let mut seen = wanted(&self.seen.read);
-        while self.clock.now() < until && seen < put.saturating_sub(from) {
+        while self.clock.now() < until && seen < put.saturating_sub(from) && !self.seen.has_ended {
             let before = self.seen.read.len();
             self.turn(put, true, reached).await;
             seen += wanted(&self.seen.read[before..]);

@@ -16,6 +16,8 @@ pub struct Seen {
     pub sees_from: u64,
     /// Records before this id need not come: they are older than the stream keeps records.
     pub trimmed_before: u64,
+    /// It said that there is nothing more, though it follows for ever.
+    pub has_ended: bool,
 }
 
 impl Seen {
@@ -25,6 +27,7 @@ impl Seen {
             read: Vec::new(),
             sees_from: 0,
             trimmed_before: 0,
+            has_ended: false,
         }
     }
 
@@ -39,6 +42,9 @@ impl Seen {
             .find(|one| one.id >= from && !seen.contains(&one.id))
         {
             broken(format!("{missing:?} never came"));
+        }
+        if self.has_ended {
+            broken("it ended, though it follows for ever".to_owned());
         }
         if seen.len() != self.read.len() {
             broken("a record came twice".to_owned());
@@ -132,6 +138,15 @@ mod tests {
             found[0].contains("twice") && found[1].contains("came after"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn an_end_of_what_has_none_is_found() {
+        let mut seen = Seen::new(Mode::Polling);
+        seen.read = stored();
+        assert!(seen.judge(&stored(), &[]).is_empty());
+        seen.has_ended = true;
+        assert!(seen.judge(&stored(), &[])[0].contains("ended"));
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl State {
                     .iter()
                     .map(child_info)
                     .collect::<Result<Vec<_>>>()?;
-                self.has_children(now, children);
+                self.has_children(now, id, children);
                 self.finish(now, id, true);
             }
             None if planted(Bug::NullIteratorIsEnd) => self.finish(now, id, true),

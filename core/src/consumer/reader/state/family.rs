@@ -18,17 +18,23 @@ impl State {
         self.shards.insert(id, shard);
     }
 
-    /// Adds shards that were not known yet, to be read from their beginnings after their parents.
-    pub(super) fn has_children(&mut self, now: Moment, mut children: Vec<ShardInfo>) {
+    /// Adds the children of a shard that were not known yet, to be read from their beginnings after their parents.
+    pub(super) fn has_children(&mut self, now: Moment, id: ShardId, mut children: Vec<ShardInfo>) {
+        if self.settings.until == Until::Now {
+            // They were made after the reader was opened.
+            return;
+        }
+        let range = self.shards.get(&id).map(|shard| shard.info.range);
+        let is_missing = |hash| !children.iter().any(|child| child.range.contains(hash));
+        if range.is_some_and(|range| is_missing(range.start()) || is_missing(range.end())) {
+            // One has expired already, perhaps after it had children of its own.
+            self.want_listing(now);
+        }
         if planted(Bug::FollowsFirstChild) {
             children.truncate(1);
         }
         if planted(Bug::ForgetsMergedChild) {
             children.retain(|child| child.parents().count() < 2);
-        }
-        if self.settings.until == Until::Now {
-            // They were made after the reader was opened.
-            return;
         }
         for info in children {
             if !self.shards.contains_key(&info.id) {
@@ -163,9 +169,8 @@ impl State {
             };
             return;
         }
-        let newest = self.shards.keys().next_back().copied();
         for info in &list {
-            let ours = Some(info.id) > newest
+            let ours = Some(info.id) > self.newest_at_opening
                 || info
                     .parents()
                     .any(|parent| self.shards.contains_key(&parent));

@@ -150,6 +150,8 @@ pub(super) struct State {
     rng: Rng,
     pub shards: BTreeMap<ShardId, Shard>,
     children: BTreeMap<ShardId, Vec<ShardId>>,
+    /// The newest shard when the reader was opened: those after it were made since, and are read from their beginnings.
+    newest_at_opening: Option<ShardId>,
     /// The shards in [`Stage::Due`], by time.
     due: BTreeSet<(Moment, ShardId)>,
     /// The shards whose calls are under way.
@@ -226,6 +228,7 @@ impl State {
             Mode::Auto => settings.until != Until::Now,
         };
         let window = settings.duplicate_window.map(Window::new);
+        let newest_at_opening = plan.shards.iter().map(|shard| shard.info.id).max();
         let mut state = Self {
             fan_out,
             consumer: match fan_out {
@@ -244,6 +247,7 @@ impl State {
             rng,
             shards: BTreeMap::new(),
             children: BTreeMap::new(),
+            newest_at_opening,
             due: BTreeSet::new(),
             calling: BTreeMap::new(),
             ready: VecDeque::new(),

@@ -348,6 +348,50 @@ fn a_shard_that_expires_while_it_is_read_is_counted_and_its_children_are_read() 
 }
 
 #[test]
+fn grandchildren_are_read_whose_parents_expired_before_they_were_seen() {
+    let mut model = Model::new(2);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    let [gone, left] = model.split(0);
+    let grandchildren = model.split(gone);
+    for shard in [left, grandchildren[0], grandchildren[1]] {
+        put(&mut model, shard, &["a record"]);
+    }
+    // Younger shards of the other parent are known first, while the calls of this one hang.
+    let [_, youngest] = model.split(1);
+    let hangs = |(_, ask): &(u64, Ask)| match ask {
+        Ask::Iterator { shard, .. } => shard.get() == 0,
+        Ask::Read { iterator } => iterator.starts_with("0/"),
+        _ => false,
+    };
+    while !driven.state.shards.contains_key(&ShardId::new(youngest)) {
+        match driven.step(&model, None) {
+            Effect::Call(ticket, ask) => driven.under_way.push((ticket, ask)),
+            Effect::Wait(Some(at)) => model.now = model.now.max(at),
+            _ => {}
+        }
+        if let Some(index) = driven.under_way.iter().position(|call| !hangs(call)) {
+            assert!(driven.answer(&mut model, index).is_none());
+        }
+    }
+    model.expire(0);
+    model.expire(gone);
+    assert_eq!(driven.available(&mut model).len(), 3);
+}
+
+#[test]
+fn a_child_that_expired_before_its_parents_end_is_looked_for_with_its_own_children() {
+    let mut model = Model::new(1);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    let [gone, left] = model.split(0);
+    let grandchildren = model.split(gone);
+    for shard in [left, grandchildren[0], grandchildren[1]] {
+        put(&mut model, shard, &["a record"]);
+    }
+    model.expire(gone);
+    assert_eq!(driven.available(&mut model).len(), 3);
+}
+
+#[test]
 fn ledger_71_a_server_that_goes_back_is_not_repeated_to_the_caller() {
     let mut model = Model::new(1);
     put(&mut model, 0, &["1", "2", "3", "4"]);
