@@ -5,6 +5,9 @@ use super::wire::{Fields, Malformed, Value};
 /// Room made at first.
 const FEW: usize = 64;
 
+/// What a look-up away from the last one costs more, in entries stepped over: memory that is not in the cache.
+const LEAP: u64 = 5;
+
 /// The offsets of a table's entries: of each, and of every 2nd, 4th, … where there are more than `MOST`.
 ///
 /// An aggregate of 10 MiB can name five million keys; remembering them all would cost more than the aggregate
@@ -30,8 +33,19 @@ impl<const MOST: usize> Table<MOST> {
 
     /// How many entries are stepped over to reach the one with this number.
     #[inline]
-    pub(super) fn steps_to(&self, index: u64) -> u64 {
+    fn steps_to(&self, index: u64) -> u64 {
         index & ((1 << self.stride) - 1)
+    }
+
+    /// What it costs to look this entry up after the `last` one, in entries stepped over; nothing where every offset
+    /// is kept.
+    #[inline]
+    pub(super) fn cost_of(&self, index: u64, last: u64) -> u64 {
+        if self.stride == 0 {
+            return 0;
+        }
+        let is_near = index.wrapping_sub(last) <= 1;
+        self.steps_to(index) + if is_near { 0 } else { LEAP }
     }
 
     /// Takes the next entry, a field that lies from `start` to `end` in the body, perhaps behind records.
