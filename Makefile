@@ -31,7 +31,7 @@ demo: ## Build, then send 336,776 real flights through Python, Node and C and re
 
 test: lint test-rust test-python test-node test-c ## Every test of a newcomer: Rust, Python, Node, C, docs, lints
 
-ci: test interop sim-ci fuzz ## Everything: test, the real peers, the simulation, bounded fuzzing
+ci: test interop sim-ci planted fuzz ## Everything: test, the real peers, the simulation and its own test, bounded fuzzing
 
 lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and bans
 	$(call STEP,format)

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use super::commitment::Commitment;
 use super::log::Memory;
 use super::refuse::Named;
-use super::stream::Stream;
+use super::stream::{LEAD_MAX, Stream};
 use super::{EngineConfig, Now};
 use crate::api::{Refusal, StreamMode};
 use crate::time::Moment;
@@ -21,9 +21,39 @@ use crate::types::StreamArn;
 pub(super) struct Account {
     pub id: ByteString,
     pub region: ByteString,
-    streams: RwLock<BTreeMap<ByteString, Arc<Stream>>>,
+    streams: RwLock<Streams>,
     serial: AtomicU64,
     pub commitment: Mutex<Commitment>,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    present: BTreeMap<ByteString, Arc<Stream>>,
+    /// The second in which the youngest shard of a stream began that is no more.
+    past: BTreeMap<ByteString, u64>,
+}
+
+impl Streams {
+    /// Whether this very stream is there.
+    fn has(&self, stream: &Arc<Stream>) -> bool {
+        let found = self.present.get(&stream.name);
+        found.is_some_and(|found| Arc::ptr_eq(found, stream))
+    }
+
+    fn forget(&mut self, stream: &Arc<Stream>) {
+        self.present.remove(&stream.name);
+        // Put calls wait for the table while they hold a state; a writer that waits must not come between.
+        let newest = stream.state.read_recursive().newest_second();
+        self.past.insert(stream.name.clone(), newest);
+    }
+
+    fn forget_gone(&mut self, now: Now) {
+        let is_gone = |stream: &&Arc<Stream>| stream.is_gone(now.moment);
+        let gone: Vec<_> = self.present.values().filter(is_gone).cloned().collect();
+        gone.iter().for_each(|stream| self.forget(stream));
+        let horizon = now.wall.as_secs().saturating_sub(LEAD_MAX);
+        self.past.retain(|_, second| *second >= horizon);
+    }
 }
 
 /// What counts against the account's quotas.
@@ -140,7 +170,7 @@ impl Account {
 
     /// The stream with this name, in the state that it has at `now`.
     pub fn find(&self, name: &str, now: Now, memory: &Arc<Memory>) -> Option<Arc<Stream>> {
-        let stream = self.streams.read().get(name).cloned()?;
+        let stream = self.streams.read().present.get(name).cloned()?;
         if stream.is_gone(now.moment) {
             self.remove(&stream);
             return None;
@@ -152,32 +182,37 @@ impl Account {
     /// Whether there is a stream with this name at `now`.
     pub fn has_name(&self, name: &str, now: Moment) -> bool {
         let streams = self.streams.read();
-        streams.get(name).is_some_and(|stream| !stream.is_gone(now))
+        streams
+            .present
+            .get(name)
+            .is_some_and(|stream| !stream.is_gone(now))
     }
 
-    /// Adds a stream that `make` makes, unless there is one of that name.
+    /// Adds a stream that `make` makes, unless there is one of that name. `make` is told the first second that no shard
+    /// of an earlier stream of that name has begun in or after, so that a sequence number tells the two apart.
     pub fn add(
         &self,
         name: &ByteString,
         now: Now,
         memory: &Arc<Memory>,
-        make: impl FnOnce(Usage) -> Result<Stream, Refusal>,
+        make: impl FnOnce(Usage, u64) -> Result<Stream, Refusal>,
     ) -> Result<Arc<Stream>, Refusal> {
         // Before the table is locked: settling locks states, whose holders may wait for the table.
         self.all(now, memory);
         let mut streams = self.streams.write();
-        streams.retain(|_, stream| !stream.is_gone(now.moment));
-        if streams.contains_key(name) {
+        streams.forget_gone(now);
+        if streams.present.contains_key(name) {
             return Err(self.named(name).exists());
         }
-        let stream = Arc::new(make(Usage::of(streams.values(), now))?);
-        streams.insert(name.clone(), Arc::clone(&stream));
+        let free = streams.past.get(name).map_or(0, |second| second + 1);
+        let stream = Arc::new(make(Usage::of(streams.present.values(), now), free)?);
+        streams.present.insert(name.clone(), Arc::clone(&stream));
         Ok(stream)
     }
 
     /// Whether this very stream is still there.
     pub fn has(&self, stream: &Arc<Stream>) -> bool {
-        is_in(&self.streams.read(), stream)
+        self.streams.read().has(stream)
     }
 
     /// What the account's streams use of its quotas.
@@ -188,14 +223,14 @@ impl Account {
     /// Forgets a stream, if it is still the one of its name.
     pub fn remove(&self, stream: &Arc<Stream>) {
         let mut streams = self.streams.write();
-        if is_in(&streams, stream) {
-            streams.remove(&stream.name);
+        if streams.has(stream) {
+            streams.forget(stream);
         }
     }
 
     /// All streams in the order of their names, in the state that they have at `now`.
     pub fn all(&self, now: Now, memory: &Arc<Memory>) -> Vec<Arc<Stream>> {
-        let mut all: Vec<_> = self.streams.read().values().cloned().collect();
+        let mut all: Vec<_> = self.streams.read().present.values().cloned().collect();
         all.retain(|stream| !stream.is_gone(now.moment));
         for stream in &all {
             stream.settle(now, memory);
@@ -205,13 +240,14 @@ impl Account {
 
     /// All streams as they are, without looking what is due.
     pub fn unsettled(&self) -> Vec<Arc<Stream>> {
-        self.streams.read().values().cloned().collect()
+        self.streams.read().present.values().cloned().collect()
     }
 
     /// The first moment at which a stream's state changes by itself.
     pub fn next_deadline(&self) -> Option<Moment> {
         self.streams
             .read()
+            .present
             .values()
             .filter_map(|stream| stream.due())
             .min()
@@ -221,11 +257,8 @@ impl Account {
     pub fn clear(&self) {
         *self.commitment.lock() = Commitment::default();
         let gone = std::mem::take(&mut *self.streams.write());
-        gone.values().for_each(|stream| stream.wake_subscribers());
+        gone.present
+            .values()
+            .for_each(|stream| stream.wake_subscribers());
     }
-}
-
-fn is_in(streams: &BTreeMap<ByteString, Arc<Stream>>, stream: &Arc<Stream>) -> bool {
-    let found = streams.get(&stream.name);
-    found.is_some_and(|found| Arc::ptr_eq(found, stream))
 }

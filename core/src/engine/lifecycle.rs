@@ -12,7 +12,7 @@ use crate::types::limits::{CREATING_STREAMS_MAX, DESCRIBE_STREAM_MAX_SHARDS};
 use super::account::Usage;
 use super::modes::{check_distribution, mode_of, warm_throughput};
 use super::monitoring::described;
-use super::stream::{NewStream, State, Stream};
+use super::stream::{LEAD_MAX, NewStream, State, Stream};
 use super::{Inner, Now, tags};
 
 /// The shards that an on-demand stream begins with, and one whose maker says nothing of shards. Source: LocalStack's
@@ -32,7 +32,7 @@ impl Inner {
         let tags = input.tags.clone().unwrap_or_default();
         tags::check_all(self.account.named(&name), &tags)?;
         let ready = self.settled_at(now);
-        let make = |usage: Usage| {
+        let make = |usage: Usage, not_before| {
             self.check_room(&name, usage, shards)?;
             if mode == StreamMode::OnDemand {
                 self.check_on_demand_room(usage.on_demand)?;
@@ -48,7 +48,8 @@ impl Inner {
                 distribution,
                 max_record_bytes: input.max_record_size_in_kib.map(|kib| kib as usize * 1024),
                 tags,
-                lead: 2 + self.config.rng.below(6),
+                lead: 2 + self.config.rng.below(LEAD_MAX - 1),
+                not_before,
             };
             Ok(Stream::new(new, now, ready, &self.memory))
         };

@@ -81,15 +81,21 @@ pub(super) struct NewStream {
     pub tags: Tags,
     pub warm_throughput: Option<i32>,
     pub distribution: Option<RecordDistributionStrategy>,
-    /// How many seconds before its creation its sequence numbers begin: 2 to 7. Source: kinesalite's tests.
+    /// How many seconds before its creation its sequence numbers begin, 2 to [`LEAD_MAX`].
     pub lead: u64,
+    /// The second before which they do not begin.
+    pub not_before: u64,
 }
+
+/// The most seconds by which a stream's sequence numbers begin before its creation. Source: kinesalite's tests.
+pub(super) const LEAD_MAX: u64 = 7;
 
 impl Stream {
     /// A stream in state CREATING until `ready`.
     pub fn new(new: NewStream, now: Now, ready: Moment, memory: &Arc<Memory>) -> Self {
         let created = Timestamp::from_millis(now.wall.as_secs() * 1_000);
         let first_second = created.as_secs().saturating_sub(new.lead);
+        let first_second = first_second.max(new.not_before);
         let shard = |(range, id)| {
             let parents = Parents::default();
             Arc::new(Shard::new(
@@ -242,6 +248,12 @@ impl State {
     /// How long records are kept.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(u64::from(self.retention_hours) * 3_600)
+    }
+
+    /// The second in which the youngest of all its shards began.
+    pub fn newest_second(&self) -> u64 {
+        let seconds = self.shards.iter().map(|shard| shard.created);
+        seconds.max().unwrap_or(0)
     }
 
     /// Shards that can be read at `now`, in the order of their ids; none while the stream is made.

@@ -524,16 +524,23 @@ impl State {
         self.fail(batch, &Error::new(ErrorKind::Expired, text), now, effects);
     }
 
-    /// Puts a batch into a lane's queue: behind all others, or before them if it was there already.
+    /// Puts a batch into a lane's queue: behind all others, or before them if it was there already. In ordered mode what
+    /// is unresolved stays before all that may wait for it.
     fn enqueue(&mut self, lane: u32, mut batch: Batch, is_first: bool) {
         batch.lane = lane;
         self.waiting.add(&batch);
         self.next_expiry = self.next_expiry.min(batch.deadline(self.settings.deadline));
         let place = &mut self.lanes[lane as usize];
-        match is_first {
-            true => place.ready.push_front(Box::new(batch)),
-            false => place.ready.push_back(Box::new(batch)),
-        }
+        let at = match is_first {
+            true if self.order.is_some() && !batch.history.is_frozen => place
+                .ready
+                .iter()
+                .take_while(|before| before.history.is_frozen)
+                .count(),
+            true => 0,
+            false => place.ready.len(),
+        };
+        place.ready.insert(at, Box::new(batch));
         if place.queue == Queue::Idle && (lane != UNROUTED || self.is_blind) {
             place.queue = Queue::Active;
             self.active.push_back(lane);

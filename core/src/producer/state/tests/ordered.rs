@@ -105,6 +105,57 @@ fn ledger_80_what_is_retried_comes_before_what_was_put_later() {
     assert_eq!(stored, [0, 1, 2, 3, 4]);
 }
 
+/// Has the shards listed again, a second later; the listing is yet to be answered.
+fn doubt(world: &mut World) {
+    let effects = &mut Effects::default();
+    let asked_at = world.now;
+    let doubt = route::Event::Doubt { asked_at };
+    world.state.refresh(world.now, doubt, effects);
+    world.take(std::mem::take(effects));
+    world.now = world.now + SECOND;
+    world.settle();
+}
+
+#[test]
+fn an_unresolved_record_is_sent_before_those_that_wait_for_it_wherever_maps_move_them() {
+    let mut world = World::new(ordered(Aggregate::Yes), 1);
+    let mut keys = vec![key_of(0, 2)];
+    keys.extend((0..30).map(|n| format!("key {n}")));
+    let put_all = |world: &mut World| {
+        for key in &keys {
+            world.put(key);
+        }
+        world.settle();
+        world.pass(SECOND);
+    };
+    put_all(&mut world);
+    let unresolved = world.next_request();
+    put_all(&mut world);
+    world.service.shards = even(2, 1_700_000_100);
+    world.service.created = 1_700_000_100;
+    doubt(&mut world);
+    world.list();
+    assert_eq!(world.state.map.open().len(), 2);
+    // Its answer is lost just before another map moves what waits beside it into its lane.
+    let border = HashKey::MAX.get() / 4 * 3;
+    let bounds = [(0, border), (border + 1, HashKey::MAX.get())];
+    world.service.shards = even(2, 1_700_000_200);
+    world.service.created = 1_700_000_200;
+    for (shard, (start, end)) in world.service.shards.iter_mut().zip(bounds) {
+        shard.range = HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap();
+    }
+    doubt(&mut world);
+    world.fault(&unresolved, lost());
+    world.list();
+    let again = world.next_request();
+    assert_eq!(again.entries[0].data, unresolved.entries[0].data);
+    world.requests.push_front(again);
+    world.finish();
+    assert_eq!(world.receipts.len(), 2 * keys.len());
+    let keys = (0..).zip(keys.iter().cycle().cloned()).take(2 * keys.len());
+    assert_in_order(&world, &keys.collect());
+}
+
 #[test]
 fn children_are_sent_nothing_of_a_key_until_their_parents_record_is_resolved() {
     let mut world = World::new(ordered(Aggregate::Yes), 1);
@@ -120,14 +171,7 @@ fn children_are_sent_nothing_of_a_key_until_their_parents_record_is_resolved() {
     world.settle();
     world.service.split(0);
     // The map learns of the children while the parent's record is on its way.
-    let effects = &mut Effects::default();
-    let asked_at = world.now;
-    world
-        .state
-        .refresh(world.now, route::Event::Doubt { asked_at }, effects);
-    world.take(std::mem::take(effects));
-    world.now = world.now + SECOND;
-    world.settle();
+    doubt(&mut world);
     world.list();
     world.pass(SECOND);
     assert_eq!(world.state.map.open().len(), 2);
