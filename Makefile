@@ -7,7 +7,7 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 SEED      ?=
 SEEDS     ?= 100000
-SIM_SEEDS ?= 2000
+SIM_SEEDS ?= 10000
 
 export CARGO_TERM_COLOR ?= auto
 # The interpreter that pyo3 asks about itself, the same in every target.
@@ -86,7 +86,7 @@ SIM = cargo test --workspace --profile $(PROFILE) --test sim
 sim: ## A small simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )$(SIM) seeds_break_no_rule -- --nocapture
 
-sim-ci: ## The simulation of CI: 2,000 seeds (SIM_SEEDS=n: others) shared by all simulators, 200 run twice
+sim-ci: ## The simulation of CI: 10,000 seeds (SIM_SEEDS=n: others) shared by all simulators, 200 run twice
 	$(call STEP,simulation)
 	SIM_SEEDS=$(SIM_SEEDS) SIM_TWICE=200 $(SIM) -- --nocapture
 

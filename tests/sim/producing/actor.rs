@@ -334,9 +334,8 @@ impl Actor<'_> {
         }
         history.lives.push(life);
         reached.note("stream: deleted");
-        let longest = if self.rng.chance(0.5) { 16_000 } else { 4_000 };
-        // A stream's sequence numbers tell it from one that was made in another second.
-        let gap = Duration::from_millis(1_500 + self.rng.below(longest));
+        let longest = if self.rng.chance(0.7) { 40_000 } else { 4_000 };
+        let gap = Duration::from_millis(self.rng.below(longest));
         plans.recreation = Some(self.clock.now() + self.profile.state_delay + gap);
     }
 

@@ -70,7 +70,7 @@ impl Profile {
             true => rng.below(2 * DAY) as i64 - DAY as i64,
             false => 0,
         };
-        let is_recreated = rng.chance(0.15);
+        let is_recreated = rng.chance(0.25);
         Self {
             aggregate: match rng.chance(0.75) {
                 true => Aggregate::Yes,
