@@ -13,6 +13,9 @@ export CARGO_TERM_COLOR ?= auto
 # The interpreter that pyo3 asks about itself, the same in every target.
 export PYO3_PYTHON ?= $(shell command -v $(PYTHON))
 
+# All builds for tests take the features that the Rust tests need, so that each dependency compiles once.
+SHARED := --features kinetik/test-util
+
 BUILD := build
 COMMA := ,
 VENV  := $(BUILD)/venv
@@ -37,31 +40,31 @@ lint: $(BUILD)/tools/.done ## Format, clippy with warnings denied, licences and 
 	$(call STEP,format)
 	cargo fmt --all -- --check
 	$(call STEP,clippy)
-	cargo clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	cargo clippy --workspace --all-targets --profile $(PROFILE) $(SHARED) -- -D warnings
 	$(call STEP,licences and bans)
 	$(BUILD)/tools/bin/cargo-deny --log-level error check bans licenses sources
 
 test-rust: ## Rust tests and doc tests, a small simulation included
 	$(call STEP,Rust)
-	cargo test --workspace --profile $(PROFILE)
+	cargo test --workspace --profile $(PROFILE) $(SHARED)
 
 test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's quick start
 	$(call STEP,Python)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) $(SHARED) --manifest-path bindings-python/Cargo.toml
 	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py python venv/bin/python {}
 
 test-node: ## The Node package: tests, types, the README's quick start with it installed by npm
 	$(call STEP,Node)
-	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) KINETIK_FEATURES=kinetik/test-util npm run --silent build
 	cd bindings-node && npm test
 	mkdir -p $(BUILD)/npm && cd $(BUILD)/npm && npm init --yes > /dev/null && \
-	  KINETIK_PROFILE=$(PROFILE) npm install --silent --no-audit --no-fund ../../bindings-node && \
+	  KINETIK_PROFILE=$(PROFILE) KINETIK_FEATURES=kinetik/test-util npm install --silent --no-audit --no-fund ../../bindings-node && \
 	  $(PYTHON) ../../tools/readme.py js node {}
 
 test-c: ## The C library: C and C++ programs under valgrind, the README's quick start
 	$(call STEP,C)
-	cargo build --package kinetik-c --profile $(PROFILE)
+	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED)
 	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py c 'cc -o quickstart {} $$(PKG_CONFIG_PATH=c-prefix/lib/pkgconfig pkg-config --cflags --libs kinetik) -Wl,-rpath,c-prefix/lib && ./quickstart'
 
@@ -70,18 +73,18 @@ peers: $(PEERS)/.done tests/peers/node_modules/.done $(BUILD)/java/.done $(BUILD
 # All of the workspace, so that what it stands on is built with the features that test-rust built it with.
 interop: peers $(VENV)/.done tests/compare/node_modules/.done ## Real SDKs and peer codecs against kinetik
 	$(call STEP,the packages of Python$(COMMA) Node and C)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) --manifest-path bindings-python/Cargo.toml
-	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) npm run --silent build
-	cargo build --package kinetik-c --profile $(PROFILE) && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) $(SHARED) --manifest-path bindings-python/Cargo.toml
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) KINETIK_FEATURES=kinetik/test-util npm run --silent build
+	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED) && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
 	$(call STEP,peers)
-	KINETIK_PEERS=required cargo test --workspace --profile $(PROFILE) \
+	KINETIK_PEERS=required cargo test --workspace --profile $(PROFILE) $(SHARED) \
 	  --test codec_peers --test reader_peers --test relay --test generated_model --test boto3 \
 	  --test endpoints --test sdks --test java --test wire
 	$(call STEP,node:test$(COMMA) Jest and Vitest)
 	cd examples/testing/node && npm ci --ignore-scripts --no-audit --no-fund && npm test --silent
 
 # All of the workspace, so that nothing is compiled again that test-rust compiled.
-SIM = cargo test --workspace --profile $(PROFILE) --test sim
+SIM = cargo test --workspace --profile $(PROFILE) $(SHARED) --test sim
 
 sim: ## A small simulation; SEED=n replays one history with its trace
 	$(if $(SEED),SIM_SEED=$(SEED) )$(SIM) seeds_break_no_rule -- --nocapture
@@ -92,14 +95,14 @@ sim-ci: ## The simulation of CI: 10,000 seeds (SIM_SEEDS=n: others) shared by al
 
 planted: ## Plant bugs and have the simulation find each; the released libraries hold none
 	$(call STEP,planted bugs)
-	cargo build --package kinetik-c --profile $(PROFILE)
-	cargo test --package kinetik-tests --profile $(PROFILE) --test sim --features planted-bugs planted:: -- --nocapture
+	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED)
+	cargo test --package kinetik-tests --profile $(PROFILE) $(SHARED),planted-bugs --test sim planted:: -- --nocapture
 
 campaign: ## Run the next SEEDS=n seeds and add them to docs/CAMPAIGN.md; may be broken off and gone on with
 	SEEDS=$(SEEDS) $(SIM) -- --ignored --exact campaign::campaign --nocapture
 
 compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kinetik and three emulators the same: docs/COMPARE.md
-	cargo build --package kinetik-cli --profile $(PROFILE)
+	cargo build --package kinetik-cli --profile $(PROFILE) $(SHARED)
 	$(BUILD)/compare-venv/bin/python tests/compare/compare.py target/$(PROFILE)/kinetik docs/COMPARE.md
 
 bench: peers tests/compare/node_modules/.done ## Measure; ratios to the peers and limits in the same run

@@ -1,7 +1,7 @@
 'use strict'
 // Puts the native library beside this file. A package brings it along; a checkout compiles it with cargo.
 // KINETIK_PROFILE chooses the cargo profile (default: release), KINETIK_NODE_LIBRARY names a library that was built
-// elsewhere and is taken as it is.
+// elsewhere and is taken as it is, KINETIK_FEATURES adds cargo features.
 
 const { spawnSync } = require('node:child_process')
 const { copyFileSync, existsSync, renameSync } = require('node:fs')
@@ -10,6 +10,7 @@ const { join } = require('node:path')
 const target = join(__dirname, `kinetik.${process.platform}-${process.arch}.node`)
 const manifest = join(__dirname, 'Cargo.toml')
 const profile = process.env.KINETIK_PROFILE || 'release'
+const features = process.env.KINETIK_FEATURES
 
 function fail(text) {
   console.error(`kinetik: ${text}`)
@@ -19,6 +20,7 @@ function fail(text) {
 /** Compiles the library and answers with its path. */
 function compile() {
   const args = ['build', '--package', 'kinetik-node', '--profile', profile]
+  if (features) args.push('--features', features)
   console.error(`kinetik: cargo ${args.join(' ')} (the first time takes a few minutes)`)
   args.push('--message-format', 'json-render-diagnostics')
   const cargo = spawnSync('cargo', args, { cwd: __dirname, stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 })

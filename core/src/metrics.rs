@@ -1,11 +1,22 @@
 //! Counters and histograms as plain values, and the hook by which they are exported.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-mod prometheus;
+use crate::error::{Error, Result};
 
+mod emf;
+mod otlp;
+mod plain;
+mod prometheus;
+mod writer;
+
+pub use emf::Emf;
+pub use otlp::Otlp;
+pub(crate) use plain::Plain;
 pub use prometheus::Prometheus;
+pub(crate) use writer::Writer;
 
 /// A number that only grows. Adding costs one relaxed atomic add; reading is a relaxed load.
 ///
@@ -112,6 +123,41 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// The values that were recorded since it was as `before`. The smallest and the largest are told to 1/16.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut since = Self::new();
+        let pairs = self.buckets.iter().zip(before.buckets.iter());
+        for (bucket, (now, then)) in pairs.enumerate() {
+            let count = now.saturating_sub(*then);
+            if count > 0 {
+                let last = last_of(bucket).clamp(self.min(), self.max);
+                since.buckets[bucket] = count;
+                since.min = since.min.min(last);
+                since.max = since.max.max(last);
+            }
+        }
+        since.count = self.count.saturating_sub(before.count);
+        since.sum = self.sum.saturating_sub(before.sum);
+        since
+    }
+
+    /// How many values lie in each power of two up to the largest value: the power's last value, and the count.
+    pub fn octaves(&self) -> Vec<(u64, u64)> {
+        let mut octaves: Vec<(u64, u64)> = Vec::new();
+        for (bucket, count) in self.buckets.iter().enumerate() {
+            let next = last_of(bucket).checked_add(1);
+            let end = next.and_then(u64::checked_next_power_of_two);
+            let end = end.map_or(u64::MAX, |end| end - 1);
+            match octaves.last_mut() {
+                Some((last, sum)) if *last == end => *sum += count,
+                Some((last, _)) if *last >= self.max => break,
+                _ => octaves.push((end, *count)),
+            }
+        }
+        octaves
+    }
+
     /// How many values were recorded.
     pub fn count(&self) -> u64 {
         self.count
@@ -185,6 +231,61 @@ fn last_of(bucket: usize) -> u64 {
     first + ((1 << octave) - 1)
 }
 
+/// A text in which values leave kinetik.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON object of plain values.
+    Json,
+    /// Prometheus's text, version 0.0.4.
+    Prometheus,
+    /// CloudWatch's embedded metric format: lines of what happened since it was last asked for.
+    Emf,
+    /// The JSON body of an OTLP request, for OpenTelemetry's collectors.
+    Otlp,
+}
+
+impl Format {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Prometheus, Self::Emf, Self::Otlp];
+
+    /// Its name in every language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Prometheus => "prometheus",
+            Self::Emf => "emf",
+            Self::Otlp => "otlp",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let named = |format: &Self| format.name() == text;
+        Self::ALL.into_iter().find(named).ok_or_else(|| {
+            let text =
+                format!("{text:?} is no format of metrics; expected json, prometheus, emf or otlp");
+            Error::invalid("format", text)
+        })
+    }
+}
+
+/// CloudWatch's unit of a value, which its name tells.
+fn unit_of(name: &str) -> &'static str {
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    if ends(&["DataPut", "Bytes", "_bytes"]) {
+        "Bytes"
+    } else if ends(&["Time", "Milliseconds", "_ms"]) {
+        "Milliseconds"
+    } else if ends(&["Micros"]) {
+        "Microseconds"
+    } else {
+        "Count"
+    }
+}
+
 /// Takes values on their way out of kinetik: to a log, a page or a metrics service.
 ///
 /// A room that measures has a method `export(&self, &mut impl Export)` that names each of its values once.
@@ -196,6 +297,25 @@ pub trait Export {
     fn gauge(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: f64);
     /// A histogram's values so far.
     fn histogram(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: &Histogram);
+}
+
+impl<E: Export + ?Sized> Export for &mut E {
+    fn counter(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: u64) {
+        (**self).counter(name, labels, value);
+    }
+
+    fn gauge(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: f64) {
+        (**self).gauge(name, labels, value);
+    }
+
+    fn histogram(
+        &mut self,
+        name: &'static str,
+        labels: &[(&'static str, &str)],
+        value: &Histogram,
+    ) {
+        (**self).histogram(name, labels, value);
+    }
 }
 
 #[cfg(test)]
@@ -219,7 +339,65 @@ mod tests {
         assert_eq!((empty.min(), empty.max(), empty.quantile(0.99)), (0, 0, 0));
     }
 
+    #[test]
+    fn formats_are_named_and_an_unknown_one_is_told_the_names() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse::<Format>().unwrap(), format);
+        }
+        let refused = "csv".parse::<Format>().unwrap_err().to_string();
+        assert!(
+            refused.contains("expected json, prometheus, emf or otlp"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn names_tell_the_units() {
+        let units = [
+            "UserRecordsDataPut",
+            "RequestTime",
+            "AcknowledgeMicros",
+            "UserRecordsPut",
+        ];
+        assert_eq!(
+            units.map(unit_of),
+            ["Bytes", "Milliseconds", "Microseconds", "Count"]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn what_was_recorded_since_is_what_was_recorded_since(
+            a in prop::collection::vec(any::<u32>(), 0..50), b in prop::collection::vec(any::<u32>(), 1..50),
+        ) {
+            let mut all = Histogram::new();
+            a.iter().for_each(|&value| all.record(value.into()));
+            let before = all.clone();
+            b.iter().for_each(|&value| all.record(value.into()));
+            let since = all.since(&before);
+            let sum: u64 = b.iter().map(|&value| u64::from(value)).sum();
+            prop_assert_eq!((since.count(), since.sum()), (b.len() as u64, sum));
+            let largest = u64::from(*b.iter().max().unwrap());
+            prop_assert!(since.max() >= largest && since.max() - largest <= largest / 16);
+        }
+
+        #[test]
+        fn octaves_count_every_value_once_below_powers_of_two(
+            values in prop::collection::vec(any::<u64>(), 0..50),
+        ) {
+            let mut all = Histogram::new();
+            values.iter().for_each(|&value| all.record(value));
+            let octaves = all.octaves();
+            prop_assert!(octaves.is_sorted_by(|a, b| a.0 < b.0));
+            let mut from = 0;
+            for (last, count) in octaves {
+                prop_assert!(last == u64::MAX || (last + 1).is_power_of_two());
+                let inside = values.iter().filter(|value| (from..=last).contains(*value)).count();
+                prop_assert_eq!(count, inside as u64);
+                from = last.saturating_add(1);
+            }
+        }
+
         #[test]
         fn quantiles_are_at_most_a_sixteenth_above_the_true_ones(
             mut values in prop::collection::vec(any::<u64>(), 1..200), q in 0.0..=1.0_f64,

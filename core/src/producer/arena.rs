@@ -206,6 +206,11 @@ impl Stored {
         &arena[self.at..self.at + self.key_len]
     }
 
+    /// Bytes of key and payload.
+    pub fn size(&self) -> usize {
+        self.key_len + self.data_len
+    }
+
     /// Key and payload as slices of the arena.
     pub fn slices(&self, arena: &Bytes) -> (Bytes, Bytes) {
         let data = self.at + self.key_len;

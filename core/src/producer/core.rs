@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytestring::ByteString;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::arena::{Entry, Tag};
@@ -15,13 +16,16 @@ use super::desk::Desk;
 use super::driver::{Driver, Note};
 use super::intake::{Intake, Shut};
 use super::ledger::Ledger;
+use super::metrics::{NAMESPACE, ProducerMetrics};
 use super::sink::Sink;
-use super::state::Settings;
+use super::skew::SkewReport;
+use super::state::{Meter, Settings};
 use super::submission::Submission;
 use crate::client::{Client, ClientConfig};
 use crate::codec::Stamp;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::{Format, Writer};
 use crate::rng::Rng;
 use crate::runtime::Runtime;
 use crate::time::{Clock, Moment};
@@ -37,6 +41,9 @@ pub(crate) struct Core {
     /// Rings when room comes back, and when the callback has all failures.
     pub room: Bell,
     pub sink: Option<Sink>,
+    /// What the sender counts.
+    pub meter: Arc<Mutex<Meter>>,
+    writer: Writer,
     pub clock: Clock,
     pub runtime: Runtime,
     /// The sender runs only while somebody polls, who wants to know about it.
@@ -75,6 +82,8 @@ impl Core {
             desk: Desk::new(budget, config.reports),
             room: Bell::default(),
             sink: config.on_failure.clone().map(Sink::new),
+            meter: Arc::default(),
+            writer: Writer::new(clock.wall(), NAMESPACE),
             clock,
             runtime: runtime.clone(),
             is_polled: config.poll_mode,
@@ -128,6 +137,28 @@ impl Core {
             failed,
             pending: accepted - delivered - failed,
         }
+    }
+
+    /// What was counted so far.
+    pub fn metrics(&self) -> ProducerMetrics {
+        let counted = self.meter.lock().metrics.clone();
+        ProducerMetrics {
+            stream: self.stream.name().to_string(),
+            ledger: self.ledger(),
+            ..counted
+        }
+    }
+
+    /// The same as a text.
+    pub fn metrics_text(&self, format: Format) -> String {
+        let (metrics, now) = (self.metrics(), self.clock.wall());
+        self.writer
+            .write(format, now, |mut to| metrics.export(&mut to))
+    }
+
+    /// How the records are spread.
+    pub fn skew(&self) -> SkewReport {
+        self.meter.lock().report()
     }
 
     pub fn submit(self: &Arc<Self>, key: &[u8], data: &[u8]) -> Result<Submission> {

@@ -84,8 +84,10 @@ impl Driver {
         let linger = settings.linger;
         let pool = Arc::clone(core.intake.pool());
         let budget = Arc::clone(&core.intake.budget);
+        let mut state = State::new(settings, pool, budget, rng);
+        state.meter = Arc::clone(&core.meter);
         Self {
-            state: State::new(settings, pool, budget, rng),
+            state,
             core,
             client,
             needs_map,

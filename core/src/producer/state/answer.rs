@@ -29,6 +29,7 @@ impl State {
         let Some(flight) = self.flights.remove(&request) else {
             return;
         };
+        self.meter.lock().answered(now, &flight);
         self.body_bytes -= flight.body_bytes;
         self.is_body_full = false;
         let mut lanes: Vec<u32> = flight.batches.iter().map(|batch| batch.lane).collect();
@@ -140,12 +141,13 @@ impl State {
             || planted(Bug::NoPredictionInRefresh) && self.refresh.is_refreshing();
         match landing {
             // The service routes a single record by the very hash that its shard must cover.
-            _ if !batch.is_aggregate => self.deliver(batch, shard, sequence, effects),
+            _ if !batch.is_aggregate => self.deliver(now, batch, shard, sequence, effects),
             Landing::Covered if is_predicted || !planted(Bug::DemandsPredictedShard) => {
-                self.deliver(batch, shard, sequence, effects);
+                self.deliver(now, batch, shard, sequence, effects);
             }
-            _ if is_believed => self.deliver(batch, shard, sequence, effects),
+            _ if is_believed => self.deliver(now, batch, shard, sequence, effects),
             Landing::Covered | Landing::Misrouted => {
+                self.note_misrouted(shard);
                 let error = misrouted(shard);
                 batch.failed.push(self.attempt(sent, now, &error));
                 batch.history.maybe_stored = !planted(Bug::MisroutedNotMarked);
@@ -160,7 +162,7 @@ impl State {
                     attempt,
                 });
                 self.note_strays();
-                self.judge(effects);
+                self.judge(now, effects);
             }
         }
     }
@@ -175,6 +177,8 @@ impl State {
         effects: &mut Effects,
     ) {
         let error = &attempt.error;
+        let shard = self.lanes[batch.lane as usize].shard;
+        self.meter.lock().metrics.refused(shard, error);
         batch.failed.push(Arc::clone(&attempt));
         if error.kind() == ErrorKind::Unavailable && !planted(Bug::InternalFailureIsRefusal) {
             batch.history.maybe_stored = true;
@@ -233,9 +237,12 @@ impl State {
         let attempt = self.attempt(flight.sent, now, &error);
         for mut batch in flight.batches.into_iter().rev() {
             if planted(Bug::LostAnswerIsSuccess) && !is_definite {
-                self.deliver(batch, ShardId::new(0), SequenceNumber::ZERO, effects);
+                let (shard, sequence) = (ShardId::new(0), SequenceNumber::ZERO);
+                self.deliver(now, batch, shard, sequence, effects);
                 continue;
             }
+            let shard = self.lanes[batch.lane as usize].shard;
+            self.meter.lock().metrics.refused(shard, &error);
             batch.failed.push(Arc::clone(&attempt));
             // Each batch has a grace of its own.
             let mut verdict = verdict;
@@ -268,6 +275,12 @@ impl State {
         }
         let lane = batch.lane;
         self.enqueue(lane, batch, !planted(Bug::RetriesBehindOthers));
+    }
+
+    /// An aggregate lies on a shard that does not cover it.
+    pub(super) fn note_misrouted(&self, shard: ShardId) {
+        let metrics = &mut self.meter.lock().metrics;
+        metrics.count(shard, |counts| counts.wrong_shard += 1);
     }
 
     /// What is kept of an attempt that failed.

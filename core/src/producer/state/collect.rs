@@ -50,6 +50,7 @@ impl State {
                 break;
             }
             hash_keys(&arena, &mut block);
+            self.watch(&arena, &block);
             for (stored, hash) in &block {
                 if has_broken && self.is_broken(stored.key(&arena), *hash, stored) {
                     let history = History::new(arrived, self.epochs.current());
@@ -67,6 +68,18 @@ impl State {
             }
         }
         debug_assert_eq!(at, arena.len(), "an arena holds whole records");
+    }
+
+    /// Looks at the keys of some records.
+    fn watch(&self, arena: &Bytes, block: &[(Stored, HashKey)]) {
+        let mut meter = self.meter.lock();
+        let mut from = 0;
+        let dice = |below| self.rng.below(below);
+        while let Some(at) = meter.watch.next(block.len(), from, dice) {
+            let (stored, hash) = &block[at];
+            meter.watch.see(*hash, stored.key(arena), stored.size());
+            from = at + 1;
+        }
     }
 
     pub(super) fn lane_for(&self, hash: HashKey) -> u32 {

@@ -11,6 +11,7 @@ mod batch;
 mod collect;
 mod epochs;
 mod lane;
+mod meter;
 mod order;
 mod pace;
 mod pack;
@@ -25,10 +26,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
+use parking_lot::Mutex;
 
 use self::batch::Batch;
 use self::epochs::Epochs;
 use self::lane::{Lane, Open, Queue};
+pub(super) use self::meter::Meter;
 use self::order::Order;
 use self::pace::Pace;
 use super::arena::{Arena, Overhead, Pool, Tag};
@@ -200,6 +203,8 @@ pub(crate) struct State {
     /// No record ends by its deadline before.
     next_expiry: Moment,
     unresolved: u64,
+    /// Shared with whoever asks.
+    pub meter: Arc<Mutex<Meter>>,
 }
 
 /// A batch that was stored on a shard that the map does not know.
@@ -293,6 +298,7 @@ impl State {
             told: None,
             next_expiry: Moment::MAX,
             unresolved: 0,
+            meter: Arc::default(),
         }
     }
 
@@ -440,12 +446,14 @@ impl State {
 
     fn deliver(
         &mut self,
+        now: Moment,
         batch: Batch,
         shard: ShardId,
         sequence: SequenceNumber,
         effects: &mut Effects,
     ) {
         self.end(&batch);
+        self.meter.lock().delivered(now, &batch, shard);
         let counted = batch.tally.records - batch.tags.len() as u64;
         let mut freed = batch.deliver(shard, sequence, &mut effects.outcomes);
         if planted(Bug::BudgetLeaks) {
@@ -457,6 +465,7 @@ impl State {
 
     fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
         self.end(&batch);
+        self.meter.lock().failed(&batch, error);
         self.break_keys(&batch, error);
         let told = Told {
             kind: error.kind(),

@@ -40,7 +40,7 @@ impl State {
                 route::Effect::Report(error) => self.unlisted(now, &error, effects),
             }
         }
-        self.judge(effects);
+        self.judge(now, effects);
     }
 
     /// Routes by another map from now on.
@@ -199,17 +199,18 @@ impl State {
     }
 
     /// Judges what was stored on shards that the map did not know, as far as it can be judged by now.
-    pub(super) fn judge(&mut self, effects: &mut Effects) {
+    pub(super) fn judge(&mut self, now: Moment, effects: &mut Effects) {
         let is_final = !self.refresh.is_refreshing();
         for one in std::mem::take(&mut self.unjudged) {
             let (shard, sequence) = (one.shard, one.sequence);
             match self.map.landing(one.batch.hashes, shard, Some(sequence)) {
-                Landing::Covered => self.deliver(one.batch, shard, sequence, effects),
+                Landing::Covered => self.deliver(now, one.batch, shard, sequence, effects),
                 Landing::Unknown if planted(Bug::AcceptsUnknownShard) => {
-                    self.deliver(one.batch, shard, sequence, effects);
+                    self.deliver(now, one.batch, shard, sequence, effects);
                 }
                 Landing::Unknown if !is_final => self.unjudged.push(one),
                 Landing::Misrouted | Landing::Unknown => {
+                    self.note_misrouted(shard);
                     let mut batch = one.batch;
                     batch.failed.push(one.attempt);
                     batch.history.maybe_stored = true;

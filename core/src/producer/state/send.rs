@@ -168,6 +168,7 @@ impl State {
         self.next_request += 1;
         self.body_bytes += body_bytes;
         let id = self.next_request;
+        self.meter.lock().sent(now, &batches);
         let entries = batches.iter().map(Batch::entry).collect();
         let flight = Flight {
             batches,
