@@ -64,7 +64,7 @@ test-node: ## The Node package: tests, types, the README's quick start with it i
 
 test-c: ## The C library: C and C++ programs under valgrind, the README's quick start
 	$(call STEP,C)
-	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED)
+	cargo build --package kinetik-c --profile $(PROFILE) --features kinetik_core/test-util
 	KINETIK_PROFILE=$(PROFILE) sh bindings-c/tests/run.sh
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py c 'cc -o quickstart {} $$(PKG_CONFIG_PATH=c-prefix/lib/pkgconfig pkg-config --cflags --libs kinetik) -Wl,-rpath,c-prefix/lib && ./quickstart'
 
@@ -75,7 +75,7 @@ interop: peers $(VENV)/.done tests/compare/node_modules/.done ## Real SDKs and p
 	$(call STEP,the packages of Python$(COMMA) Node and C)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) $(SHARED) --manifest-path bindings-python/Cargo.toml
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_PROFILE=$(PROFILE) KINETIK_FEATURES=kinetik/test-util npm run --silent build
-	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED) && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
+	cargo build --package kinetik-c --profile $(PROFILE) --features kinetik_core/test-util && sh bindings-c/install.sh "" $(CURDIR)/$(BUILD)/c-prefix $(PROFILE)
 	$(call STEP,peers)
 	KINETIK_PEERS=required cargo test --workspace --profile $(PROFILE) $(SHARED) \
 	  --test codec_peers --test reader_peers --test relay --test generated_model --test boto3 \
@@ -95,7 +95,7 @@ sim-ci: ## The simulation of CI: 10,000 seeds (SIM_SEEDS=n: others) shared by al
 
 planted: ## Plant bugs and have the simulation find each; the released libraries hold none
 	$(call STEP,planted bugs)
-	cargo build --package kinetik-c --profile $(PROFILE) $(SHARED)
+	cargo build --package kinetik-c --profile $(PROFILE) --features kinetik_core/test-util
 	cargo test --package kinetik-tests --profile $(PROFILE) $(SHARED),planted-bugs --test sim planted:: -- --nocapture
 
 campaign: ## Run the next SEEDS=n seeds and add them to docs/CAMPAIGN.md; may be broken off and gone on with

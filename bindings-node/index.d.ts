@@ -170,10 +170,36 @@ export class Producer implements AsyncDisposable {
   /** Flushes and closes. Later calls of any method fail with ClosedError. */
   close(options?: { timeoutMs?: number }): Promise<Ledger>
   readonly ledger: Ledger
+  /** What was counted since it was opened, by KPL's names; values of shards below `shards` (docs/metrics.md). */
+  readonly metrics: { readonly [name: string]: unknown }
+  /** The metrics as a text: to be served to Prometheus, printed for CloudWatch, posted to an OpenTelemetry collector. */
+  metricsText(format: MetricsFormat): string
+  /** How evenly the records spread. It holds partition keys. */
+  readonly skew: SkewReport
   [Symbol.asyncDispose](): Promise<void>
 }
 
 // ------------------------------------------------------------------------------------------------ reader
+
+/** A text in which metrics leave: `emf` tells what happened since it was last asked for, the others all there is. */
+export type MetricsFormat = 'json' | 'prometheus' | 'emf' | 'otlp'
+
+/** How evenly a producer's records spread. Shares are 0 to 1; those of keys are estimates. */
+export type SkewReport = {
+  /** Records whose keys were looked at. */
+  readonly sampled: number
+  /** The keys with the most bytes, at most ten. */
+  readonly keys: readonly { readonly key: string; readonly hash_key: string; readonly records: number; readonly bytes: number }[]
+  readonly shards: readonly { readonly shard_id: string; readonly records: number; readonly bytes: number }[]
+  /** User records in a Kinesis record, on average. */
+  readonly aggregation_ratio: number
+  /** The most that was stored within one second, as the shards' limits count it. */
+  readonly busiest_second: { readonly records: number; readonly bytes: number }
+  /** Shards that would take the busiest second if records were spread evenly. */
+  readonly shards_needed: number
+  /** The hottest key alone may have been more than one shard takes. */
+  readonly is_one_key_too_much: boolean
+}
 
 /** Places in a stream: JSON-ready, valid in all four languages. */
 export type Positions = { readonly [key: string]: unknown }
@@ -255,6 +281,8 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   readonly positions: Positions
   /** What was counted so far, by name: records, reads, events, subscriptions, throttles, … */
   readonly stats: { readonly [name: string]: number }
+  /** Stats, lag and backlog as a text for a metrics service. */
+  metricsText(format: MetricsFormat): string
   /** How far behind each shard is, in milliseconds; null before its first answer. */
   readonly lagMs: { readonly [shardId: string]: number | null }
   /** What of each shard was fetched and not handed out; null where only the service knows: before an answer that reached the tip. */

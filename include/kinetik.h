@@ -666,6 +666,25 @@ kinetik_status kinetik_reader_stats(kinetik_reader reader,
 // deregistered, and the handle is freed, whatever the answer. Batches stay valid until they are released.
 kinetik_status kinetik_reader_close(kinetik_reader reader);
 
+// Tells what a producer has counted since it was opened, by KPL's names (docs/metrics.md). format is "json", "prometheus"
+// (text 0.0.4), "emf" (lines for CloudWatch of what happened since this was last asked for) or "otlp" (the JSON body of an
+// OpenTelemetry request). Never blocks. Give the text back with kinetik_bytes_release().
+kinetik_status kinetik_producer_metrics(kinetik_producer producer,
+                                        const char *format,
+                                        kinetik_bytes *text);
+
+// Tells how evenly a producer's records spread, as a JSON object: the hottest "keys" and "shards" with their shares, the
+// "aggregation_ratio", the "busiest_second", "shards_needed" and "is_one_key_too_much". It holds partition keys. Never blocks.
+// Give the text back with kinetik_bytes_release().
+kinetik_status kinetik_producer_skew(kinetik_producer producer,
+                                     kinetik_bytes *json);
+
+// Tells what a reader has counted and how far it is behind, in a format of kinetik_producer_metrics(). Waits for a poll
+// under way in another thread. Give the text back with kinetik_bytes_release().
+kinetik_status kinetik_reader_metrics(kinetik_reader reader,
+                                      const char *format,
+                                      kinetik_bytes *text);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -20,3 +20,4 @@ mod engine;
 mod server;
 mod producer;
 mod reader;
+mod metrics;

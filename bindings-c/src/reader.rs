@@ -71,12 +71,12 @@ struct Kept {
 }
 
 /// A reader, and what ends a poll of it.
-struct Opened {
-    reader: Mutex<Reader>,
+pub(crate) struct Opened {
+    pub reader: Mutex<Reader>,
     closer: Closer,
 }
 
-static READERS: Slab<Opened> = Slab::new(6, "reader");
+pub(crate) static READERS: Slab<Opened> = Slab::new(6, "reader");
 
 /// Opens a reader over all shards of a stream. Needs the settings stream and start (TRIM_HORIZON, LATEST, a time, or the
 /// JSON of kinetik_reader_positions()); until is now, a time, or none; mode is polling, fan_out or auto; docs/reader.md has

@@ -68,6 +68,36 @@ static size_t read_all(const char *stream, const char *start, size_t most, long 
     return count;
 }
 
+static void tells_what_it_counted(kinetik_producer producer)
+{
+    static const struct {
+        const char *format, *part;
+    } texts[] = {
+        {"json", "\"UserRecordsPut\":5000"},
+        {"prometheus", "kinetik_UserRecordsPut{StreamName=\""},
+        {"emf", "\"Namespace\":\"KinesisProducerLibrary\""},
+        {"otlp", "\"asInt\":\"5000\""},
+    };
+    static char copy[1 << 16];
+    kinetik_bytes text;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        OK(kinetik_producer_metrics(producer, texts[i].format, &text));
+        CHECK(text.len < sizeof copy);
+        memcpy(copy, text.data, text.len);
+        copy[text.len] = '\0';
+        CHECK(strstr(copy, texts[i].part) != NULL);
+        kinetik_bytes_release(&text);
+    }
+    OK(kinetik_producer_skew(producer, &text));
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    CHECK(strstr(copy, "\"shards_needed\":") != NULL && strstr(copy, "\"key\":\"key-") != NULL);
+    kinetik_bytes_release(&text);
+    CHECK(kinetik_producer_metrics(producer, "csv", &text) == KINETIK_INVALID_ARGUMENT);
+    CHECK(kinetik_producer_metrics(producer, NULL, &text) == KINETIK_INVALID_HANDLE);
+    CHECK(kinetik_producer_metrics(producer, "json", NULL) == KINETIK_INVALID_HANDLE);
+}
+
 static void every_record_comes_back_and_the_ledger_balances(const char *stream, const char *aggregate)
 {
     create(stream, "4");
@@ -85,6 +115,7 @@ static void every_record_comes_back_and_the_ledger_balances(const char *stream, 
     CHECK(ledger.accepted.records == 5000 && ledger.delivered.records == 5000);
     CHECK(ledger.failed.records == 0 && ledger.pending.records == 0);
     CHECK(ledger.accepted.bytes == ledger.delivered.bytes && ledger.pending.bytes == 0);
+    tells_what_it_counted(producer);
     OK(kinetik_producer_close(producer, 30000, NULL, NULL));
     long sum = 0;
     CHECK(read_all(stream, "TRIM_HORIZON", SIZE_MAX, &sum, NULL) == 5000);

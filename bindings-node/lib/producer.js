@@ -114,6 +114,20 @@ class Producer {
     return this.#native.ledger()
   }
 
+  /** What was counted since it was opened, by KPL's names. */
+  get metrics() {
+    return JSON.parse(this.#native.metricsText('json'))
+  }
+
+  metricsText(format) {
+    return this.#native.metricsText(check.string('format', format))
+  }
+
+  /** How evenly the records spread. */
+  get skew() {
+    return JSON.parse(this.#native.skew())
+  }
+
   async [asyncDispose]() {
     await this.close()
   }

@@ -166,6 +166,10 @@ class Reader {
     return this.#counted().backlog
   }
 
+  metricsText(format) {
+    return this.#native.metricsText(check.string('format', format))
+  }
+
   #counted() {
     return this.#last?.counted ?? JSON.parse(this.#native.stats())
   }

@@ -236,6 +236,18 @@ impl NativeProducer {
         })
     }
 
+    /// What was counted, as a text.
+    #[napi]
+    pub fn metrics_text(&self, env: Env, format: String) -> napi::Result<String> {
+        guard(env.raw(), || self.0.producer.metrics_text(format.parse()?))
+    }
+
+    /// How evenly the records spread, as JSON.
+    #[napi]
+    pub fn skew(&self, env: Env) -> napi::Result<String> {
+        guard(env.raw(), || Ok(self.0.producer.skew().json()))
+    }
+
     /// The records that `close` left undelivered; each is given once.
     #[napi]
     pub fn take_leftover(&self, env: Env) -> napi::Result<Raw> {

@@ -104,6 +104,15 @@ impl NativeReader {
         })
     }
 
+    /// What was counted, as a text.
+    #[napi]
+    pub fn metrics_text(&self, env: Env, format: String) -> napi::Result<String> {
+        guard(env.raw(), || match &*self.0.lock() {
+            Some(reader) => Ok(reader.metrics().text(format.parse()?)),
+            None => Err(closed()),
+        })
+    }
+
     /// Lets go of everything, and ends waits that are under way; resolves once a consumer of its own is deregistered.
     #[napi]
     pub fn close(&self, env: Env) -> napi::Result<Raw> {

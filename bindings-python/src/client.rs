@@ -14,6 +14,7 @@ use crate::convert;
 use crate::endpoint;
 use crate::errors::{OrRaise, to_client_error};
 use crate::inherited::Inherited;
+use crate::logging;
 use crate::setting::setting;
 use crate::subscription::EventStream;
 use crate::wait::wait;
@@ -52,6 +53,7 @@ impl Client {
         endpoint: Option<&Bound<'_, PyAny>>,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
+        logging::install();
         let endpoint = endpoint::read(endpoint)?;
         let (mut config, mut connect) = (client::ClientConfig::default(), Connect::default());
         for (name, value) in settings.iter() {

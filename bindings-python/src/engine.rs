@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::convert::{datetime, text};
 use crate::errors::OrRaise;
 use crate::faults::Faults;
+use crate::logging;
 use crate::wait::seconds;
 
 /// An Amazon Kinesis in memory: an account with its streams. Give it as endpoint to a client, producer or reader.
@@ -63,6 +64,7 @@ impl Engine {
         region: &str,
         account: &str,
     ) -> PyResult<Self> {
+        logging::install();
         let defaults = EngineConfig::default();
         let config = EngineConfig {
             quotas,
@@ -80,6 +82,7 @@ impl Engine {
     #[staticmethod]
     #[pyo3(signature = (name="default"))]
     fn named(name: &str) -> Self {
+        logging::install();
         Self(engine::Engine::named(name))
     }
 

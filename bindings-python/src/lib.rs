@@ -7,6 +7,7 @@
 use pyo3::prelude::*;
 
 pub mod errors;
+pub mod logging;
 pub mod buffer;
 pub mod convert;
 pub mod inherited;

@@ -15,6 +15,7 @@ use crate::completions::Completions;
 use crate::endpoint;
 use crate::errors::{OrRaise, to_py, to_py_with};
 use crate::futures::Futures;
+use crate::logging;
 use crate::outcome::{Failure, Ledger, Receipt, Tally};
 use crate::setting::setting;
 use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
@@ -286,6 +287,17 @@ impl Producer {
         self.inner.ledger().into()
     }
 
+    /// What was counted, as a text: "json", "prometheus", "emf" or "otlp".
+    fn metrics_text(&self, py: Python<'_>, format: &str) -> PyResult<String> {
+        let format = format.parse().or_raise(py)?;
+        self.inner.metrics_text(format).or_raise(py)
+    }
+
+    /// How evenly the records spread, as JSON.
+    fn skew_json(&self) -> String {
+        self.inner.skew().json()
+    }
+
     /// How long a put waits for room, in seconds.
     #[getter]
     fn put_timeout(&self) -> f64 {
@@ -384,6 +396,7 @@ struct Plan {
 impl Plan {
     /// The settings by their names.
     fn read(settings: &Bound<'_, PyDict>, on_failure: Option<Py<PyAny>>) -> PyResult<Self> {
+        logging::install();
         let mut plan = Self {
             config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
             put_timeout: PUT_TIMEOUT,

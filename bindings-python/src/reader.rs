@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinetik::consumer::reader::{
-    self, Closer, Next, Position, Positions, ReaderConfig, ReaderStats, ShardLag, Start, Until,
+    self, Closer, Next, Position, Positions, ReaderConfig, ReaderMetrics, Start, Until,
 };
 use kinetik::fork::Guard;
+use kinetik::metrics::Format;
 use kinetik::{Error, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ use crate::convert::{timestamp, unix_seconds};
 use crate::endpoint;
 use crate::errors::{OrRaise, wrong_type};
 use crate::inherited::Inherited;
+use crate::logging;
 use crate::setting::setting;
 use crate::wait::{run, seconds, wait};
 
@@ -36,7 +38,7 @@ struct Shared {
     /// Ends such a wait.
     closer: Closer,
     /// What was counted, and how far behind the shards were, when the batch at hand was fetched.
-    seen: Mutex<(ReaderStats, Vec<ShardLag>)>,
+    seen: Mutex<ReaderMetrics>,
     /// Where the reader stood before and after the batch at hand was fetched.
     positions: Mutex<(Positions, Positions)>,
     /// The batch that is being handed out, and how many of its records were.
@@ -48,6 +50,7 @@ impl Reader {
     /// Opens a reader: lists the shards and fixes where reading begins.
     #[new]
     fn new(stream: &Bound<'_, PyAny>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+        logging::install();
         let py = stream.py();
         let stream = buffer::text("stream", stream)?;
         let config = config(settings)?;
@@ -62,6 +65,7 @@ impl Reader {
         settings: &Bound<'_, PyDict>,
         completions: &Bound<'_, Completions>,
     ) -> PyResult<Py<PyAny>> {
+        logging::install();
         let py = stream.py();
         let stream = buffer::text("stream", stream)?.to_owned();
         let config = config(settings)?;
@@ -139,8 +143,13 @@ impl Reader {
 
     /// What was counted, and the lag of each shard in milliseconds, when the last batch was fetched, as JSON.
     fn stats_json(&self, py: Python<'_>) -> PyResult<String> {
-        let seen = self.shared(py)?.seen.lock();
-        Ok(seen.0.json(&seen.1))
+        Ok(self.shared(py)?.seen.lock().text(Format::Json))
+    }
+
+    /// The same as a text: "json", "prometheus", "emf" or "otlp".
+    fn metrics_text(&self, py: Python<'_>, format: &str) -> PyResult<String> {
+        let format = format.parse().or_raise(py)?;
+        Ok(self.shared(py)?.seen.lock().text(format))
     }
 
     /// Where the caller stands, behind the last record that was handed out, as JSON.
@@ -154,7 +163,7 @@ impl Reader {
         let shared = Shared {
             positions: Mutex::new((opened.positions(), opened.positions())),
             closer: opened.closer(),
-            seen: Mutex::new((opened.stats(), opened.lag())),
+            seen: Mutex::new(opened.metrics()),
             reader: tokio::sync::Mutex::new(opened),
             current: Mutex::default(),
         };
@@ -217,7 +226,7 @@ impl Shared {
             Some(wait) => reader.next_within(wait).await?,
             None => reader.next_batch().await?.map_or(Next::End, Next::Batch),
         };
-        *self.seen.lock() = (reader.stats(), reader.lag());
+        *self.seen.lock() = reader.metrics();
         let mut current = self.current.lock();
         *self.positions.lock() = (before, reader.positions());
         match next {

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::faults::Faults;
+use crate::logging;
 
 /// A Kinesis endpoint on this machine, in a thread of its own, until it is stopped.
 #[pyclass(frozen, module = "kinetik")]
@@ -38,6 +39,7 @@ impl Server {
         port: u16,
         quotas: bool,
     ) -> PyResult<Self> {
+        logging::install();
         let host: IpAddr = host
             .parse()
             .map_err(|_| Error::invalid("host", "expected an IP address, such as 127.0.0.1"))

@@ -161,6 +161,23 @@ class Producer:
         return ledger
 
     @property
+    def metrics(self) -> dict[str, Any]:
+        """What was counted since it was opened, by KPL's names; see kinetik.Producer.metrics."""
+        metrics: dict[str, Any] = json.loads(self._inner.metrics_text("json"))
+        return metrics
+
+    def metrics_text(self, format: str) -> str:
+        """The metrics as a text: "json", "prometheus", "emf" or "otlp"; see kinetik.Producer.metrics_text."""
+        text: str = self._inner.metrics_text(format)
+        return text
+
+    @property
+    def skew(self) -> dict[str, Any]:
+        """How evenly the records spread; see kinetik.Producer.skew."""
+        skew: dict[str, Any] = json.loads(self._inner.skew_json())
+        return skew
+
+    @property
     def stream(self) -> str:
         """The name of the stream."""
         return self._stream
@@ -275,6 +292,11 @@ class Reader:
     def stats(self) -> dict[str, int]:
         """What was counted until the last batch was fetched, by name."""
         return counters(self._inner.stats_json())
+
+    def metrics_text(self, format: str) -> str:
+        """The metrics as a text; see kinetik.Reader.metrics_text."""
+        text: str = self._inner.metrics_text(format)
+        return text
 
     @property
     def lag(self) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -133,6 +134,21 @@ class Producer(_Producer):
             _outcomes.catch_up(self)
             _outcomes.forget(self)
             _exit.forget(self)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was counted since it was opened, by KPL's names: numbers, and for times and sizes a dict of count, sum, min,
+        p50, p90, p99 and max. Below `shards` lie those of each shard, below `ErrorsByCode` the errors (docs/metrics.md)."""
+        metrics: dict[str, Any] = json.loads(self.metrics_text("json"))
+        return metrics
+
+    @property
+    def skew(self) -> dict[str, Any]:
+        """How evenly the records spread: the hottest `keys` and `shards` with their shares, the `aggregation_ratio`, the
+        `busiest_second`, how many shards would do (`shards_needed`), and whether one key alone is more than a shard takes
+        (`is_one_key_too_much`). It holds partition keys: do not log it where those are private."""
+        skew: dict[str, Any] = json.loads(self.skew_json())
+        return skew
 
     def __enter__(self) -> Self:
         return self

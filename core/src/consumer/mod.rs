@@ -3,6 +3,6 @@
 pub mod reader;
 
 pub use reader::{
-    Backlog, Batch, Closer, Mode, Next, Positions, RangeFilter, Reader, ReaderConfig, ReaderStats,
-    Record, RecordRef, ShardLag, Start, Until,
+    Backlog, Batch, Closer, Mode, Next, Positions, RangeFilter, Reader, ReaderConfig,
+    ReaderMetrics, ReaderStats, Record, RecordRef, ShardLag, Start, Until,
 };

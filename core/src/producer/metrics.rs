@@ -136,7 +136,7 @@ impl ProducerMetrics {
 
     /// An attempt did not store a Kinesis record of this shard, if it is known.
     pub(super) fn refused(&mut self, shard: Option<ShardId>, error: &Error) {
-        let code = error.aws_code().unwrap_or(error.kind().name());
+        let code = error.aws_code().unwrap_or_else(|| error.kind().name());
         match self.errors.get_mut(code) {
             Some(count) => *count += 1,
             None => drop(self.errors.insert(code.to_owned(), 1)),

@@ -15,6 +15,7 @@ use super::closer::Closer;
 use super::config::{ReaderConfig, Start};
 use super::decode::Decoding;
 use super::lag::ShardLag;
+use super::metrics::{NAMESPACE, ReaderMetrics};
 use super::pace::Pace;
 use super::position::{Position, Positions};
 use super::registration::Registration;
@@ -28,7 +29,7 @@ use crate::api::{
 use crate::client::{Client, Shards};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork;
-use crate::metrics::Export;
+use crate::metrics::{Export, Writer};
 use crate::planted::{Bug, planted};
 use crate::runtime::Runtime;
 use crate::time::{Moment, Sleep};
@@ -68,6 +69,7 @@ pub struct Reader {
     registration: Arc<Registration>,
     silence: Duration,
     closer: Closer,
+    writer: Arc<Writer>,
     sleep: Option<(Moment, Sleep)>,
     guard: fork::Guard,
 }
@@ -142,6 +144,7 @@ impl Reader {
             )),
             silence: config.silence,
             closer: Closer::default(),
+            writer: Arc::new(Writer::new(client.clock().wall(), NAMESPACE)),
             client,
             stream,
             calls: FuturesUnordered::new(),
@@ -282,10 +285,25 @@ impl Reader {
     /// # }
     /// ```
     pub fn export(&self, to: &mut impl Export) {
-        let stream = self.stream.name();
-        self.stats().export(stream.as_str(), to);
-        for lag in self.lag() {
-            lag.export(stream.as_str(), to);
+        self.metrics().export(to);
+    }
+
+    /// [`Reader::stats`] and [`Reader::lag`] of this moment, which can be written in every [`Format`](crate::metrics::Format).
+    ///
+    /// ```
+    /// # async fn example(reader: kinetik::consumer::Reader) {
+    /// use kinetik::metrics::Format;
+    ///
+    /// println!("{}", reader.metrics().text(Format::Prometheus));
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> ReaderMetrics {
+        ReaderMetrics {
+            stream: self.stream.name().to_string(),
+            stats: self.stats(),
+            lag: self.lag(),
+            at: self.client.clock().wall(),
+            writer: Arc::clone(&self.writer),
         }
     }
 

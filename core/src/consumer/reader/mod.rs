@@ -11,6 +11,7 @@ mod decode;
 mod driver;
 mod duplicates;
 mod lag;
+mod metrics;
 mod lineage;
 mod pace;
 mod position;
@@ -25,6 +26,7 @@ pub use closer::Closer;
 pub use config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 pub use driver::{Next, Reader};
 pub use lag::{Backlog, ShardLag};
+pub use metrics::ReaderMetrics;
 pub use position::{Position, Positions};
 pub use stats::ReaderStats;
 

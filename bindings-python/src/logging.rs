@@ -1,0 +1,176 @@
+//! The core's events, brought to Python's module `logging`.
+//!
+//! An event may come from any thread, with a lock of the core held, so nothing here waits for Python: events go
+//! through a bounded queue to a thread of their own, which starts with the first one.
+
+use std::fmt::{self, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use kinetik::fork;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Events that may wait; more are counted and told of.
+const MOST_WAITING: usize = 1_000;
+/// How long an event waits for another one's to be queued. In a forked child the lock may be held for ever.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Brings the core's events to `logging` from now on, unless this process has another subscriber.
+pub fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The command has its own.
+        let _ = tracing::subscriber::set_global_default(Bridge);
+    });
+}
+
+/// An event on its way.
+struct Line {
+    level: Level,
+    target: &'static str,
+    message: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+/// Where events go, and the generation of forks whose thread takes them.
+static QUEUE: Mutex<Option<(u32, SyncSender<Line>)>> = Mutex::new(None);
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+struct Bridge;
+
+impl Subscriber for Bridge {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with("kinetik")
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::DEBUG)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line {
+            level: *event.metadata().level(),
+            target: event.metadata().target(),
+            message: String::new(),
+            fields: Vec::new(),
+        };
+        event.record(&mut line);
+        if !queued(line) {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => {
+                let _ = write!(self.message, "{value:?}");
+            }
+            name => self.fields.push((name, format!("{value:?}"))),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.message.push_str(value),
+            name => self.fields.push((name, value.to_owned())),
+        }
+    }
+}
+
+/// Hands an event to the thread, which is started if this process has none.
+fn queued(line: Line) -> bool {
+    let Some(mut queue) = QUEUE.try_lock_for(PATIENCE) else {
+        return false;
+    };
+    let generation = fork::generation();
+    if queue.as_ref().is_none_or(|(of, _)| *of != generation) {
+        let (sender, receiver) = sync_channel(MOST_WAITING);
+        let started = std::thread::Builder::new()
+            .name("kinetik-log".into())
+            .spawn(move || tell(&receiver));
+        if started.is_err() {
+            return false;
+        }
+        // The end of a parent's queue is of no use here, nor to be waited for.
+        std::mem::forget(queue.replace((generation, sender)));
+    }
+    queue
+        .as_ref()
+        .is_some_and(|(_, sender)| sender.try_send(line).is_ok())
+}
+
+/// Tells Python of events for as long as it runs.
+fn tell(events: &Receiver<Line>) {
+    while let Ok(line) = events.recv() {
+        // A handler that raises is Python's own affair: it prints what was wrong.
+        let told = Python::try_attach(|py| line.log(py).map_err(|error| error.print(py)));
+        if told.is_none() {
+            return;
+        }
+    }
+}
+
+impl Line {
+    /// `logging.getLogger("kinetik.part").log(level, "text; stream=orders", extra={"kinetik": {"stream": "orders"}})`.
+    fn log(self, py: Python<'_>) -> PyResult<()> {
+        let level = match self.level {
+            Level::ERROR => 40,
+            Level::WARN => 30,
+            Level::INFO => 20,
+            _ => 10,
+        };
+        let logger = py
+            .import("logging")?
+            .call_method1("getLogger", (self.logger(),))?;
+        if !logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
+            return Ok(());
+        }
+        let (mut text, fields) = (self.message, PyDict::new(py));
+        for (name, value) in self.fields {
+            let _ = write!(text, "; {name}={value}");
+            fields.set_item(name, value)?;
+        }
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = write!(text, " ({lost} events before it were too many to tell)");
+        }
+        let (extra, options) = (PyDict::new(py), PyDict::new(py));
+        extra.set_item("kinetik", fields)?;
+        options.set_item("extra", extra)?;
+        logger.call_method("log", (level, "%s", text), Some(&options))?;
+        Ok(())
+    }
+
+    /// The part of the core that it comes from: `kinetik.producer` for `kinetik::producer::desk`.
+    fn logger(&self) -> String {
+        let mut path = self.target.split("::");
+        let (house, room) = (path.next(), path.next());
+        match (house, room) {
+            (Some("kinetik"), Some(room)) => format!("kinetik.{room}"),
+            (Some(house), _) => house.replace("kinetik_", "kinetik."),
+            _ => "kinetik".to_owned(),
+        }
+    }
+}
