@@ -3,10 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Inner;
 use crate::api::{Answer, Call, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::retry::{Permit, Verdict};
 use crate::time::{Clock, Moment};
 use crate::transport::Fault;
@@ -31,12 +32,15 @@ pub(super) async fn with_retries(inner: &Inner, call: Call, deadline: Moment) ->
         let error = fault.into_error(call.operation());
         let now = config.clock.now();
         let verdict = config.retry.judge(&error, attempt);
-        let pause = config.retry.pause(verdict, attempt, &error, &config.rng);
+        let pause = match is_mended(&error) {
+            true => Duration::ZERO,
+            false => config.retry.pause(verdict, attempt, &error, &config.rng),
+        };
         let in_time = verdict != Verdict::Final && now + pause < deadline;
-        permit = if in_time {
-            config.budget.take(verdict)
-        } else {
-            None
+        permit = match in_time {
+            true if is_mended(&error) => Some(config.budget.free()),
+            true => config.budget.take(verdict),
+            false => None,
         };
         if permit.is_none() {
             return Err(place(error, &call).attempts(attempt, now - began));
@@ -53,6 +57,12 @@ pub(super) async fn with_retries(inner: &Inner, call: Call, deadline: Moment) ->
         }
         attempt += 1;
     }
+}
+
+/// Whether the way has found out why it was refused, a wrong clock or old credentials, and has put it right: all calls
+/// that were under way then come back at once, and each is right at its next attempt.
+fn is_mended(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unauthenticated && error.retry() == Retry::Now
 }
 
 /// Tries a call once, for the attempt's own timeout and no longer than until `deadline`.

@@ -17,6 +17,7 @@ use super::intake::{Haul, Park, Shut};
 use super::state::{Effects, Event, Fetch, Request, Settings, State};
 use crate::api::{
     Answer, Call, DescribeStreamSummaryInput, Operation, PutRecordsInput, PutRecordsOutput,
+    RecordDistributionStrategy, StreamDescriptionSummary,
 };
 use crate::client::{Client, Shards};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +31,8 @@ const GATHER: Duration = Duration::from_millis(1);
 /// How long a sender with nothing to do keeps emptied buffers for the next burst: fresh memory costs a put more than
 /// its copy does.
 const REST: Duration = Duration::from_secs(1);
+/// What of a record's deadline a late look at the stream may take.
+const LATE_CHECK_SHARE: u32 = 10;
 /// Turns after which other tasks of the thread get theirs.
 const TURNS: u32 = 32;
 
@@ -66,6 +69,9 @@ pub(crate) struct Driver {
     needs_map: bool,
     /// Whether records wait for no company, so that each is worth being woken for.
     is_eager: bool,
+    /// The stream was not looked at when the producer was opened.
+    is_lazy: bool,
+    record_deadline: Duration,
     /// Requests that were answered as soon as they were sent.
     answered: VecDeque<(u64, Result<PutRecordsOutput, Fault>)>,
     flushes: Vec<(u64, oneshot::Sender<()>)>,
@@ -81,7 +87,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub fn new(core: Arc<Core>, client: Client, settings: Settings, rng: Rng) -> Self {
         let needs_map = settings.aggregate == Aggregate::Yes || settings.ordered;
-        let linger = settings.linger;
+        let (linger, record_deadline) = (settings.linger, settings.deadline);
         let pool = Arc::clone(core.intake.pool());
         let budget = Arc::clone(&core.intake.budget);
         let mut state = State::new(settings, pool, budget, rng);
@@ -92,6 +98,8 @@ impl Driver {
             client,
             needs_map,
             is_eager: linger == Linger::Fixed(Duration::ZERO),
+            is_lazy: false,
+            record_deadline,
             answered: VecDeque::new(),
             flushes: Vec::new(),
             closing: Vec::new(),
@@ -105,6 +113,7 @@ impl Driver {
 
     /// Checks the stream unless `lazy`, says so, and sends from then on.
     pub async fn open(mut self, lazy: bool, opened: oneshot::Sender<Result<()>>) {
+        self.is_lazy = lazy;
         let checked = match lazy {
             true => Ok(()),
             false => self.check().await,
@@ -116,9 +125,16 @@ impl Driver {
         }
     }
 
-    /// Asks for the shards, and for the size that a record of the stream may have.
+    /// Asks who places records and how large they may be, and for the shards.
     async fn check(&mut self) -> Result<()> {
         let stream = self.core.stream.clone();
+        // Without that permission what is usual is what is known.
+        if let Ok(output) = self.client.describe_stream_summary(self.summary()).await {
+            self.learn(&output.stream_description_summary)?;
+        }
+        if self.state.is_placing_left() {
+            return Ok(());
+        }
         let now = self.core.clock.now();
         match self.client.list_all_shards(&stream, Shards::All).await {
             Ok(shards) => self.state.prime(now, Ok(shards)),
@@ -128,20 +144,47 @@ impl Driver {
             }
             Err(error) => return Err(explain_denied(error, self.needs_map)),
         }
-        let (stream_name, stream_arn) = stream.members();
-        let input = DescribeStreamSummaryInput {
+        Ok(())
+    }
+
+    fn summary(&self) -> DescribeStreamSummaryInput {
+        let (stream_name, stream_arn) = self.core.stream.members();
+        DescribeStreamSummaryInput {
             stream_name,
             stream_arn,
             ..Default::default()
-        };
-        // Without that permission the default size is what is known.
-        if let Ok(output) = self.client.describe_stream_summary(input).await {
-            let kib = output.stream_description_summary.max_record_size_in_kib;
-            if let Some(kib) = kib.and_then(|kib| usize::try_from(kib).ok()) {
-                self.core.intake.set_max_record(kib << 10);
-            }
         }
-        Ok(())
+    }
+
+    /// Asks how the stream is before the first records go, where opening did not. Not knowing is no hindrance.
+    async fn check_late(&mut self) {
+        let now = self.core.clock.now();
+        let call = Call::from(self.summary());
+        let patience = self.record_deadline / LATE_CHECK_SHARE;
+        if let Ok(Answer::DescribeStreamSummary(output)) =
+            self.client.attempt(call, now + patience).await
+            && let Err(error) = self.learn(&output.stream_description_summary)
+        {
+            tracing::error!(stream = %self.core.stream, %error, "the stream cannot be used as it was asked for");
+        }
+    }
+
+    /// Takes in how the stream is. Fails if what was asked for cannot be had of it.
+    fn learn(&mut self, stream: &StreamDescriptionSummary) -> Result<()> {
+        let kib = stream.max_record_size_in_kib;
+        if let Some(kib) = kib.and_then(|kib| usize::try_from(kib).ok()) {
+            self.core.intake.set_max_record(kib << 10);
+        }
+        let strategy = stream.record_distribution_strategy.as_deref();
+        if strategy.and_then(RecordDistributionStrategy::parse)
+            != Some(RecordDistributionStrategy::Auto)
+        {
+            return Ok(());
+        }
+        if !self.is_lazy {
+            self.core.intake.be_single();
+        }
+        self.state.leave_placing(self.core.intake.overhead())
     }
 
     async fn run(mut self) {
@@ -149,6 +192,10 @@ impl Driver {
         while !self.is_over() {
             let now = self.core.clock.now();
             let haul = self.fetch(now).await;
+            if self.is_lazy && !haul.arenas.is_empty() {
+                self.check_late().await;
+                self.is_lazy = false;
+            }
             self.turn(haul);
             turns += 1;
             if turns % TURNS == 0 {

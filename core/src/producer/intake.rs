@@ -1,7 +1,7 @@
 //! The intake: where puts leave their records and the sender fetches them, whole arenas at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -25,6 +25,7 @@ pub(crate) struct Intake<N> {
     pool: Arc<Pool>,
     pub budget: Arc<Budget>,
     overhead: Overhead,
+    is_single: AtomicBool,
     sizes: (usize, usize),
     max_record: AtomicUsize,
     clock: Clock,
@@ -96,6 +97,7 @@ impl<N> Intake<N> {
             max_record: AtomicUsize::new(0),
             budget,
             overhead,
+            is_single: AtomicBool::new(false),
             sizes,
             clock,
         };
@@ -114,9 +116,18 @@ impl<N> Intake<N> {
         self.max_record.load(Ordering::Relaxed)
     }
 
-    #[cfg(test)]
+    /// What records cost beyond their bytes.
+    #[inline]
     pub fn overhead(&self) -> Overhead {
-        self.overhead
+        match self.is_single.load(Ordering::Relaxed) {
+            true => Overhead::SINGLE,
+            false => self.overhead,
+        }
+    }
+
+    /// Records will be sent one by one, whatever was planned. To be called before the first one comes.
+    pub fn be_single(&self) {
+        self.is_single.store(true, Ordering::Relaxed);
     }
 
     pub fn pool(&self) -> &Arc<Pool> {
@@ -170,7 +181,7 @@ impl<N> Intake<N> {
             return Err(self.refuse(door));
         }
         let pushed = match &mut door.open {
-            Some(arena) => arena.push(entry, self.overhead),
+            Some(arena) => arena.push(entry, self.overhead()),
             None => false,
         };
         let filled = if pushed {
@@ -197,7 +208,7 @@ impl<N> Intake<N> {
         let Some(mut arena) = self.arena(door.next_size, entry) else {
             return Err(self.refuse(door));
         };
-        arena.push(entry, self.overhead);
+        arena.push(entry, self.overhead());
         match door.open.replace(arena) {
             Some(full) => {
                 door.full.push(full);
@@ -221,7 +232,7 @@ impl<N> Intake<N> {
 
     /// A charged arena with room for the record; of the wanted size if the budget has it.
     fn arena(&self, wanted: usize, entry: &Entry<'_>) -> Option<Arena> {
-        let (encoded, promise) = Arena::needs(entry, self.overhead);
+        let (encoded, promise) = Arena::needs(entry, self.overhead());
         for size in [wanted.max(encoded), self.sizes.0.max(encoded), encoded] {
             let Some(buffer) = self.pool.buffer(size) else {
                 continue;

@@ -553,3 +553,72 @@ fn ledger_19_a_callback_that_blocks_holds_up_nothing_but_the_room_of_its_own_rec
     );
     assert_eq!(producer.ledger().delivered.records, 100);
 }
+
+/// An engine with a stream that distributes records by itself.
+fn distributing() -> Engine {
+    let engine = engine(1);
+    let client = crate::client::Client::new(
+        Arc::new(Memory::new(engine.clone())),
+        crate::client::ClientConfig::default(),
+    );
+    let create = client.create_stream(api::CreateStreamInput {
+        stream_name: Some("spread".into()),
+        stream_mode_details: Some(api::StreamModeDetails {
+            stream_mode: Some("ON_DEMAND".into()),
+        }),
+        record_distribution_strategy: Some("AUTO".into()),
+        ..Default::default()
+    });
+    Runtime::shared().unwrap().block_on(create).unwrap();
+    engine
+}
+
+#[test]
+fn on_a_stream_that_distributes_by_itself_records_go_as_they_are_and_none_twice() {
+    for lazy in [false, true] {
+        let engine = distributing();
+        let config = ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+        let producer = Producer::open_blocking("spread", config.lazy(lazy)).unwrap();
+        for number in 0..2_000 {
+            producer.put("one key", format!("record {number}")).unwrap();
+        }
+        producer.close_blocking(None).unwrap();
+        let records = engine.records("spread").unwrap();
+        let payloads: BTreeSet<_> = records.iter().map(|record| record.data.clone()).collect();
+        assert_eq!((records.len(), payloads.len()), (2_000, 2_000));
+        assert!(payloads.iter().all(|data| data.starts_with(b"record ")));
+        let metrics = producer.metrics();
+        assert!(metrics.shards.len() > 1, "one key, several shards");
+        assert_eq!(metrics.total.wrong_shard, 0);
+        assert_eq!(producer.ledger().pending.records, 0);
+    }
+}
+
+#[test]
+fn order_and_stamps_are_refused_on_a_stream_that_distributes_by_itself() {
+    let config = |engine: &Engine| ProducerConfig::new(Aggregate::Yes).endpoint(engine.clone());
+    let engine = distributing();
+    for (config, name) in [
+        (config(&engine).ordered(true), "ordered"),
+        (config(&engine).stamp(true), "stamp"),
+    ] {
+        let refused = Producer::open_blocking("spread", config.clone()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+        let text = refused.to_string();
+        assert!(text.contains(name) && text.contains("AUTO"), "{text}");
+        // A lazy producer learns it with its first record, which comes back.
+        let lazy = Producer::open_blocking("spread", config.lazy(true)).unwrap();
+        lazy.put("key", "payload").unwrap();
+        lazy.flush_blocking(None).unwrap_err();
+        let failures = lazy.take_failures();
+        let [failure] = &failures[..] else {
+            panic!("{failures:?}")
+        };
+        assert_eq!(failure.error.kind(), ErrorKind::InvalidArgument);
+        assert_eq!(
+            (failure.persisted, &failure.data[..]),
+            (Persisted::No, &b"payload"[..])
+        );
+        lazy.close_blocking(None).unwrap();
+    }
+}

@@ -64,6 +64,14 @@ impl Budget {
         })
     }
 
+    /// No tokens, for a retry that cannot be part of a storm: the reason of the failure is gone.
+    pub fn free(&self) -> Permit<'_> {
+        Permit {
+            budget: self,
+            tokens: 0,
+        }
+    }
+
     /// Adds the token of a call whose first attempt succeeded.
     pub fn reward(&self) {
         self.add(1);

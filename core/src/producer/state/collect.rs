@@ -36,7 +36,8 @@ impl State {
         self.next_expiry = self.next_expiry.min(arrived + self.settings.deadline);
         let arena = arena.seal(&self.pool);
         let mut block = Vec::with_capacity(BLOCK);
-        let has_broken = self.order.as_ref().is_some_and(Order::has_broken);
+        let may_refuse =
+            self.unusable.is_some() || self.order.as_ref().is_some_and(Order::has_broken);
         let mut at = 0;
         loop {
             block.clear();
@@ -52,10 +53,10 @@ impl State {
             hash_keys(&arena, &mut block);
             self.watch(&arena, &block);
             for (stored, hash) in &block {
-                if has_broken && self.is_broken(stored.key(&arena), *hash, stored) {
+                if may_refuse && let Some(error) = self.refusal(stored.key(&arena), *hash, stored) {
                     let history = History::new(arrived, self.epochs.current());
                     let record = unpacked(&arena, stored);
-                    self.refuse(record, *hash, stored, history, effects);
+                    self.refuse(record, *hash, stored, history, &error, effects);
                     continue;
                 }
                 match self.settings.aggregate {

@@ -163,6 +163,10 @@ pub(crate) struct State {
     free_lanes: Vec<u32>,
     /// The shards cannot be listed, so single records go without limit and prediction.
     is_blind: bool,
+    /// The service places records by itself, so nobody asks for the shards.
+    is_placing_left: bool,
+    /// Why the stream cannot be used as it was asked for.
+    unusable: Option<Error>,
 
     /// Aggregates that are due at a time, by lane and number; some are gone by then.
     due: BinaryHeap<Reverse<(Moment, u32, u64)>>,
@@ -278,6 +282,8 @@ impl State {
             lanes: vec![unrouted],
             free_lanes: Vec::new(),
             is_blind: false,
+            is_placing_left: false,
+            unusable: None,
             due: BinaryHeap::new(),
             opened: 0,
             sealing: Vec::new(),
@@ -300,6 +306,44 @@ impl State {
             unresolved: 0,
             meter: Arc::default(),
         }
+    }
+
+    /// The service places records by itself, whatever their keys: no shard can be told beforehand, and none has a limit.
+    /// Source: model of `RecordDistributionStrategy`, `AUTO`. To be called before the first record is collected; records
+    /// that came before were charged as `overhead`.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument): order and stamps cannot be had of such a stream, and records end with
+    /// this error.
+    pub fn leave_placing(&mut self, overhead: Overhead) -> Result<(), Error> {
+        let impossible = [
+            ("ordered", self.settings.ordered),
+            ("stamp", self.settings.first_stamp.is_some()),
+        ];
+        for (name, is_asked) in impossible {
+            if is_asked {
+                let text = "the stream distributes records by itself (RecordDistributionStrategy AUTO), whatever their keys; \
+                            expected false, or a stream with USER_PARTITION_KEY";
+                let error = Error::invalid(name, text);
+                self.unusable = Some(error.clone());
+                return Err(error);
+            }
+        }
+        if self.settings.aggregate == Aggregate::Yes {
+            tracing::warn!(
+                "the stream distributes records by itself (AUTO), so each is sent as it is, not aggregated"
+            );
+        }
+        self.settings.aggregate = Aggregate::No;
+        self.settings.overhead = overhead;
+        self.is_blind = true;
+        self.is_placing_left = true;
+        Ok(())
+    }
+
+    /// Whether the service places records by itself.
+    pub fn is_placing_left(&self) -> bool {
+        self.is_placing_left
     }
 
     /// Begins with a listing that was made when the producer was opened.

@@ -130,7 +130,7 @@ impl State {
     }
 
     /// Whether a record that came is of a broken key.
-    pub(super) fn is_broken(&self, key: &[u8], hash: HashKey, stored: &Stored) -> bool {
+    fn is_broken(&self, key: &[u8], hash: HashKey, stored: &Stored) -> bool {
         let key = match stored.explicit_hash_key {
             None => hash,
             Some(_) => digest::hash_key(key),
@@ -140,19 +140,26 @@ impl State {
             .is_some_and(|order| order.is_broken(key))
     }
 
-    /// Ends a record of a broken key as soon as it comes.
+    /// Why a record ends as soon as it comes: its key is broken, or the stream cannot be used.
+    pub(super) fn refusal(&self, key: &[u8], hash: HashKey, stored: &Stored) -> Option<Error> {
+        let is_broken = || self.is_broken(key, hash, stored).then(broken_order);
+        self.unusable.clone().or_else(is_broken)
+    }
+
+    /// Ends a record as soon as it comes.
     pub(super) fn refuse(
         &mut self,
         record: Unpacked,
         hash: HashKey,
         stored: &Stored,
         history: History,
+        error: &Error,
         effects: &mut Effects,
     ) {
         let now = history.arrived;
         let batch = Batch::single(record, hash, stored.tag, history, true);
         self.budget.release(stored.promise - batch.charge);
-        self.fail(batch, &broken_order(), now, effects);
+        self.fail(batch, error, now, effects);
     }
 
     /// Ends the waiting records of keys that broke, and finds out which lanes must wait for strays.

@@ -30,6 +30,9 @@ struct Part {
 impl State {
     /// Steps the map's own machine and does what it says.
     pub(super) fn refresh(&mut self, now: Moment, event: route::Event, effects: &mut Effects) {
+        if self.is_placing_left {
+            return;
+        }
         for effect in self.refresh.step(now, event) {
             match effect {
                 route::Effect::Fetch { ticket, next_token } => {

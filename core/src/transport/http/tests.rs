@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::api::{ListStreamsInput, PutRecordInput};
+use crate::api::{ListStreamsInput, PutRecordInput, PutRecordsInput, PutRecordsRequestEntry};
 use crate::time::Clock;
 use crate::transport::{Applied, Credentials, Environment, Wire};
 
@@ -239,6 +239,46 @@ async fn an_answer_cut_at_any_byte_is_lost_and_may_have_been_applied() {
         }
     }
     assert!(matches!(judged(GOOD).await, Ok(Answer::ListStreams(_))));
+}
+
+/// The same for the answer that acknowledges records: a part of it acknowledges none.
+#[tokio::test]
+async fn an_answer_to_put_records_cut_at_any_byte_tells_of_no_entry() {
+    let body = br#"{"FailedRecordCount":1,"Records":[{"SequenceNumber":"4959","ShardId":"shardId-000000000000"},{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"slow down"}]}"#;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = [head.as_bytes(), body].concat();
+    let record = |key: &'static str| PutRecordsRequestEntry {
+        partition_key: Some(key.into()),
+        data: Some(Bytes::from_static(b"Hello")),
+        ..Default::default()
+    };
+    for cut in 0..=answer.len() {
+        let fake = Fake::start().await;
+        let http = fake.client(&[], None);
+        let put = Call::from(PutRecordsInput {
+            stream_name: Some("orders".into()),
+            records: Some(vec![record("a"), record("b")]),
+            ..Default::default()
+        });
+        let deadline = http.options.clock.now() + LONG;
+        let (outcome, _) = tokio::join!(http.call(put, deadline), fake.answer_once(&answer[..cut]));
+        match outcome {
+            Ok(Answer::PutRecords(output)) if cut == answer.len() => {
+                let refused: Vec<_> = output
+                    .records
+                    .iter()
+                    .map(|one| one.refusal().is_some())
+                    .collect();
+                assert_eq!(refused, [false, true]);
+            }
+            Err(fault) if cut < answer.len() => {
+                assert_eq!(fault.applied(), Applied::Maybe, "cut at {cut}");
+                let error = fault.into_error(Operation::PutRecords);
+                assert_eq!(error.kind(), ErrorKind::Connection, "{cut}: {error}");
+            }
+            other => panic!("cut at {cut} of {}: {other:?}", answer.len()),
+        }
+    }
 }
 
 #[tokio::test]
