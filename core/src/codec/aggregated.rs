@@ -22,7 +22,7 @@ const HASH_KEY_OFFSETS: usize = 1 << 15;
 
 /// What looking up the keys of all records, each once, may cost, in entries stepped over. An aggregate of 10 MiB needs
 /// less whose keys are numbered by their first use, as every known writer does, and whose records hold a few bytes.
-const MAX_STEPS: u64 = 3_000_000;
+const MAX_STEPS: u64 = 3_100_000;
 
 /// A Kinesis record that holds user records. Cheap to clone; shares the bytes it was read from.
 #[derive(Clone)]
