@@ -124,8 +124,11 @@ fn queued(line: Line) -> bool {
 /// Tells Python of events for as long as it runs.
 fn tell(events: &Receiver<Line>) {
     while let Ok(line) = events.recv() {
-        // A handler that raises is Python's own affair: it prints what was wrong.
-        let told = Python::try_attach(|py| line.log(py).map_err(|error| error.print(py)));
+        // A handler that raises, even SystemExit, ends nothing: Python says what was wrong.
+        let told = Python::try_attach(|py| {
+            line.log(py)
+                .unwrap_or_else(|error| error.write_unraisable(py, None));
+        });
         if told.is_none() {
             return;
         }
