@@ -135,6 +135,16 @@ public:
         status(kinetik_producer_ledger(raw_, &ledger)).or_throw();
         return ledger;
     }
+
+    // What was counted: "json", "prometheus", "emf" or "otlp".
+    std::string metrics(const char *format) const
+    {
+        kinetik_bytes text{};
+        status(kinetik_producer_metrics(raw_, format, &text)).or_throw();
+        std::string copy(reinterpret_cast<const char *>(text.data), text.len);
+        kinetik_bytes_release(&text);
+        return copy;
+    }
     kinetik_producer raw() const noexcept { return raw_; }
 
 private:

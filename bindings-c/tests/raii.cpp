@@ -48,6 +48,7 @@ int main()
         CHECK(refused.message().find("partition_key") != std::string::npos);
         producer.flush().or_throw();
         CHECK(producer.ledger().delivered.records == 101);
+        CHECK(producer.metrics("json").find("\"UserRecordsPut\":101") != std::string::npos);
         producer.close().or_throw();
     }
 

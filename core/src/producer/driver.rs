@@ -156,13 +156,27 @@ impl Driver {
         }
     }
 
-    /// Asks how the stream is before the first records go, where opening did not. Not knowing is no hindrance.
-    async fn check_late(&mut self) {
-        let now = self.core.clock.now();
-        let call = Call::from(self.summary());
-        let patience = self.record_deadline / LATE_CHECK_SHARE;
-        if let Ok(Answer::DescribeStreamSummary(output)) =
-            self.client.attempt(call, now + patience).await
+    /// Asks how the stream is before the first records go, where opening did not, and gathers meanwhile. Not knowing is no
+    /// hindrance, and a close does not wait for it.
+    async fn check_late(&mut self, haul: &mut Haul<Note>) {
+        let deadline = self.core.clock.now() + self.record_deadline / LATE_CHECK_SHARE;
+        let client = self.client.clone();
+        let mut asked = pin!(client.attempt(Call::from(self.summary()), deadline));
+        let intake = &self.core.intake;
+        let answer = poll_fn(|cx| {
+            if let Poll::Ready(answer) = asked.as_mut().poll(cx) {
+                return Poll::Ready(answer.ok());
+            }
+            while let Poll::Ready(more) = intake.poll_fetch(cx, Park::Gathering, false) {
+                haul.add(more);
+            }
+            match haul.notes.iter().any(|note| matches!(note, Note::Close(_))) {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+        if let Some(Answer::DescribeStreamSummary(output)) = answer
             && let Err(error) = self.learn(&output.stream_description_summary)
         {
             tracing::error!(stream = %self.core.stream, %error, "the stream cannot be used as it was asked for");
@@ -191,9 +205,9 @@ impl Driver {
         let mut turns = 0;
         while !self.is_over() {
             let now = self.core.clock.now();
-            let haul = self.fetch(now).await;
+            let mut haul = self.fetch(now).await;
             if self.is_lazy && !haul.arenas.is_empty() {
-                self.check_late().await;
+                self.check_late(&mut haul).await;
                 self.is_lazy = false;
             }
             self.turn(haul);

@@ -76,6 +76,15 @@ pub(crate) struct Haul<N> {
     pub was_full: bool,
 }
 
+impl<N> Haul<N> {
+    /// Adds what was fetched after it.
+    pub fn add(&mut self, more: Self) {
+        self.arenas.extend(more.arenas);
+        self.notes.extend(more.notes);
+        self.was_full |= more.was_full;
+    }
+}
+
 impl<N> Intake<N> {
     pub fn new(budget: Arc<Budget>, overhead: Overhead, clock: Clock) -> Self {
         let largest = (budget.share_of_records() / 32).max(1);

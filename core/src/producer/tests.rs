@@ -622,3 +622,31 @@ fn order_and_stamps_are_refused_on_a_stream_that_distributes_by_itself() {
         lazy.close_blocking(None).unwrap();
     }
 }
+
+/// A transport over which nothing comes back.
+#[derive(Debug)]
+struct Silent;
+
+impl Transport for Silent {
+    fn call(&self, _: api::Call, _: Moment) -> BoxFuture<'_, Result<api::Answer, Fault>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn a_lazy_producer_whose_look_at_the_stream_hangs_closes_in_time_with_all_that_it_took() {
+    let clock = Clock::system();
+    let transport: Arc<dyn Transport> = Arc::new(Silent);
+    let config = ProducerConfig::new(Aggregate::Yes).endpoint(transport);
+    let producer = Producer::open_blocking("orders", config.lazy(true)).unwrap();
+    let began = clock.now();
+    for number in 0..3_000 {
+        producer.put(&format!("key {number}"), [7; 500]).unwrap();
+    }
+    let timeout = Duration::from_millis(20);
+    let error = producer.close_blocking(timeout).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FlushTimeout);
+    assert_eq!(producer.take_pending().len(), 3_000);
+    // The look at the stream may take a tenth of the records' deadline, 12 s.
+    assert!(clock.now() - began < Duration::from_secs(6));
+}
