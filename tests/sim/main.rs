@@ -13,6 +13,7 @@ mod campaign;
 mod checker;
 mod faults;
 mod history;
+mod listing;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod producing;

@@ -3,11 +3,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use super::Inner;
 use crate::api::{Answer, Call, Value};
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Result};
 use crate::retry::{Permit, Verdict};
 use crate::time::{Clock, Moment};
 use crate::transport::Fault;
@@ -32,13 +31,9 @@ pub(super) async fn with_retries(inner: &Inner, call: Call, deadline: Moment) ->
         let error = fault.into_error(call.operation());
         let now = config.clock.now();
         let verdict = config.retry.judge(&error, attempt);
-        let pause = match is_mended(&error) {
-            true => Duration::ZERO,
-            false => config.retry.pause(verdict, attempt, &error, &config.rng),
-        };
+        let pause = config.retry.pause(verdict, attempt, &error, &config.rng);
         let in_time = verdict != Verdict::Final && now + pause < deadline;
         permit = match in_time {
-            true if is_mended(&error) => Some(config.budget.free()),
             true => config.budget.take(verdict),
             false => None,
         };
@@ -57,12 +52,6 @@ pub(super) async fn with_retries(inner: &Inner, call: Call, deadline: Moment) ->
         }
         attempt += 1;
     }
-}
-
-/// Whether the way has found out why it was refused, a wrong clock or old credentials, and has put it right: all calls
-/// that were under way then come back at once, and each is right at its next attempt.
-fn is_mended(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unauthenticated && error.retry() == Retry::Now
 }
 
 /// Tries a call once, for the attempt's own timeout and no longer than until `deadline`.

@@ -57,7 +57,6 @@ use self::home::{Home, may_block};
 use self::intake::Shut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fork::{self, Guard};
-use crate::metrics::Format;
 use crate::types::{PartitionKey, StreamRef};
 
 pub use config::{Aggregate, Linger, ProducerConfig, Reports};
@@ -424,75 +423,6 @@ impl Producer {
     /// What was taken and what became of it, true at every moment. Empty in a forked child.
     pub fn ledger(&self) -> Ledger {
         self.core().map(|core| core.ledger()).unwrap_or_default()
-    }
-
-    /// What was counted since it was opened, by the KPL's names. Cost: a lock for a moment, and a copy of 60 KiB. Empty
-    /// in a forked child that has put nothing.
-    ///
-    /// ```
-    /// # use kinetik::engine::Engine;
-    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
-    ///
-    /// # Engine::named("doc-metrics").create_stream("orders", 2)?;
-    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-metrics");
-    /// let producer = Producer::open_blocking("orders", config)?;
-    /// producer.put("user-1", b"an order")?;
-    /// producer.flush_blocking(None)?;
-    /// let metrics = producer.metrics();
-    /// assert_eq!(metrics.total.user_records.records, 1);
-    /// assert_eq!(metrics.buffering_time.count(), 1);
-    /// # Ok::<(), kinetik::Error>(())
-    /// ```
-    pub fn metrics(&self) -> ProducerMetrics {
-        self.core().map(|core| core.metrics()).unwrap_or_default()
-    }
-
-    /// [`metrics`](Self::metrics) as a text: to be served to Prometheus, printed for CloudWatch's agent or Lambda (in KPL's
-    /// namespace; what happened since it was last asked for), or posted to an OpenTelemetry collector.
-    ///
-    /// # Errors
-    /// [`Forked`](ErrorKind::Forked).
-    ///
-    /// ```
-    /// # use kinetik::engine::Engine;
-    /// use kinetik::metrics::Format;
-    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
-    ///
-    /// # Engine::named("doc-text").create_stream("orders", 2)?;
-    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-text");
-    /// let producer = Producer::open_blocking("orders", config)?;
-    /// producer.put("user-1", b"an order")?;
-    /// producer.flush_blocking(None)?;
-    /// let text = producer.metrics_text(Format::Prometheus)?;
-    /// assert!(text.contains("kinetik_UserRecordsPut{StreamName=\"orders\"} 1"));
-    /// # Ok::<(), kinetik::Error>(())
-    /// ```
-    pub fn metrics_text(&self, format: Format) -> Result<String> {
-        Ok(self.core()?.metrics_text(format))
-    }
-
-    /// How evenly the records spread: the hottest keys and shards, how well records are packed, and how many shards would
-    /// do. It holds partition keys: do not log it where those are private.
-    ///
-    /// ```
-    /// # use kinetik::engine::Engine;
-    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
-    ///
-    /// # Engine::named("doc-skew").create_stream("orders", 2)?;
-    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-skew");
-    /// let producer = Producer::open_blocking("orders", config)?;
-    /// for order in 0..300 {
-    ///     producer.put(["user-1", "user-2", "user-1"][order % 3], b"an order")?;
-    /// }
-    /// producer.flush_blocking(None)?;
-    /// let skew = producer.skew();
-    /// assert_eq!(skew.keys[0].key, "user-1");
-    /// assert!((skew.keys[0].records - 2.0 / 3.0).abs() < 0.01);
-    /// assert_eq!(skew.shards_needed, 1);
-    /// # Ok::<(), kinetik::Error>(())
-    /// ```
-    pub fn skew(&self) -> SkewReport {
-        self.core().map(|core| core.skew()).unwrap_or_default()
     }
 
     /// How many records the end of the process has to wait for. In a forked child that put nothing that is none, and

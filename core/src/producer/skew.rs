@@ -5,6 +5,7 @@ use std::fmt;
 use bytestring::ByteString;
 use serde_json::json;
 
+use super::Producer;
 use super::metrics::ProducerMetrics;
 use crate::types::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use crate::types::{HashKey, ShardId};
@@ -71,6 +72,32 @@ pub struct Busy {
     pub bytes: u64,
 }
 
+impl Producer {
+    /// How evenly the records spread: the hottest keys and shards, how well records are packed, and how many shards would
+    /// do. It holds partition keys: do not log it where those are private.
+    ///
+    /// ```
+    /// # use kinetik::engine::Engine;
+    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+    ///
+    /// # Engine::named("doc-skew").create_stream("orders", 2)?;
+    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-skew");
+    /// let producer = Producer::open_blocking("orders", config)?;
+    /// for order in 0..300 {
+    ///     producer.put(["user-1", "user-2", "user-1"][order % 3], b"an order")?;
+    /// }
+    /// producer.flush_blocking(None)?;
+    /// let skew = producer.skew();
+    /// assert_eq!(skew.keys[0].key, "user-1");
+    /// assert!((skew.keys[0].records - 2.0 / 3.0).abs() < 0.01);
+    /// assert_eq!(skew.shards_needed, 1);
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn skew(&self) -> SkewReport {
+        self.core().map(|core| core.skew()).unwrap_or_default()
+    }
+}
+
 impl SkewReport {
     /// The report as a JSON object, its members named as here.
     pub fn json(&self) -> String {
@@ -115,7 +142,7 @@ pub(super) struct Watch {
 
 struct Watched {
     hash: HashKey,
-    key: ByteString,
+    key: String,
     records: u64,
     bytes: u64,
 }
@@ -153,19 +180,23 @@ impl Watch {
             known.bytes += size;
             return;
         }
-        let (mut records, mut bytes) = (1, size);
-        if self.keys.len() == WATCHED {
-            let coldest = (0..WATCHED).min_by_key(|at| self.keys[*at].bytes);
-            let gone = self.keys.swap_remove(coldest.unwrap_or_default());
-            records += gone.records;
-            bytes += gone.bytes;
+        let key = std::str::from_utf8(key).unwrap_or_default();
+        if self.keys.len() < WATCHED {
+            return self.keys.push(Watched {
+                hash,
+                key: key.to_owned(),
+                records: 1,
+                bytes: size,
+            });
         }
-        self.keys.push(Watched {
-            hash,
-            key: std::str::from_utf8(key).unwrap_or_default().into(),
-            records,
-            bytes,
-        });
+        // It takes over the coldest one's weight, and its memory.
+        if let Some(coldest) = self.keys.iter_mut().min_by_key(|known| known.bytes) {
+            coldest.hash = hash;
+            coldest.key.clear();
+            coldest.key.push_str(key);
+            coldest.records += 1;
+            coldest.bytes += size;
+        }
     }
 
     /// What it has seen, with what the producer has counted.
@@ -173,7 +204,7 @@ impl Watch {
         let mut hottest: Vec<_> = self.keys.iter().collect();
         hottest.sort_by_key(|key| std::cmp::Reverse(key.bytes));
         let keys = hottest.into_iter().take(TOLD).map(|key| HotKey {
-            key: key.key.clone(),
+            key: key.key.as_str().into(),
             hash_key: key.hash,
             records: share(key.records, self.sampled),
             bytes: share(key.bytes, self.bytes),
@@ -306,5 +337,20 @@ mod tests {
             ],
             [0, 1, 3, 4]
         );
+    }
+
+    #[test]
+    fn a_key_that_alone_is_more_than_a_shard_takes_is_said_to_be() {
+        let mut watch = Watch::default();
+        watch.see(HashKey::MIN, b"hot", 300);
+        watch.see(HashKey::MAX, b"cold", 100);
+        let is_too_much = |bytes| {
+            let busy = Busy { records: 1, bytes };
+            watch
+                .report(&ProducerMetrics::default(), busy)
+                .is_one_key_too_much
+        };
+        // Three quarters of it are the hot key's.
+        assert_eq!([1 << 20, 3 << 19].map(is_too_much), [false, true]);
     }
 }

@@ -49,6 +49,7 @@ impl Budget {
     pub fn take(&self, verdict: Verdict) -> Option<Permit<'_>> {
         let tokens = match verdict {
             Verdict::Final => return None,
+            Verdict::Mended => 0,
             Verdict::Transient => Self::RETRY_COST,
             Verdict::Throttled => Self::THROTTLE_COST,
         };
@@ -62,14 +63,6 @@ impl Budget {
             budget: self,
             tokens,
         })
-    }
-
-    /// No tokens, for a retry that cannot be part of a storm: the reason of the failure is gone.
-    pub fn free(&self) -> Permit<'_> {
-        Permit {
-            budget: self,
-            tokens: 0,
-        }
     }
 
     /// Adds the token of a call whose first attempt succeeded.

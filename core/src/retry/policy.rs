@@ -34,6 +34,9 @@ pub enum Verdict {
     Final,
     /// The service or the way to it failed; trying again soon may help.
     Transient,
+    /// The reason is gone: a wrong clock was corrected, old credentials were renewed. Trying again at once helps, and costs
+    /// no budget, because it can be no storm.
+    Mended,
     /// The service asks for fewer calls.
     Throttled,
 }
@@ -60,6 +63,8 @@ impl Policy {
     /// A pause that the error itself asks for is kept, if it is longer.
     pub fn pause(&self, verdict: Verdict, attempt: u32, error: &Error, rng: &Rng) -> Duration {
         let backoff = match verdict {
+            // What is mended again and again is not.
+            Verdict::Mended if attempt == 1 => return Duration::ZERO,
             Verdict::Throttled => self.throttled,
             _ => self.transient,
         };
@@ -94,8 +99,9 @@ impl Verdict {
             ErrorKind::Throttled if planted(Bug::ThrottleIsFinal) => Self::Final,
             ErrorKind::Throttled => Self::Throttled,
             ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::TimedOut => Self::Transient,
-            // The way to the service may ask for another try, such as with refreshed credentials.
-            ErrorKind::Unauthenticated | ErrorKind::Protocol => Self::Transient,
+            // The way to the service asks for another try.
+            ErrorKind::Unauthenticated => Self::Mended,
+            ErrorKind::Protocol => Self::Transient,
             _ => Self::Final,
         }
     }
@@ -107,6 +113,25 @@ mod tests {
 
     fn verdict(kind: ErrorKind) -> Verdict {
         Verdict::of(&Error::new(kind, ""))
+    }
+
+    #[test]
+    fn what_was_mended_is_tried_again_at_once_and_free_of_charge() {
+        let refused = Error::new(ErrorKind::Unauthenticated, "");
+        assert_eq!(Verdict::of(&refused), Verdict::Final);
+        let mended = refused.with_retry(Retry::Now);
+        assert_eq!(Verdict::of(&mended), Verdict::Mended);
+        let pause = Policy::default().pause(Verdict::Mended, 1, &mended, &Rng::seeded(1));
+        assert_eq!(pause, Duration::ZERO);
+        let pauses: Duration = (2..6)
+            .map(|attempt| {
+                Policy::default().pause(Verdict::Mended, attempt, &mended, &Rng::seeded(1))
+            })
+            .sum();
+        assert!(pauses > Duration::ZERO, "mended in vain");
+        let budget = super::super::Budget::default();
+        while budget.take(Verdict::Throttled).is_some() {}
+        assert!(budget.take(Verdict::Mended).is_some());
     }
 
     #[test]
@@ -127,8 +152,8 @@ mod tests {
     fn advice_on_the_error_wins_over_its_kind() {
         let hopeless = Error::new(ErrorKind::Connection, "certificate").with_retry(Retry::Never);
         assert_eq!(Verdict::of(&hopeless), Verdict::Final);
-        let refreshed = Error::new(ErrorKind::Unauthenticated, "expired").with_retry(Retry::Now);
-        assert_eq!(Verdict::of(&refreshed), Verdict::Transient);
+        let cut = Error::new(ErrorKind::Protocol, "an answer cut short").with_retry(Retry::Now);
+        assert_eq!(Verdict::of(&cut), Verdict::Transient);
     }
 
     #[test]

@@ -13,10 +13,11 @@ use kinetik::rng::Rng;
 use kinetik::route::ShardMap;
 use kinetik::time::{Clock, Moment};
 
-use super::drain::{life, shards};
+use super::drain::life;
 use super::profile::{Load, Profile};
 use super::{PUTTING, SHARDS, STREAM};
 use crate::history::{End, History, Place, Put, Resume};
+use crate::listing::shards;
 use crate::reached::Reached;
 
 /// What was put under each id and told of it.

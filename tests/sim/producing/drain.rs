@@ -2,32 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kinetik::api::{Answer, Call, ListShardsInput};
-use kinetik::client::shard_info;
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
 use kinetik::engine::Engine;
-use kinetik::route::ShardInfo;
 use kinetik::types::{HashRange, ShardId};
 
-use super::STREAM;
 use crate::history::{Life, Lineage, Place, Read};
+use crate::listing::{STREAM, shards};
 use crate::wire::id_of;
-
-/// The shards of the stream, closed ones too.
-pub fn shards(engine: &Engine) -> Vec<ShardInfo> {
-    let call = Call::from(ListShardsInput {
-        stream_name: Some(STREAM.into()),
-        ..Default::default()
-    });
-    let Ok(Answer::ListShards(output)) = engine.call(&call) else {
-        return Vec::new();
-    };
-    let shards = output.shards.unwrap_or_default();
-    let shards = shards
-        .iter()
-        .map(|shard| shard_info(shard).expect("the engine's own"));
-    shards.collect()
-}
 
 /// What the stream holds now.
 pub fn life(engine: &Engine) -> Life {

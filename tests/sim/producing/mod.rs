@@ -23,11 +23,11 @@ use self::profile::Profile;
 use crate::checker;
 use crate::faults::{Faults, Kind, Log, Plan};
 use crate::history::{End, History, Place, Read};
+use crate::listing::STREAM;
 use crate::reached::Reached;
 use crate::run::Run;
 use crate::wire::{WireLog, id_of};
 
-const STREAM: &str = "orders";
 const SHARDS: u32 = 4;
 /// For how long records are put.
 const PUTTING: Duration = Duration::from_secs(30);

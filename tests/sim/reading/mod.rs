@@ -18,13 +18,13 @@ use kinetik::types::{SequenceNumber, ShardId};
 
 use self::follower::Follower;
 use self::service::Strange;
-use self::writer::{Writer, shards};
+use self::writer::Writer;
 use crate::faults::{Faults, Log, Plan};
+use crate::listing::{STREAM, shards};
 use crate::reached::Reached;
 use crate::run::Run;
 use crate::wire::WireLog;
 
-const STREAM: &str = "orders";
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// For how long records are put, and for how long after that readers may take to catch up.
 const PUTTING: Duration = Duration::from_secs(600);

@@ -1,16 +1,15 @@
 //! Whoever puts records, splits and merges shards, and deregisters consumers, and what is stored by that.
 
 use kinetik::api::{
-    Answer, Call, DeregisterStreamConsumerInput, ListShardsInput, ListStreamConsumersInput,
-    MergeShardsInput, PutRecordInput, SplitShardInput, UpdateShardCountInput,
+    Answer, Call, DeregisterStreamConsumerInput, ListStreamConsumersInput, MergeShardsInput,
+    PutRecordInput, SplitShardInput, UpdateShardCountInput,
 };
-use kinetik::client::shard_info;
 use kinetik::codec::aggregate;
 use kinetik::engine::Engine;
 use kinetik::rng::Rng;
-use kinetik::route::ShardInfo;
 
 use super::{STREAM, Stored};
+use crate::listing::shards;
 use crate::reached::Reached;
 
 pub struct Writer<'a> {
@@ -71,7 +70,7 @@ impl Writer<'_> {
 
     pub fn reshard_now(&mut self, reached: &mut Reached) {
         let mut open = shards(self.engine);
-        open.retain(ShardInfo::is_open);
+        open.retain(|shard| shard.is_open());
         if open.is_empty() {
             return;
         }
@@ -140,20 +139,4 @@ impl Writer<'_> {
         let (region, account) = (&config.region, &config.account);
         format!("arn:aws:kinesis:{region}:{account}:stream/{STREAM}").into()
     }
-}
-
-/// The shards of the stream, closed ones too.
-pub fn shards(engine: &Engine) -> Vec<ShardInfo> {
-    let call = Call::from(ListShardsInput {
-        stream_name: Some(STREAM.into()),
-        ..Default::default()
-    });
-    let Ok(Answer::ListShards(output)) = engine.call(&call) else {
-        return Vec::new();
-    };
-    let shards = output.shards.unwrap_or_default();
-    let shards = shards
-        .iter()
-        .map(|shard| shard_info(shard).expect("the engine's own"));
-    shards.collect()
 }

@@ -538,6 +538,8 @@ fn ledger_22_an_aggregate_that_a_split_cuts_is_sent_again_as_a_whole_and_marked(
     world.answer(&request, &[]);
     world.finish();
     assert_eq!(world.delivered.records, 6);
+    let counted = world.state.meter.lock().metrics.total;
+    assert_eq!((counted.wrong_shard, counted.user_records.records), (1, 6));
     assert!(
         world
             .receipts
@@ -640,6 +642,7 @@ fn ledger_13_12_a_record_that_cannot_be_delivered_by_its_deadline_comes_back_who
             "nothing is sent after its deadline"
         );
         assert!(world.now <= Moment::ZERO + 5 * SECOND + 5 * SECOND / 50);
+        assert_eq!(world.state.meter.lock().metrics.expired, 2);
         for (number, key) in numbers.into_iter().zip(["a", "b"]) {
             let failure = &world.failures[&number];
             assert_eq!(
