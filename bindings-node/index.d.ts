@@ -57,6 +57,8 @@ export interface ProducerOptions extends ConnectionOptions {
   bufferBytes?: number
   /** The same in records. Default 1,000,000. */
   bufferRecords?: number
+  /** A name under which producers of this process share one budget; its sizes must be the same for all. Default: none. */
+  bufferGroup?: string
   /** false = do not keep to the quotas of a shard, for servers that have none. Default true. */
   shardLimit?: boolean
   /**

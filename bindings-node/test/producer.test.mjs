@@ -177,6 +177,19 @@ test('a closed producer refuses every call', async () => {
   assert.equal(producer.ledger.accepted.records, 0)
 })
 
+test('producers of a buffer group share one budget', async (t) => {
+  const engine = engineWith()
+  const group = { lingerMs: 60_000, bufferGroup: 'ingest', bufferRecords: 4 }
+  const [one, other] = [disposed(t, await open(engine, group)), disposed(t, await open(engine, group))]
+  const data = Buffer.from('x')
+  for (let n = 0; n < 3; n++) one.put('k', data)
+  other.put('k', data)
+  assert.throws(() => other.put('k', data), BufferFullError)
+  await one.flush()
+  other.put('k', data)
+  await assert.rejects(open(engine, { ...group, bufferRecords: 5 }), /buffer_records=4/)
+})
+
 test('options of the wrong type and unknown names are refused, the nearest name told', async () => {
   const engine = engineWith()
   await assert.rejects(Producer.open('orders', { endpoint: engine }), (error) => error instanceof InvalidArgumentError && /aggregate/.test(error.message))

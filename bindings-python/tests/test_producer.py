@@ -102,6 +102,24 @@ def test_a_full_buffer_refuses_at_once_or_after_the_put_timeout(engine):
     assert stored(engine) == [("k", b"x")] * 4
 
 
+def test_producers_of_a_buffer_group_share_one_budget(engine):
+    for stream in ("orders", "clicks"):
+        engine.create_stream(stream)
+    group = {"aggregate": True, "endpoint": engine, "linger": 60.0, "buffer_group": "ingest"}
+    with Producer("orders", **group, buffer_records=4) as orders, Producer(
+        "clicks", **group, buffer_records=4
+    ) as clicks:
+        orders.put_many([("k", b"x")] * 3)
+        clicks.put_nowait("k", b"y")
+        with pytest.raises(kinetik.BufferFull):
+            clicks.put_nowait("k", b"z")
+        orders.flush()
+        clicks.put_nowait("k", b"z")
+        with pytest.raises(kinetik.InvalidArgumentError, match="buffer_records=4"):
+            Producer("orders", **group, buffer_records=5)
+    assert stored(engine, "clicks") == [("k", b"y"), ("k", b"z")]
+
+
 def test_put_waits_for_room_and_goes_on(engine):
     engine.create_stream("orders")
     with Producer("orders", aggregate=True, endpoint=engine, buffer_records=50, linger=0.0) as producer:
@@ -194,6 +212,7 @@ def test_a_closed_producer_refuses_records_and_closes_again_without_effect(engin
         ({"linger": "soon"}, kinetik.InvalidArgumentError, "linger"),
         ({"buffer_bytes": 5}, kinetik.InvalidArgumentError, "buffer_bytes"),
         ({"buffer_records": 1.5}, kinetik.InvalidArgumentError, "buffer_records"),
+        ({"buffer_group": "two words"}, kinetik.InvalidArgumentError, "buffer_group"),
         ({"deadline": float("nan")}, kinetik.InvalidArgumentError, "deadline"),
         ({"lazy": []}, kinetik.InvalidTypeError, "lazy"),
         ({"endpoint": "localhost:4567"}, kinetik.InvalidArgumentError, "endpoint"),

@@ -23,6 +23,7 @@ pub mod time;
 pub mod rng;
 pub mod fork;
 pub mod runtime;
+mod shared;
 pub mod metrics;
 #[doc(hidden)]
 pub mod planted;

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use kinetik::api::{
     Answer, Call, ListShardsOutput, Operation, PutRecordsOutput, PutRecordsResultEntry, Refusal,
+    ShardFilter,
 };
 use kinetik::error::{Error, ErrorKind, Retry};
 use kinetik::rng::Rng;
@@ -151,7 +152,7 @@ pub struct Log {
     pub trace: Trace,
     pub injected: BTreeMap<Kind, u64>,
     pub wire: WireLog,
-    listings: Vec<(Moment, ListShardsOutput)>,
+    listings: Vec<(Moment, Option<ShardFilter>, ListShardsOutput)>,
 }
 
 impl Log {
@@ -272,8 +273,12 @@ impl Faults {
     async fn fate(&self, call: Call, kind: Option<Kind>) -> Result<Answer, Fault> {
         let now = Moment::MAX;
         let hand_on = async |call| self.memory.call(call, now).await;
+        let filter = match &call {
+            Call::ListShards(input) => input.shard_filter.clone(),
+            _ => None,
+        };
         match kind {
-            None | Some(Kind::Slow) => self.noted(hand_on(call).await),
+            None | Some(Kind::Slow) => self.noted(filter, hand_on(call).await),
             Some(Kind::RequestLost) => Err(lost()),
             Some(Kind::AnswerLost) => hand_on(call).await.and(Err(lost())),
             Some(Kind::NotSent) => Err(not_sent()),
@@ -307,12 +312,12 @@ impl Faults {
                 other => Ok(other),
             },
             Some(Kind::StaleListing) => {
-                let answer = self.noted(hand_on(call).await)?;
+                let answer = self.noted(filter.clone(), hand_on(call).await)?;
                 let now = self.clock.now();
                 let log = self.log();
-                let recent = |(at, _): &&(Moment, _)| now - *at < STALE;
-                Ok(match log.listings.iter().find(recent) {
-                    Some((_, old)) => Answer::ListShards(old.clone()),
+                let mut recent = log.listings.iter().filter(|(at, ..)| now - *at < STALE);
+                Ok(match recent.find(|(_, asked, _)| *asked == filter) {
+                    Some((.., old)) => Answer::ListShards(old.clone()),
                     None => answer,
                 })
             }
@@ -320,19 +325,23 @@ impl Faults {
                 Call::ListShards(input) if input.next_token.is_some() => {
                     Err(Fault::Refused(Refusal::expired_next_token("expired")))
                 }
-                _ => self.noted(hand_on(call).await),
+                _ => self.noted(filter, hand_on(call).await),
             },
             Some(kind @ (Kind::Partial | Kind::PartialUnknown)) => self.partial(call, kind).await,
         }
     }
 
-    /// Keeps whole listings, to show them again later.
-    fn noted(&self, answer: Result<Answer, Fault>) -> Result<Answer, Fault> {
+    /// Keeps whole listings, to show them later to whoever asks with the same filter.
+    fn noted(
+        &self,
+        filter: Option<ShardFilter>,
+        answer: Result<Answer, Fault>,
+    ) -> Result<Answer, Fault> {
         if let Ok(Answer::ListShards(output)) = &answer
             && self.plan.page.is_none()
         {
             let now = self.clock.now();
-            self.log().listings.push((now, output.clone()));
+            self.log().listings.push((now, filter, output.clone()));
         }
         answer
     }

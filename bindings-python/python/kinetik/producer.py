@@ -31,6 +31,7 @@ class Producer(_Producer):
     `drop_duplicates` hands out copies once.
     With `poll_mode` there is no thread: it sends only inside `poll(timeout)`, `flush` and other blocking calls, and
     `next_wakeup()` says in how many seconds to call `poll`.
+    Producers with the same `buffer_group` share one budget of `buffer_bytes` and `buffer_records`.
     `kpl_properties` is the text of a KPL properties file (docs/kpl.md).
     The rest are the settings of the connection: region, profile, credentials, proxy, ca_bundle, wire, connect_timeout, …
     Leaving the block closes; close and flush end normally only if every record was delivered.
@@ -49,6 +50,7 @@ class Producer(_Producer):
         deadline: float | None = None,
         buffer_bytes: int | None = None,
         buffer_records: int | None = None,
+        buffer_group: str | None = None,
         put_timeout: float | None = None,
         flush_timeout: float | None = None,
         request_timeout: float | None = None,
@@ -76,6 +78,7 @@ class Producer(_Producer):
             "deadline": deadline,
             "buffer_bytes": buffer_bytes,
             "buffer_records": buffer_records,
+            "buffer_group": buffer_group,
             "put_timeout": put_timeout,
             "flush_timeout": flush_timeout,
             "request_timeout": request_timeout,

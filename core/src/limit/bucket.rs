@@ -80,6 +80,12 @@ impl Bucket {
         Moment::from_nanos(self.used_until.saturating_sub(slack))
     }
 
+    /// The first moment at which no more than `units`, and no more than the tolerance, are used ahead of the rate.
+    pub fn ready_within(&self, units: u64) -> Moment {
+        let slack = self.tolerance.min(self.cost(units));
+        Moment::from_nanos(self.used_until.saturating_sub(slack))
+    }
+
     /// Takes `units` without asking: for what cannot be refused any more, or was admitted by
     /// [`Bucket::ready_at`].
     #[inline]

@@ -1,9 +1,10 @@
-//! The share of a shard that is ours, learned from its refusals.
+//! The share of a shard that is ours, learned from its refusals, and what large records draw on.
 
+use super::bucket::Bucket;
 use super::shard::ShardLimit;
 use crate::planted::{Bug, planted};
 use crate::time::Moment;
-use crate::types::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use crate::types::limits::{SHARD_BURST_BYTES, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 
 /// A shard's limit that learns which share of it is left for this producer.
 ///
@@ -12,7 +13,10 @@ use crate::types::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 /// come to equal shares this way without knowing of one another, because each gives up in proportion to what it has
 /// and gains what all gain (additive increase, multiplicative decrease).
 ///
-/// While nothing is refused it is a [`ShardLimit`] and one comparison.
+/// While nothing is refused it is a [`ShardLimit`] and two comparisons.
+///
+/// A large record ([`LearningLimit::take_large`]) goes ahead of its rate on the reserve that a shard has for such, and
+/// does not shut out small ones: until the rate has paid for it they go at half of theirs, and no other large one goes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,6 +36,8 @@ pub struct LearningLimit {
     since: Moment,
     /// When the rates are set next to what has grown back.
     next_step: Moment,
+    /// After a large record, until it is paid for: the rate of all bytes, of large records and small ones.
+    owed: Option<Bucket>,
 }
 
 /// What is left of the share after a refusal.
@@ -42,6 +48,10 @@ const GROWTH: f64 = 0.03;
 const LEAST: f64 = 0.01;
 /// How far the share grows before the rates follow.
 const STEP_NANOS: u64 = 250_000_000;
+/// What of the rate of bytes is left to small records while a large one is paid for.
+const BESIDE_LARGE: f64 = 0.5;
+/// More than two accounts of the same bytes can differ by.
+const ROUNDING_BYTES: u64 = 64;
 
 impl LearningLimit {
     /// A producer's pace: see [`ShardLimit::client`].
@@ -51,6 +61,7 @@ impl LearningLimit {
             share: 1.0,
             since: Moment::ZERO,
             next_step: Moment::MAX,
+            owed: None,
         }
     }
 
@@ -63,7 +74,48 @@ impl LearningLimit {
         if planted(Bug::LimiterAdmitsAll) {
             return Ok(());
         }
-        self.limit.take(now, records, bytes)
+        self.limit.take(now, records, bytes)?;
+        if let Some(owed) = &mut self.owed {
+            owed.charge(now, bytes);
+        }
+        Ok(())
+    }
+
+    /// Admits one record of `bytes`, more than a tenth of the rate's second, or says when it will be: when the large one
+    /// before it is paid for. Such a record draws on the shard's reserve of 10 MiB. Source: AWS, large records.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kinetik::{limit::LearningLimit, time::Moment};
+    ///
+    /// let mut limit = LearningLimit::client();
+    /// let now = Moment::ZERO;
+    /// assert!(limit.take_large(now, 5 << 20).is_ok());
+    /// let soon = now + Duration::from_millis(10);
+    /// assert!(limit.take(soon, 1, 1_000).is_ok(), "small ones go on");
+    /// assert!(limit.take_large(soon, 6 << 20).is_err());
+    /// ```
+    pub fn take_large(&mut self, now: Moment, bytes: u64) -> Result<(), Moment> {
+        self.settle(now);
+        if planted(Bug::LimiterAdmitsAll) {
+            return Ok(());
+        }
+        // Small records may be ahead of their rate by the tolerance, which the reserve then lacks.
+        let spare = SHARD_BURST_BYTES.saturating_sub(bytes + ROUNDING_BYTES);
+        let mut all = self.owed.unwrap_or_else(|| self.limit.bytes());
+        let ready = all.ready_within(spare).max(self.limit.ready_at(1, 0));
+        if ready > now {
+            return Err(ready);
+        }
+        self.limit.charge(now, 1, 0);
+        // The reserve may be empty now, so small records have no tolerance left.
+        let mut small = self.limit.bytes();
+        small.block(now);
+        self.limit.set_bytes(small);
+        all.charge(now, bytes);
+        self.owed = Some(all);
+        self.settle(now);
+        Ok(())
     }
 
     /// The shard refused, for its throughput, what was sent since the share fell last.
@@ -81,10 +133,21 @@ impl LearningLimit {
     #[cold]
     fn settle(&mut self, now: Moment) {
         let share = self.share(now);
-        let rate = |whole: u64| (whole as f64 * share) as u64;
+        let rate = |whole: u64, share: f64| (whole as f64 * share) as u64;
+        let bytes = rate(SHARD_BYTES_PER_SECOND, share);
+        if let Some(paid) = self.owed.take_if(|owed| owed.ready_at(0) <= now) {
+            self.limit.set_bytes(paid);
+        }
+        let small = match &mut self.owed {
+            None => bytes,
+            Some(owed) => {
+                owed.set_rate(bytes);
+                rate(bytes, BESIDE_LARGE)
+            }
+        };
         self.limit
-            .set_rates(rate(SHARD_RECORDS_PER_SECOND), rate(SHARD_BYTES_PER_SECOND));
-        self.next_step = match share < 1.0 {
+            .set_rates(rate(SHARD_RECORDS_PER_SECOND, share), small);
+        self.next_step = match share < 1.0 || self.owed.is_some() {
             true => Moment::from_nanos(now.as_nanos().saturating_add(STEP_NANOS)),
             false => Moment::MAX,
         };
@@ -94,6 +157,8 @@ impl LearningLimit {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::rng::Rng;
@@ -127,6 +192,85 @@ mod tests {
             let tolerance = SHARD_BYTES_PER_SECOND as f64 * 0.05;
             assert!(records < 10_000);
             assert!(bytes as f64 >= rate * 0.999 && bytes as f64 <= rate + tolerance + 3_100.0);
+        }
+    }
+
+    #[test]
+    fn small_records_go_at_half_their_rate_beside_a_large_one_until_it_is_paid_for() {
+        let rng = Rng::seeded(2);
+        let mut limit = LearningLimit::client();
+        let mebibytes = |limit: &mut LearningLimit, from: u32, to: u32| {
+            let bytes = saturated(
+                limit,
+                Moment::ZERO + from * 1_000 * MS,
+                (to - from) * 1_000 * MS,
+                &rng,
+            )
+            .1;
+            bytes as f64 / f64::from(1 << 20)
+        };
+        mebibytes(&mut limit, 0, 10);
+        let now = Moment::ZERO + 10_000 * MS;
+        let mut next = now;
+        while let Err(at) = limit.take_large(next, 10 << 20) {
+            assert!(
+                at <= now + 50 * MS,
+                "what small ones are ahead is soon over"
+            );
+            next = at;
+        }
+        let half = mebibytes(&mut limit, 11, 29);
+        assert!((8.8..=9.2).contains(&half), "{half}");
+        let again = limit.take_large(Moment::ZERO + 29_000 * MS, 10 << 20);
+        let again = (again.unwrap_err() - now).as_secs_f64();
+        assert!((19.0..=20.2).contains(&again), "{again}");
+        mebibytes(&mut limit, 29, 32);
+        let whole = mebibytes(&mut limit, 32, 42);
+        assert!((9.9..=10.1).contains(&whole), "{whole}");
+    }
+
+    #[test]
+    fn large_records_alone_go_at_the_whole_rate() {
+        let mut limit = LearningLimit::client();
+        let mut now = Moment::ZERO;
+        for _ in 0..20 {
+            while let Err(at) = limit.take_large(now, 3 << 20) {
+                now = at;
+            }
+        }
+        let seconds = (now - Moment::ZERO).as_secs_f64();
+        assert!((56.0..=57.1).contains(&seconds), "{seconds}");
+    }
+
+    proptest! {
+        #[test]
+        fn large_and_small_records_as_told_are_never_refused_by_the_service(
+            steps in prop::collection::vec((0_u64..400, 0_u64..20, 60_000_u64..(10 << 20), any::<bool>()), 1..60),
+        ) {
+            let (mut client, mut service) = (LearningLimit::client(), ShardLimit::service());
+            let mut now = Moment::ZERO;
+            for (pause, count, large, waits) in steps {
+                now = now + Duration::from_millis(pause);
+                for _ in 0..count {
+                    while let Err(at) = client.take(now, 1, 51_200) {
+                        now = at;
+                    }
+                    prop_assert!(service.take(now, 1, 51_200).is_ok());
+                }
+                loop {
+                    match client.take_large(now, large) {
+                        Ok(()) => {
+                            prop_assert!(service.take(now, 1, large).is_ok(), "{large} bytes");
+                            break;
+                        }
+                        Err(at) if waits => {
+                            prop_assert!(at > now);
+                            now = at;
+                        }
+                        Err(_) => break,
+                    }
+                }
+            }
         }
     }
 

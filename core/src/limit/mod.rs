@@ -3,7 +3,10 @@
 mod bucket;
 mod learn;
 mod shard;
+mod stream;
 
 pub use bucket::Bucket;
 pub use learn::LearningLimit;
+pub(crate) use shard::CLIENT_TOLERANCE;
 pub use shard::ShardLimit;
+pub(crate) use stream::{SharedLimit, StreamLimits, Wanted};

@@ -30,7 +30,7 @@ pub struct ShardLimit {
 }
 
 /// How much of a second a client may send ahead: what the service's own counting is sure to tolerate.
-const CLIENT_TOLERANCE: Duration = Duration::from_millis(50);
+pub(crate) const CLIENT_TOLERANCE: Duration = Duration::from_millis(50);
 
 impl ShardLimit {
     /// Any two rates, each with its own tolerance or burst.
@@ -113,6 +113,16 @@ impl ShardLimit {
     pub fn block(&mut self, until: Moment) {
         self.records.block(until);
         self.bytes.block(until);
+    }
+
+    /// The rate of bytes alone, as it stands.
+    pub(super) fn bytes(&self) -> Bucket {
+        self.bytes
+    }
+
+    /// Goes on with another account of the bytes.
+    pub(super) fn set_bytes(&mut self, bytes: Bucket) {
+        self.bytes = bytes;
     }
 
     /// Changes both rates from now on, as when a share of a shard is learned.

@@ -102,6 +102,7 @@ pub struct ProducerConfig {
     pub(super) deadline: Duration,
     pub(super) buffer_bytes: usize,
     pub(super) buffer_records: u64,
+    pub(super) buffer_group: String,
     pub(super) put_timeout: Duration,
     pub(super) flush_timeout: Duration,
     pub(super) exit_timeout: Duration,
@@ -135,6 +136,7 @@ impl ProducerConfig {
             deadline: Duration::from_secs(120),
             buffer_bytes: 64 << 20,
             buffer_records: 1_000_000,
+            buffer_group: String::new(),
             put_timeout: Duration::from_secs(60),
             flush_timeout: Duration::from_secs(30),
             exit_timeout: Duration::from_secs(5),
@@ -214,6 +216,33 @@ impl ProducerConfig {
         self
     }
 
+    /// A name under which producers of this process share one budget: together they hold at most `buffer_bytes` and
+    /// `buffer_records`, which must be the same for all of them. Default: none, each producer has its own.
+    ///
+    /// For programs that write to many streams. A stream that stands still can fill what the others need. Each producer of a
+    /// group may have one request under way beyond the quarter that is kept for their bodies.
+    ///
+    /// ```
+    /// # use kinetik::engine::Engine;
+    /// # use kinetik::producer::{Aggregate, Producer, ProducerConfig};
+    /// # for stream in ["orders", "clicks"] {
+    /// #     Engine::named("doc-group").create_stream(stream, 1)?;
+    /// # }
+    /// let config = ProducerConfig::new(Aggregate::Yes)
+    ///     .endpoint("memory://doc-group")
+    ///     .buffer_bytes(16 << 20)
+    ///     .buffer_group("ingest");
+    /// let orders = Producer::open_blocking("orders", config.clone())?;
+    /// let clicks = Producer::open_blocking("clicks", config)?;
+    /// # orders.close_blocking(None)?;
+    /// # clicks.close_blocking(None)?;
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn buffer_group(mut self, name: impl Into<String>) -> Self {
+        self.buffer_group = name.into();
+        self
+    }
+
     /// How long a blocking put waits for room. Default 60 s.
     pub fn put_timeout(mut self, timeout: Duration) -> Self {
         self.put_timeout = timeout;
@@ -271,8 +300,12 @@ impl ProducerConfig {
         self
     }
 
-    /// Whether each shard is sent at most 1,000 records/s and 1 MiB/s, as it takes. Default yes; off by itself for
-    /// an engine of this process whose quotas are off. No is for servers without quotas.
+    /// Whether each shard is sent at most 1,000 records/s and 1 MiB/s, as it takes, by all producers of this process together
+    /// that name the endpoint and the stream alike. Default yes; off by itself for an engine of this process whose quotas
+    /// are off. No is for servers without quotas.
+    ///
+    /// A record of more than 100 KiB draws on the shard's reserve, and until that is paid for small records go on at half
+    /// the rate in bytes, except in ordered mode.
     pub fn shard_limit(mut self, limit: bool) -> Self {
         self.shard_limit = limit;
         self

@@ -25,6 +25,7 @@ use crate::client::{Client, ClientConfig};
 use crate::codec::Stamp;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limit::StreamLimits;
 use crate::metrics::{Format, Writer};
 use crate::rng::Rng;
 use crate::runtime::Runtime;
@@ -38,8 +39,6 @@ pub(crate) struct Core {
     pub stream: StreamRef,
     pub intake: Intake<Note>,
     pub desk: Desk,
-    /// Rings when room comes back, and when the callback has all failures.
-    pub room: Bell,
     pub sink: Option<Sink>,
     /// What the sender counts.
     pub meter: Arc<Mutex<Meter>>,
@@ -74,13 +73,12 @@ impl Core {
             epoch: clock.wall().as_nanos() / 1_000,
             number: 0,
         });
-        settings.shard_limit &= !has_no_quotas(&config.endpoint);
-        let budget = Arc::new(Budget::new(config.buffer_bytes, config.buffer_records));
+        settings.limits = limits(config, stream, clock.now());
+        let budget = Arc::new(budget(config)?);
         let core = Arc::new(Self {
             stream: stream.clone(),
             intake: Intake::new(Arc::clone(&budget), settings.overhead, clock.clone()),
             desk: Desk::new(budget, config.reports),
-            room: Bell::default(),
             sink: config.on_failure.clone().map(Sink::new),
             meter: Arc::default(),
             writer: Writer::new(clock.wall(), NAMESPACE),
@@ -96,6 +94,11 @@ impl Core {
         let driver = Driver::new(Arc::clone(&core), client, settings, rng);
         runtime.spawn(driver.open(lazy, opened));
         Ok((core, receiver))
+    }
+
+    /// Rings when room comes back, and when the callback has all failures.
+    pub fn room(&self) -> &Bell {
+        self.intake.budget.room()
     }
 
     /// The sender is to look again at this moment, and so many calls are under way.
@@ -189,7 +192,7 @@ impl Core {
         {
             sink.call(self);
         }
-        self.room.ring();
+        self.room().ring();
     }
 
     /// Waits until every record that was taken before has ended, and tells the truth about them.
@@ -200,7 +203,7 @@ impl Core {
         let ended = async {
             let is_done = receiver.await.is_ok();
             if let Some(sink) = &self.sink {
-                self.room.until(|| sink.is_idle()).await;
+                self.room().until(|| sink.is_idle()).await;
             }
             is_done
         };
@@ -222,7 +225,7 @@ impl Core {
     /// Flushes, then ends the sender; what is left is at the desk.
     pub async fn close(&self, timeout: Duration) -> Result<()> {
         self.intake.shut(Shut::Closed);
-        self.room.ring();
+        self.room().ring();
         let was_over = self.intake.is_deserted();
         let told = self.told_failed.load(Ordering::Acquire);
         let (ended, receiver) = oneshot::channel();
@@ -290,6 +293,28 @@ fn client(config: &ProducerConfig, clock: &Clock, rng: &Rng) -> Result<Client> {
         ..ClientConfig::default()
     };
     Ok(Client::new(transport, config))
+}
+
+/// What the producer may hold: with others, if it belongs to a group.
+fn budget(config: &ProducerConfig) -> Result<Budget> {
+    let (bytes, records) = (config.buffer_bytes, config.buffer_records);
+    match config.buffer_group.as_str() {
+        "" => Ok(Budget::new(bytes, records)),
+        group => Budget::join(group, bytes, records),
+    }
+}
+
+/// The limits of the stream's shards, which all producers of the process share whose clock is the real one; none if they
+/// are not to be kept.
+fn limits(config: &ProducerConfig, stream: &StreamRef, now: Moment) -> Option<StreamLimits> {
+    if !config.shard_limit || has_no_quotas(&config.endpoint) {
+        return None;
+    }
+    let name = config.endpoint.stream_name(&config.connect, stream);
+    Some(match name {
+        Some(name) if config.clock.is_none() => StreamLimits::shared(&name, now),
+        _ => StreamLimits::default(),
+    })
 }
 
 /// Whether the endpoint is an engine of this process whose quotas are off.

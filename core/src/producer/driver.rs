@@ -229,7 +229,7 @@ impl Driver {
         self.core.desk.leave(leftovers.unwrap_or_default());
         self.core.intake.desert(why);
         self.core.desk.bury();
-        self.core.room.ring();
+        self.core.room().ring();
     }
 
     fn is_over(&self) -> bool {
@@ -353,7 +353,7 @@ impl Driver {
                 sink.call(&self.core);
             }
         }
-        self.core.room.ring();
+        self.core.room().ring();
     }
 
     fn send(&mut self, request: Request) {

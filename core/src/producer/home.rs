@@ -83,7 +83,7 @@ impl Home {
                 }
             }
             if !timeout.is_zero() {
-                let done = core.room.until(|| core.has_news());
+                let done = core.room().until(|| core.has_news());
                 core.clock.before(core.clock.now() + timeout, done).await;
             }
         })

@@ -36,6 +36,8 @@ struct Door<N> {
     full: Vec<Arena>,
     notes: Vec<N>,
     accepted: Tally,
+    /// Records that may be taken before the budget is asked again.
+    granted: u64,
     next_size: usize,
     /// A put found no room since the sender was last here.
     was_full: bool,
@@ -95,6 +97,7 @@ impl<N> Intake<N> {
                 full: Vec::new(),
                 notes: Vec::new(),
                 accepted: Tally::default(),
+                granted: 0,
                 next_size: sizes.0,
                 was_full: false,
                 shut: None,
@@ -186,8 +189,11 @@ impl<N> Intake<N> {
         if let Some(shut) = door.shut {
             return Err(shut.error());
         }
-        if !self.budget.has_record(door.accepted.records) {
-            return Err(self.refuse(door));
+        if door.granted == 0 {
+            door.granted = self.budget.grant();
+            if door.granted == 0 {
+                return Err(self.refuse(door));
+            }
         }
         let pushed = match &mut door.open {
             Some(arena) => arena.push(entry, self.overhead()),
@@ -198,6 +204,7 @@ impl<N> Intake<N> {
         } else {
             self.take_into_new(door, entry)?
         };
+        door.granted -= 1;
         door.accepted += Tally::one(entry.bytes());
         let wake = match door.park {
             Park::Awake => false,
@@ -236,7 +243,7 @@ impl<N> Intake<N> {
         if let Some(waker) = door.waker.take() {
             waker.wake();
         }
-        self.budget.full(door.accepted.records)
+        self.budget.full()
     }
 
     /// A charged arena with room for the record; of the wanted size if the budget has it.
@@ -293,6 +300,8 @@ impl<N> Intake<N> {
             return Poll::Pending;
         }
         door.park = Park::Awake;
+        self.budget
+            .release_records(std::mem::take(&mut door.granted));
         let mut arenas = std::mem::take(&mut door.full);
         if let Some(open) = door.open.take() {
             if arenas.is_empty() && !open.is_crowded() {
@@ -356,7 +365,7 @@ impl<N> Intake<N> {
     /// Whether there is room for any record, or no use in waiting for it.
     pub fn is_ready(&self) -> bool {
         let door = self.door.lock();
-        door.shut.is_some() || self.budget.is_ready(door.accepted.records)
+        door.shut.is_some() || self.budget.is_ready()
     }
 }
 

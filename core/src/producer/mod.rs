@@ -277,7 +277,7 @@ impl Producer {
         let core = self.core().cloned();
         async move {
             if let Ok(core) = core {
-                core.room.until(|| core.intake.is_ready()).await;
+                core.room().until(|| core.intake.is_ready()).await;
             }
         }
     }
@@ -457,7 +457,7 @@ impl Producer {
     pub fn poll_reports(&self, max: usize, out: &mut Vec<Report>) -> usize {
         let Ok(core) = self.core() else { return 0 };
         let count = core.desk.poll_reports(max, out);
-        core.room.ring();
+        core.room().ring();
         count
     }
 
@@ -487,7 +487,7 @@ impl Producer {
             return Vec::new();
         };
         let failures = core.desk.take_failures();
-        core.room.ring();
+        core.room().ring();
         failures
     }
 

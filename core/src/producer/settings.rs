@@ -17,6 +17,7 @@ const OWN: &[&str] = &[
     "deadline",
     "buffer_bytes",
     "buffer_records",
+    "buffer_group",
     "put_timeout",
     "flush_timeout",
     "exit_timeout",
@@ -59,6 +60,7 @@ impl ProducerConfig {
     /// | `linger` | `adaptive`, or a duration |
     /// | `reports` | `none`, `failures` or `all` |
     /// | `endpoint` | text |
+    /// | `buffer_group` | a name of at most 128 letters, digits, `_`, `.` and `-`, or nothing |
     /// | those of the connection | as [`Connect::set`] takes them |
     /// | durations | a number such as `0.1` |
     /// | `kpl_properties` | the text of a KPL properties file, each setting of which is mapped, ignored or refused ([`KplSettings`](super::KplSettings)); what is set after it wins |
@@ -96,6 +98,7 @@ impl ProducerConfig {
             "deadline" => self.deadline = duration()?,
             "buffer_bytes" => self.buffer_bytes = number(name, value)?,
             "buffer_records" => self.buffer_records = number(name, value)?,
+            "buffer_group" => self.buffer_group = group(value)?,
             "put_timeout" => self.put_timeout = duration()?,
             "flush_timeout" => self.flush_timeout = duration()?,
             "exit_timeout" => self.exit_timeout = duration()?,
@@ -173,6 +176,7 @@ impl ProducerConfig {
                 return Err(Error::invalid(name, "expected more than no time at all"));
             }
         }
+        group(&self.buffer_group)?;
         if self.buffer_records == 0 {
             return Err(Error::invalid("buffer_records", "expected at least 1"));
         }
@@ -192,6 +196,17 @@ impl ProducerConfig {
             ));
         }
         Ok(())
+    }
+}
+
+fn group(name: &str) -> Result<String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    match name.len() <= 128 && name.bytes().all(legal) {
+        true => Ok(name.to_owned()),
+        false => Err(refused(
+            "buffer_group",
+            "at most 128 characters of a-z A-Z 0-9 _ . -",
+        )),
     }
 }
 
@@ -266,6 +281,7 @@ mod tests {
         for (config, name) in [
             (base().buffer_bytes(1_000), "buffer_bytes"),
             (base().buffer_records(0), "buffer_records"),
+            (base().buffer_group("two words"), "buffer_group"),
             (base().max_in_flight(0), "max_in_flight"),
             (base().aggregate_records(0), "aggregate_records"),
             (base().request_records(501), "request_records"),

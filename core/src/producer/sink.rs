@@ -78,7 +78,7 @@ fn hand_over(core: &Arc<Core>) {
         let (failures, charge) = core.desk.borrow_failures();
         if failures.is_empty() {
             if sink.rest() {
-                return core.room.ring();
+                return core.room().ring();
             }
             continue;
         }
@@ -87,7 +87,7 @@ fn hand_over(core: &Arc<Core>) {
             tracing::error!(records, stream = %core.stream, "the failure callback panicked");
         }
         core.desk.return_room(records, charge);
-        core.room.ring();
+        core.room().ring();
     }
 }
 

@@ -48,7 +48,7 @@ impl Submission {
             return Poll::Ready(Err(Box::new(Failure::unknown(error))));
         };
         let settled = ready!(core.desk.poll(self.slot, cx));
-        core.room.ring();
+        core.room().ring();
         let outcome = match settled {
             Some(outcome) => outcome.map_err(Box::new),
             None => Err(Box::new(Failure::unknown(core.intake.shut_error()))),

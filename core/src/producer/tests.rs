@@ -322,7 +322,7 @@ fn a_dropped_producer_delivers_what_it_took() {
     }
     drop(producer);
     let runtime = Runtime::shared().unwrap();
-    runtime.block_on(core.room.until(|| core.ledger().pending.records == 0));
+    runtime.block_on(core.room().until(|| core.ledger().pending.records == 0));
     assert_eq!(stored(&engine).len(), 100);
 }
 

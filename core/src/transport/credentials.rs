@@ -38,6 +38,11 @@ impl Credentials {
         Self(builder.build())
     }
 
+    /// Tells one account's user from another; no secret.
+    pub(super) fn access_key_id(&self) -> &str {
+        self.0.access_key_id()
+    }
+
     /// Credentials with one part given by its setting's name.
     pub(super) fn with(known: Option<Self>, part: &str, value: &str) -> Self {
         let known = known.unwrap_or_else(|| Self::new("", "", None)).0;

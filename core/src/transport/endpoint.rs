@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::Transport;
+use super::{Connect, Credentials, Transport};
 use crate::engine::Engine;
+use crate::types::StreamRef;
 use crate::{Error, Result};
 
 /// Where the service is. Nothing set means AWS; the engine is always asked for by name.
@@ -54,6 +55,31 @@ pub struct HttpUrl {
     https: bool,
     host: String,
     port: Option<u16>,
+}
+
+impl Endpoint {
+    /// What a stream is named in this process: the same for all who reach it in the same way, with the same credentials.
+    /// Engines and transports that the caller holds have no name.
+    pub(crate) fn stream_name(&self, connect: &Connect, stream: &StreamRef) -> Option<String> {
+        let place = match self {
+            Self::Aws => String::new(),
+            Self::Http(url) => url.to_string(),
+            Self::Memory { name, .. } => format!("memory://{name}"),
+            Self::Engine(_) | Self::Custom(_) | Self::Invalid(_) => return None,
+        };
+        let (by_name, by_arn) = stream.members();
+        let stream = by_arn.or(by_name);
+        let key = connect.credentials.as_ref();
+        let parts = [
+            Some(place.as_str()),
+            connect.region.as_deref(),
+            connect.profile.as_deref(),
+            key.map(Credentials::access_key_id),
+            stream.as_deref(),
+        ]
+        .map(|part| part.unwrap_or_default().to_owned());
+        Some(parts.join(" "))
+    }
 }
 
 const FORMS: &str =

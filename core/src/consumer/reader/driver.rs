@@ -548,21 +548,12 @@ fn starting_position(cursor: Cursor, continuation: Option<SequenceNumber>) -> St
     position
 }
 
-/// The pace that readers of one stream of one service share. Engines and transports of the caller's own have no name, and
-/// clocks of his own their own time.
+/// The pace that readers of one stream of one service share. Clocks of the caller's own have their own time.
 fn pace(config: &ReaderConfig, stream: &StreamRef, now: Moment) -> Pace {
-    let name = match &config.endpoint {
-        Endpoint::Aws => "",
-        Endpoint::Http(url) => &url.to_string(),
-        _ => return Pace::default(),
-    };
-    if config.clock.is_some() {
-        return Pace::default();
+    match config.endpoint.stream_name(&config.connect, stream) {
+        Some(name) if config.clock.is_none() => Pace::shared(&name, now),
+        _ => Pace::default(),
     }
-    let region = config.connect.region.as_deref().unwrap_or_default();
-    let (by_name, by_arn) = stream.members();
-    let stream = by_arn.or(by_name).unwrap_or_default();
-    Pace::shared(format!("{name} {region} {stream}"), now)
 }
 
 /// Whether the service is one that bills and throttles: not this process or this machine.

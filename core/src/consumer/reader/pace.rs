@@ -2,15 +2,15 @@
 //! its refusals where others read the shard too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::fork;
 use crate::limit::ShardLimit;
-use crate::time::{Clock, Moment};
+use crate::shared::{Shared, Shift};
+use crate::time::Moment;
 use crate::types::ShardId;
 use crate::types::limits::{SHARD_READ_BYTES_PER_SECOND, SHARD_READS_PER_SECOND};
 
@@ -18,8 +18,7 @@ use crate::types::limits::{SHARD_READ_BYTES_PER_SECOND, SHARD_READS_PER_SECOND};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     inner: Arc<Inner>,
-    /// Nanoseconds that the clock of all who share it is ahead of this reader's.
-    ahead: i64,
+    shift: Shift,
 }
 
 #[derive(Debug, Default)]
@@ -46,46 +45,23 @@ const TRIED_AFTER: Duration = Duration::from_secs(10);
 /// Polls of idle shards that all readers of a process make in a second: at some 40 µs each 2 % of a core.
 const IDLE_POLLS_PER_SECOND: u32 = 500;
 
-/// What readers of one process share, by stream; one for each generation of forks, so that a child never waits for a lock
-/// of its parent's.
-struct Process {
-    clock: Clock,
-    streams: Mutex<BTreeMap<String, Weak<Inner>>>,
-    idle: Arc<AtomicUsize>,
-}
-
-static PROCESS: [LazyLock<Process>; 64] = [const { LazyLock::new(Process::new) }; 64];
-
-impl Process {
-    fn new() -> Self {
-        Self {
-            clock: Clock::system(),
-            streams: Mutex::default(),
-            idle: Arc::default(),
-        }
-    }
-}
+/// By stream.
+static PACES: Shared<Inner> = Shared::new();
+/// Idle shards that are polled in the process.
+static IDLE: Shared<AtomicUsize> = Shared::new();
 
 impl Pace {
     /// The pace that all readers of this process share who read what `name` stands for. `now` is the moment of the
     /// reader's clock, which must run with real time.
-    pub fn shared(name: String, now: Moment) -> Self {
-        let Some(process) = PROCESS.get(fork::generation() as usize) else {
-            return Self::default();
-        };
-        let nanos = |moment: Moment| i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
-        let ahead = nanos(process.clock.now()) - nanos(now);
-        let mut streams = process.streams.lock();
-        if let Some(inner) = streams.get(&name).and_then(Weak::upgrade) {
-            return Self { inner, ahead };
-        }
-        streams.retain(|_, inner| inner.strong_count() > 0);
-        let inner = Arc::new(Inner {
+    pub fn shared(name: &str, now: Moment) -> Self {
+        let make = || Inner {
             shards: Mutex::default(),
-            idle: Arc::clone(&process.idle),
-        });
-        streams.insert(name, Arc::downgrade(&inner));
-        Self { inner, ahead }
+            idle: IDLE.get("", AtomicUsize::default),
+        };
+        Self {
+            inner: PACES.get(name, make),
+            shift: Shift::from_now(now),
+        }
     }
 
     /// Keeps to the service's pace in a shard from now on, if that is not done already.
@@ -98,8 +74,8 @@ impl Pace {
         match self.inner.shards.lock().get_mut(&shard) {
             None => Ok(()),
             Some(learner) => {
-                let taken = learner.take(shifted(now, self.ahead));
-                taken.map_err(|until| shifted(until, -self.ahead))
+                let taken = learner.take(self.shift.to_common(now));
+                taken.map_err(|until| self.shift.to_own(until))
             }
         }
     }
@@ -107,14 +83,14 @@ impl Pace {
     /// Charges what a read brought.
     pub fn answered(&self, shard: ShardId, now: Moment, bytes: u64) {
         if let Some(learner) = self.inner.shards.lock().get_mut(&shard) {
-            let now = shifted(now, self.ahead);
+            let now = self.shift.to_common(now);
             learner.limit.charge_answer(now, bytes);
         }
     }
 
     /// The service refused a read: from now on the shard is read at its pace, and at less if it was already.
     pub fn throttled(&self, shard: ShardId, now: Moment, until: Moment) {
-        let [now, until] = [now, until].map(|moment| shifted(moment, self.ahead));
+        let [now, until] = [now, until].map(|moment| self.shift.to_common(moment));
         let mut shards = self.inner.shards.lock();
         if let Some(learner) = shards.get_mut(&shard) {
             learner.share_to(learner.share / 2, now);
@@ -138,10 +114,6 @@ impl Pace {
         let shards = u32::try_from(self.inner.idle.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         Duration::from_secs(1) * shards / IDLE_POLLS_PER_SECOND
     }
-}
-
-fn shifted(moment: Moment, by: i64) -> Moment {
-    Moment::from_nanos(moment.as_nanos().saturating_add_signed(by))
 }
 
 impl Learner {
@@ -196,7 +168,7 @@ mod tests {
     #[test]
     fn readers_of_one_stream_share_five_reads_a_second_of_a_shard() {
         // The clock of the second began ten seconds later.
-        let paces = [10.0, 0.0].map(|now| Pace::shared("orders of this test".into(), at(now)));
+        let paces = [10.0, 0.0].map(|now| Pace::shared("orders of this test", at(now)));
         paces[0].keep(SHARD);
         let admitted: usize = (0..1_000)
             .map(|step| {
@@ -207,7 +179,7 @@ mod tests {
             })
             .sum();
         assert!((50..=52).contains(&admitted), "{admitted}");
-        let other = Pace::shared("another stream of this test".into(), at(0.0));
+        let other = Pace::shared("another stream of this test", at(0.0));
         assert!(other.take(SHARD, at(0.0)).is_ok());
     }
 

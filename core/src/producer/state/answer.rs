@@ -30,7 +30,7 @@ impl State {
             return;
         };
         self.meter.lock().answered(now, &flight);
-        self.body_bytes -= flight.body_bytes;
+        self.budget.release_body(flight.body_bytes);
         self.is_body_full = false;
         let mut lanes: Vec<u32> = flight.batches.iter().map(|batch| batch.lane).collect();
         for lane in &lanes {
@@ -200,9 +200,9 @@ impl State {
             let pause = self.retry.pause(verdict, round, error, &self.rng);
             lane.paused_until = lane.paused_until.max(now + pause);
             if verdict == Verdict::Throttled
-                && let Some(limit) = &mut lane.limit
+                && let Some(limit) = &lane.limit
             {
-                limit.refused(now);
+                limit.refused(now, sent);
             }
         }
         self.again(now, batch, effects);

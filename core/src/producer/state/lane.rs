@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use super::batch::{Batch, span};
 use super::pace::Pace;
 use crate::codec::AggregateBuilder;
-use crate::limit::LearningLimit;
+use crate::limit::{CLIENT_TOLERANCE, SharedLimit, Wanted};
 use crate::producer::arena::Tag;
 use crate::producer::ledger::Tally;
 use crate::time::Moment;
+use crate::types::limits::SHARD_BYTES_PER_SECOND;
 use crate::types::{HashKey, HashRange, ShardId};
 
 /// The lane of one shard; of none, for records that the map does not route.
@@ -18,7 +19,7 @@ pub(super) struct Lane {
     pub range: Option<HashRange>,
     /// The shard takes no new records: the map has it no longer.
     pub is_closed: bool,
-    pub limit: Option<LearningLimit>,
+    pub limit: Option<SharedLimit>,
     pub pace: Pace,
     pub open: Option<Open>,
     /// Sealed and not sent, the next one first.
@@ -34,6 +35,8 @@ pub(super) struct Lane {
     /// Failures in a row.
     pub failures: u32,
     pub queue: Queue,
+    /// Only large records wait in it, for their turn: small ones may pass.
+    pub is_open_to_small: bool,
 }
 
 /// Where a lane stands in the sender's order.
@@ -78,7 +81,7 @@ impl Open {
 }
 
 impl Lane {
-    pub fn new(shard: Option<ShardId>, limit: Option<LearningLimit>) -> Self {
+    pub fn new(shard: Option<ShardId>, limit: Option<SharedLimit>) -> Self {
         Self {
             shard,
             range: None,
@@ -93,6 +96,7 @@ impl Lane {
             failed_at: None,
             failures: 0,
             queue: Queue::Idle,
+            is_open_to_small: false,
         }
     }
 
@@ -108,14 +112,36 @@ impl Lane {
         self.in_flight == 0 && self.sealing == 0 && self.ready.is_empty()
     }
 
-    /// From when on a batch of `bytes` may go; takes it from the limit if that is now.
-    pub fn admit(&mut self, now: Moment, bytes: usize) -> Result<(), Moment> {
+    /// The batch behind the waiting large one `at` that may pass it, which is the first small one. A turn that comes
+    /// within the limit's tolerance is waited for.
+    pub fn passing(&self, now: Moment, until: Moment) -> Option<usize> {
+        match until > now + CLIENT_TOLERANCE && until > self.paused_until {
+            true => self.ready.iter().position(|batch| !is_large(batch)),
+            false => None,
+        }
+    }
+
+    /// From when on a batch may go; takes it from the limit if that is now.
+    pub fn admit(&mut self, now: Moment, batch: usize) -> Result<(), Moment> {
         if now < self.paused_until {
             return Err(self.paused_until);
         }
-        match &mut self.limit {
-            Some(limit) => limit.take(now, 1, bytes as u64),
-            None => Ok(()),
-        }
+        let Some(limit) = &self.limit else {
+            return Ok(());
+        };
+        let batch = &self.ready[batch];
+        let wanted = Wanted {
+            bytes: batch.size() as u64,
+            is_large: is_large(batch),
+        };
+        limit.take(now, wanted)
     }
 }
+
+/// Whether a batch is more than a shard's limit tolerates at once, so that small ones would wait for it.
+pub(super) fn is_large(batch: &Batch) -> bool {
+    batch.size() as u64 > LARGE_BYTES
+}
+
+/// More than any aggregate of the default size.
+const LARGE_BYTES: u64 = SHARD_BYTES_PER_SECOND / 10;

@@ -31,7 +31,7 @@ use parking_lot::Mutex;
 
 use self::batch::Batch;
 use self::epochs::Epochs;
-use self::lane::{Lane, Open, Queue};
+use self::lane::{Lane, Open, Queue, is_large};
 pub(super) use self::meter::Meter;
 use self::order::Order;
 use self::pace::Pace;
@@ -43,6 +43,7 @@ use super::receipt::{FailedAttempt, Failure};
 use crate::api::{PutRecordsOutput, PutRecordsRequestEntry};
 use crate::codec::{AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
+use crate::limit::StreamLimits;
 use crate::planted::{Bug, planted};
 use crate::retry::Policy;
 use crate::rng::Rng;
@@ -103,7 +104,8 @@ pub(crate) struct Settings {
     pub aggregate_records: usize,
     pub request_records: usize,
     pub request_bytes: usize,
-    pub shard_limit: bool,
+    /// The limits of the stream's shards, unless they are not to be kept.
+    pub limits: Option<StreamLimits>,
     pub ordered: bool,
     pub stop_on_failure: bool,
     /// The stamp of the first record, where records are stamped.
@@ -125,7 +127,7 @@ impl Settings {
             aggregate_records: config.aggregate_records,
             request_records: config.request_records,
             request_bytes: config.request_bytes,
-            shard_limit: config.shard_limit,
+            limits: config.shard_limit.then(StreamLimits::default),
             ordered: config.ordered,
             stop_on_failure: config.stop_on_failure,
             first_stamp: None,
@@ -185,8 +187,6 @@ pub(crate) struct State {
     blocked: BinaryHeap<Reverse<(Moment, u32)>>,
     flights: BTreeMap<u64, Flight>,
     next_request: u64,
-    /// Of the requests that are on their way.
-    body_bytes: usize,
     /// The next request must wait for the bodies of others to go.
     is_body_full: bool,
     /// Nothing is sent before, because whole requests failed.
@@ -294,7 +294,6 @@ impl State {
             blocked: BinaryHeap::new(),
             flights: BTreeMap::new(),
             next_request: 0,
-            body_bytes: 0,
             is_body_full: false,
             paused_until: Moment::ZERO,
             failed_at: None,
@@ -457,6 +456,7 @@ impl State {
         self.seal_pending();
         let mut batches = Vec::new();
         for (_, flight) in std::mem::take(&mut self.flights) {
+            self.budget.release_body(flight.body_bytes);
             let flying = flight.batches.into_iter();
             batches.extend(flying.map(|batch| match planted(Bug::CloseForgetsFlights) {
                 true => batch,
@@ -544,8 +544,15 @@ impl State {
             true => 0,
             false => place.ready.len(),
         };
+        let may_pass = place.is_open_to_small && !is_large(&batch);
         place.ready.insert(at, Box::new(batch));
-        if place.queue == Queue::Idle && (lane != UNROUTED || self.is_blind) {
+        let may_go = match place.queue {
+            Queue::Idle => lane != UNROUTED || self.is_blind,
+            Queue::Blocked(_) => may_pass,
+            Queue::Active | Queue::Held => false,
+        };
+        if may_go {
+            place.is_open_to_small = false;
             place.queue = Queue::Active;
             self.active.push_back(lane);
         }

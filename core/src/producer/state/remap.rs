@@ -8,7 +8,6 @@ use super::pack::Unpacked;
 use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
 use crate::codec::{self, AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
-use crate::limit::LearningLimit;
 use crate::planted::{Bug, planted};
 use crate::producer::arena::Tag;
 use crate::producer::config::Aggregate;
@@ -249,7 +248,8 @@ impl State {
     }
 
     fn new_lane(&mut self, shard: ShardId) -> u32 {
-        let limit = self.settings.shard_limit.then(LearningLimit::client);
+        let limits = self.settings.limits.as_ref();
+        let limit = limits.map(|limits| limits.shard(shard));
         let lane = Lane::new(Some(shard), limit);
         match self.free_lanes.pop() {
             Some(index) => {
@@ -273,6 +273,7 @@ impl State {
         {
             lane.is_closed = false;
             lane.shard = None;
+            lane.limit = None;
             self.free_lanes.push(index);
         }
     }

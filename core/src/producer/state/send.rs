@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::batch::Batch;
-use super::lane::Queue;
+use super::lane::{Queue, is_large};
 use super::{Effects, Flight, Request, State};
 use crate::producer::config::Aggregate;
 use crate::time::Moment;
@@ -104,14 +104,9 @@ impl State {
     }
 
     fn take_of(&mut self, lane: u32, now: Moment, request: &mut Filling) -> Stop {
-        let room = self
-            .budget
-            .share_of_bodies()
-            .saturating_sub(self.body_bytes);
-        let is_first_flight = self.flights.is_empty();
-        let place = &mut self.lanes[lane as usize];
         let mut is_taken = false;
         loop {
+            let place = &self.lanes[lane as usize];
             let Some(batch) = place.ready.front() else {
                 return Stop::Empty;
             };
@@ -120,30 +115,49 @@ impl State {
             {
                 return Stop::Held;
             }
-            let (size, body) = (batch.size(), body_bytes(batch));
-            let is_first = request.batches.is_empty();
-            let fits = match is_first {
-                true => is_first_flight || body <= room,
-                false => {
-                    request.batches.len() < self.settings.request_records
-                        && request.bytes + size <= self.settings.request_bytes
-                        && request.body_bytes + body <= room
-                        && !batch.history.is_suspect
-                        && !request.batches[0].history.is_suspect
-                }
-            };
-            if !fits {
+            if !self.fits(batch, request) {
                 return Stop::RequestFull;
             }
-            if let Err(until) = place.admit(now, size) {
-                return Stop::Blocked(until);
+            let mut next = 0;
+            if let Err(until) = self.lanes[lane as usize].admit(now, 0) {
+                let place = &self.lanes[lane as usize];
+                let can_pass = self.order.is_none() && is_large(&place.ready[0]);
+                let small = can_pass.then(|| place.passing(now, until)).flatten();
+                let Some(small) = small else {
+                    self.lanes[lane as usize].is_open_to_small = can_pass;
+                    return Stop::Blocked(until);
+                };
+                if !self.fits(&place.ready[small], request) {
+                    return Stop::RequestFull;
+                }
+                if let Err(small_until) = self.lanes[lane as usize].admit(now, small) {
+                    return Stop::Blocked(until.min(small_until));
+                }
+                next = small;
             }
-            let batch = place.ready.pop_front().expect("looked at above");
+            let place = &mut self.lanes[lane as usize];
+            let batch = place.ready.remove(next).expect("looked at above");
             self.waiting.forget(&batch);
-            request.bytes += size;
-            request.body_bytes += body;
+            request.bytes += batch.size();
+            request.body_bytes += body_bytes(&batch);
             request.batches.push(*batch);
             is_taken = true;
+        }
+    }
+
+    /// Whether a request has room for another batch.
+    fn fits(&self, batch: &Batch, request: &Filling) -> bool {
+        let (size, body) = (batch.size(), body_bytes(batch));
+        let room = self.budget.room_for_bodies();
+        match request.batches.first() {
+            None => self.flights.is_empty() || body <= room,
+            Some(first) => {
+                request.batches.len() < self.settings.request_records
+                    && request.bytes + size <= self.settings.request_bytes
+                    && request.body_bytes + body <= room
+                    && !batch.history.is_suspect
+                    && !first.history.is_suspect
+            }
         }
     }
 
@@ -166,7 +180,7 @@ impl State {
             self.lanes[batch.lane as usize].in_flight += 1;
         }
         self.next_request += 1;
-        self.body_bytes += body_bytes;
+        self.budget.charge_body(body_bytes);
         let id = self.next_request;
         self.meter.lock().sent(now, &batches);
         let entries = batches.iter().map(Batch::entry).collect();

@@ -1,5 +1,6 @@
 //! The sender's state on virtual time, against a service that is scripted entry by entry.
 
+mod large;
 mod ordered;
 
 use std::collections::BTreeMap;
@@ -874,7 +875,7 @@ fn an_answer_with_another_number_of_entries_says_nothing_of_any() {
 fn an_idle_stream_sends_at_once_and_a_busy_one_fills_its_aggregates() {
     let mut settings = settings(Aggregate::Yes);
     settings.linger = Linger::default();
-    settings.shard_limit = false;
+    settings.limits = None;
     let mut world = World::new(settings, 1);
     world.put("k");
     world.settle();
@@ -1002,7 +1003,7 @@ fn what_is_left_at_close_comes_back_and_says_whether_it_may_be_stored() {
 #[test]
 fn ledger_21_60_records_around_the_aggregate_limit_arrive_whole() {
     let mut settings = settings(Aggregate::Yes);
-    settings.shard_limit = false;
+    settings.limits = None;
     let limit = settings.aggregate_bytes;
     let mut world = World::new(settings, 1);
     let mut put = 0;

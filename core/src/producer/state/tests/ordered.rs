@@ -247,7 +247,7 @@ fn by_option_a_key_goes_on_after_its_failed_record() {
 #[test]
 fn more_broken_keys_than_are_remembered_break_all_until_all_are_mended() {
     let mut settings = ordered(Aggregate::Yes);
-    settings.shard_limit = false;
+    settings.limits = None;
     settings.aggregate_bytes = 1 << 19;
     let mut world = World::new(settings, 1);
     for n in 0..100_001 {
