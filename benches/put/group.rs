@@ -53,6 +53,7 @@ impl Figures {
 struct Running {
     name: String,
     stream: String,
+    shards: i32,
     worker: Worker,
     count: usize,
     sent: usize,
@@ -75,6 +76,7 @@ impl Running {
             name: case.name.clone(),
             worker: Worker::start(&mut command)?,
             stream,
+            shards: case.shards,
             count: 2_000,
             sent: 0,
             cpu: Vec::new(),
@@ -127,7 +129,7 @@ pub(crate) fn measure(title: &str, server: &Served, size: usize, cases: &[Case])
     let mut figures = Vec::new();
     for case in running {
         drop(case.worker);
-        let stored = server.take(&case.stream);
+        let stored = server.take(&case.stream, case.shards);
         assert_eq!(stored, case.sent, "{}: what is stored", case.name);
         let (cpu, wall) = (median(case.cpu) * 1e6, median(case.wall));
         let first = figures.first().map_or(cpu, |(_, first)| *first);

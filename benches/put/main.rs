@@ -36,7 +36,9 @@ fn main() {
         ("node", node),
     ] {
         if is_asked(part) {
-            SIZES.map(|(size, of)| measure(&server, size, of, &mut gates));
+            for (size, of) in SIZES {
+                measure(&server, size, of, &mut gates);
+            }
         }
     }
     if is_asked("shards") {
