@@ -8,6 +8,7 @@ DESTDIR   ?=
 SEED      ?=
 SEEDS     ?= 100000
 SIM_SEEDS ?= 10000
+PARTS     ?=
 
 export CARGO_TERM_COLOR ?= auto
 # The interpreter that pyo3 asks about itself, the same in every target.
@@ -20,10 +21,11 @@ BUILD := build
 COMMA := ,
 VENV  := $(BUILD)/venv
 PEERS := $(BUILD)/peers-venv
+PUT   := $(BUILD)/put-venv
 STEP   = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim sim-ci planted campaign bench bench-put fuzz install clean peers compare
+.PHONY: help demo test ci lint test-rust test-python test-node test-c interop sim sim-ci planted campaign bench bench-client clients bench-put fuzz install clean peers compare
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,8 +107,16 @@ compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kin
 	cargo build --package kinetik-cli --profile $(PROFILE) $(SHARED)
 	$(BUILD)/compare-venv/bin/python tests/compare/compare.py target/$(PROFILE)/kinetik docs/COMPARE.md
 
-bench: peers tests/compare/node_modules/.done ## Measure; ratios to the peers and limits in the same run
-	cargo bench --package kinetik-benches
+bench: peers clients tests/compare/node_modules/.done ## Measure; ratios to the peers and limits in the same run
+	cargo bench --package kinetik-benches $(SHARED)
+
+bench-client: peers clients ## The producer beside boto3, aiokpl, async-kinesis, the AWS SDKs and the KPL (PARTS="rust kpl": only these)
+	cargo bench --package kinetik-benches $(SHARED) --bench put -- $(PARTS)
+
+clients: $(PUT)/.done $(VENV)/.done $(BUILD)/rust-sdk/.put
+	cargo build --package kinetik-cli --release $(SHARED)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --release $(SHARED) --manifest-path bindings-python/Cargo.toml
+	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_FEATURES=kinetik/test-util npm run --silent build
 
 bench-put: ## What one put costs its caller in C, Python and Node (needs what `make demo` built)
 	cc -O2 benches/c_put.c -I$(BUILD)/demo-prefix/include -L$(BUILD)/demo-prefix/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/demo-prefix/lib -lkinetik -o $(BUILD)/c_put
@@ -152,7 +162,18 @@ $(BUILD)/java/.done: tests/peers/java/pom.xml $(wildcard tests/peers/java/src/ma
 
 $(BUILD)/rust-sdk/.done: tests/peers/rust/Cargo.lock tests/peers/rust/src/main.rs
 	$(call STEP,Rust peer)
-	cargo build --locked --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
+	cargo build --locked --bin rust-sdk --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
+	@touch $@
+
+$(BUILD)/rust-sdk/.put: tests/peers/rust/Cargo.lock benches/peers/put.rs
+	$(call STEP,Rust peer to measure)
+	cargo build --locked --release --bin put --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
+	@touch $@
+
+$(PUT)/.done: benches/peers/requirements.txt
+	$(call STEP,producers of Python)
+	$(PYTHON) -m venv $(PUT)
+	$(PUT)/bin/pip install --quiet --requirement benches/peers/requirements.txt
 	@touch $@
 
 $(BUILD)/compare-venv/.done: tests/compare/requirements.txt
