@@ -99,6 +99,7 @@ fn rows(size: usize) -> Result<[Row; 2], String> {
             p99,
         });
     }
-    assert_eq!(server.take(STREAM, 4), sent, "what is stored");
+    // The KPL may send a record again whose answer came late.
+    assert!(server.take(STREAM, 4) >= sent, "all are stored");
     rows.try_into().map_err(|_| "both have a row".to_owned())
 }
