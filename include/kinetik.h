@@ -117,7 +117,7 @@ typedef enum {
 // A set of settings, made by kinetik_config_new() and freed by kinetik_config_free(). The pointer is a handle that is
 // looked up, never followed.
 //
-// Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, …; for a reader
+// Names: stream (name or ARN); for a producer aggregate (must be said), linger, deadline, buffer_bytes, buffer_group, …; for a reader
 // start (must be said), until, …; for a client timeout, max_attempts; for all endpoint (memory://NAME, http(s)://…, empty =
 // AWS), request_timeout, and those of the connection: region, profile, access_key_id, secret_access_key, session_token, wire,
 // proxy, ca_bundle, use_fips_endpoint, use_dualstack_endpoint, account_id_endpoint_mode, connect_timeout. Durations are
