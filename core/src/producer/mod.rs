@@ -239,10 +239,12 @@ impl Producer {
         let entry = checked(&record)?;
         let core = self.core()?;
         let timeout = timeout.into().unwrap_or(self.config.put_timeout);
-        let deadline = core.clock.now() + timeout;
+        // The clock is read only by who has to wait.
+        let mut deadline = None;
         loop {
             match self.take(&entry) {
                 Err(error) if error.kind() == ErrorKind::BufferFull => {
+                    let deadline = *deadline.get_or_insert_with(|| core.clock.now() + timeout);
                     let left = deadline - core.clock.now();
                     if left.is_zero() || !self.wait_ready(left)? {
                         return Err(error);
