@@ -352,6 +352,26 @@ static void closing_gives_back_what_was_not_delivered(void)
     OK(kinetik_engine_close(engine));
 }
 
+static void producers_of_a_group_share_one_budget(void)
+{
+    static const char *streams[] = {"shared-1", "shared-2"};
+    kinetik_producer producers[2] = {{0}, {0}};
+    for (size_t i = 0; i < 2; i++) {
+        create(streams[i], "1");
+        kinetik_config *config = CONFIG("stream", streams[i], "endpoint", ENDPOINT, "aggregate", "true", "linger", "60",
+                                        "buffer_group", "ingest", "buffer_records", "4");
+        OK(kinetik_producer_open(config, &producers[i]));
+        OK(kinetik_config_free(config));
+    }
+    for (size_t i = 0; i < 4; i++)
+        OK(kinetik_producer_put(producers[i / 3], "k", 1, "x", 1, NULL));
+    EXPECT(kinetik_producer_put(producers[1], "k", 1, "x", 1, NULL), KINETIK_BUFFER_FULL);
+    OK(kinetik_producer_flush(producers[0], 30000, NULL));
+    OK(kinetik_producer_put(producers[1], "k", 1, "x", 1, NULL));
+    for (size_t i = 0; i < 2; i++)
+        OK(kinetik_producer_close(producers[i], 30000, NULL, NULL));
+}
+
 int main(void)
 {
     every_record_comes_back_and_the_ledger_balances("aggregated", "true");
@@ -363,5 +383,6 @@ int main(void)
     an_unknown_stream_is_told_when_opening();
     closing_gives_back_what_was_not_delivered();
     after_a_failed_record_its_key_is_broken_until_it_is_resumed();
+    producers_of_a_group_share_one_budget();
     return 0;
 }

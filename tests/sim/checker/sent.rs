@@ -40,8 +40,9 @@ pub(super) fn check(history: &History, broken: &mut Broken) {
     }
 }
 
-/// Calls in an outage: those that were on their way, and then ever fewer (full jitter from 50 ms on, doubling).
-const CALLS_OF_AN_OUTAGE: f64 = 45.0;
+/// Calls in an outage: twelve that were on their way, and then as many after each pause of full jitter from 50 ms on,
+/// doubling. Seven such pauses of middling luck are over in three seconds.
+const CALLS_OF_AN_OUTAGE: f64 = 8.0 * 12.0;
 const CALLS_PER_SECOND: f64 = 8.0;
 
 /// Follows each record from attempt to attempt.

@@ -405,6 +405,6 @@ fn what_is_sent_again_without_need_is_found() {
 fn calls_without_pause_in_an_outage_are_found() {
     let outage =
         |calls| broken(|history| history.wire.outages.push((calls, Duration::from_secs(2))));
-    assert_eq!(outage(60), []);
-    assert_eq!(outage(90), [Rule::Storm]);
+    assert_eq!(outage(84), []);
+    assert_eq!(outage(120), [Rule::Storm]);
 }
