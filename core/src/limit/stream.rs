@@ -23,8 +23,9 @@ pub(crate) struct StreamLimits {
 /// One writer's access to the limit that all writers of a shard keep together.
 ///
 /// Who has to wait queues: the first of the queue takes what there is at one moment, and then it is the next one's turn. So
-/// two producers of a process get equal shares of a shard, and neither waits for one that does not come. A writer
-/// alone pays a lock that nobody else takes.
+/// two producers of a process get equal shares of a shard, and neither waits for one that does not come. Large records
+/// stand in no queue: theirs is a wait of seconds that must not hold up the small ones of others. A writer alone pays a lock
+/// that nobody else takes.
 #[derive(Debug)]
 pub(crate) struct SharedLimit {
     turns: Arc<Mutex<Turns>>,
@@ -101,8 +102,9 @@ impl SharedLimit {
         let now = self.shift.to_common(now);
         let mut turns = self.turns.lock();
         let taken = match Arc::strong_count(&self.turns) {
-            1 => turns.limit.take_wanted(now, wanted),
-            _ => turns.take(self.writer, now, wanted),
+            _ if wanted.is_large => turns.limit.take_large(now, wanted.bytes),
+            1 => turns.limit.take(now, 1, wanted.bytes),
+            _ => turns.take(self.writer, now, wanted.bytes),
         };
         taken.map_err(|until| self.shift.to_own(until))
     }
@@ -129,16 +131,6 @@ impl Drop for SharedLimit {
     }
 }
 
-impl LearningLimit {
-    #[inline]
-    fn take_wanted(&mut self, now: Moment, wanted: Wanted) -> Result<(), Moment> {
-        match wanted.is_large {
-            true => self.take_large(now, wanted.bytes),
-            false => self.take(now, 1, wanted.bytes),
-        }
-    }
-}
-
 impl Turns {
     fn new() -> Self {
         Self {
@@ -150,10 +142,10 @@ impl Turns {
         }
     }
 
-    fn take(&mut self, writer: u64, now: Moment, wanted: Wanted) -> Result<(), Moment> {
+    fn take(&mut self, writer: u64, now: Moment, bytes: u64) -> Result<(), Moment> {
         if self.last == Some((writer, now)) {
             // Still the same turn.
-            return match self.limit.take_wanted(now, wanted) {
+            return match self.limit.take(now, 1, bytes) {
                 Ok(()) => Ok(()),
                 Err(at) => Err(self.wait(writer, at)),
             };
@@ -168,7 +160,7 @@ impl Turns {
             Some(&(first, at)) if first != writer => {
                 Err(self.wait(writer, at.max(now) + NEXT_TURN))
             }
-            _ => match self.limit.take_wanted(now, wanted) {
+            _ => match self.limit.take(now, 1, bytes) {
                 Ok(()) => {
                     self.queue.retain(|(other, _)| *other != writer);
                     self.last = Some((writer, now));
@@ -250,6 +242,22 @@ mod tests {
         let promised = gone.take(now, SMALL).unwrap_err();
         drop(gone);
         assert!(stays.take(promised, SMALL).is_ok(), "it left the queue");
+    }
+
+    #[test]
+    fn a_large_record_that_waits_for_seconds_holds_up_nobody_elses_small_ones() {
+        let limits = StreamLimits::default();
+        let (one, other) = (limits.shard(SHARD), limits.shard(SHARD));
+        let large = Wanted {
+            bytes: 5 << 20,
+            is_large: true,
+        };
+        assert!(one.take(Moment::ZERO, large).is_ok());
+        let until = one.take(Moment::ZERO, large).unwrap_err();
+        assert!(until > Moment::ZERO + Duration::from_secs(4));
+        let at = other.take(Moment::ZERO, SMALL).unwrap_err();
+        assert!(at <= Moment::ZERO + Duration::from_millis(50));
+        assert!(other.take(at, SMALL).is_ok());
     }
 
     #[test]

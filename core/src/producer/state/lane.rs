@@ -112,8 +112,8 @@ impl Lane {
         self.in_flight == 0 && self.sealing == 0 && self.ready.is_empty()
     }
 
-    /// The batch behind the waiting large one `at` that may pass it, which is the first small one. A turn that comes
-    /// within the limit's tolerance is waited for.
+    /// The batch that may pass the large one before all, which has to wait `until`: the first small one. A wait no longer than
+    /// the limit's tolerance is kept by all.
     pub fn passing(&self, now: Moment, until: Moment) -> Option<usize> {
         match until > now + CLIENT_TOLERANCE && until > self.paused_until {
             true => self.ready.iter().position(|batch| !is_large(batch)),

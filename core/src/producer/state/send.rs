@@ -123,10 +123,11 @@ impl State {
                 let place = &self.lanes[lane as usize];
                 let can_pass = self.order.is_none() && is_large(&place.ready[0]);
                 let small = can_pass.then(|| place.passing(now, until)).flatten();
+                self.lanes[lane as usize].is_open_to_small = can_pass && small.is_none();
                 let Some(small) = small else {
-                    self.lanes[lane as usize].is_open_to_small = can_pass;
                     return Stop::Blocked(until);
                 };
+                let place = &self.lanes[lane as usize];
                 if !self.fits(&place.ready[small], request) {
                     return Stop::RequestFull;
                 }
