@@ -132,6 +132,8 @@ def test_ctrl_c_ends_a_put_that_waits_for_room(engine):
     engine.faults.fail("PutRecords", THROTTLED, times=1_000_000)
     producer = Producer("orders", aggregate=True, endpoint=engine, linger=60.0, buffer_records=4)
     producer.put_many([("k", b"x")] * 4)
+    # A background job of a shell is started with SIGINT ignored, which Python leaves so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     with pytest.raises(KeyboardInterrupt):
