@@ -5,13 +5,14 @@ use std::path::Path;
 use kinetik_tests::{files, root};
 
 /// The rooms of `core`, top to bottom, as in ARCHITECTURE.md.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "error",
     "time",
     "rng",
     "fork",
     "runtime",
     "shared",
+    "buffer",
     "metrics",
     "planted",
     "types",

@@ -4,7 +4,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`error`], [`time`], [`rng`], [`fork`], [`runtime`], [`metrics`] | the ground floor: one error, one clock, one source of dice, the process's thread, plain counters, bugs for a test of the tests |
+//! | [`error`], [`time`], [`rng`], [`fork`], [`runtime`], [`metrics`] | the ground floor: one error, one clock, one source of dice, the process's thread, buffers that are used again, plain counters, bugs for a test of the tests |
 //! | [`types`] | the nouns of the service and its limits |
 //! | [`codec`] | KPL aggregated records and the MD5 lanes that digest them |
 //! | [`route`] | partition key → hash key → shard, and how the shard map follows splits and merges |
@@ -24,6 +24,8 @@ pub mod rng;
 pub mod fork;
 pub mod runtime;
 mod shared;
+#[doc(hidden)]
+pub mod buffer;
 pub mod metrics;
 #[doc(hidden)]
 pub mod planted;

@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::TRANSFER_ENCODING;
 use hyper::http::request::Parts;
+use kinetik::buffer::Buffer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::listen::Shared;
@@ -57,7 +58,7 @@ async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken,
     let mut permits = Vec::new();
     let mut held = 0;
     let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
+    let mut whole = Buffer::default();
     while !body.is_end_stream() {
         let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
         let frame = shared
@@ -79,7 +80,7 @@ async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken,
             permits.push(hold(&shared.room, wanted - held)?);
             held = wanted;
             if !first.is_empty() || !whole.is_empty() {
-                whole.reserve(held - whole.len());
+                whole.grow(read, held);
             }
         }
         if read == data.len() {

@@ -60,7 +60,7 @@ impl Form {
     /// Writes a request's body.
     pub fn encode_call(self, call: &Call) -> Bytes {
         match hot::encode_call(self, call) {
-            Some(body) => body.into(),
+            Some(body) => body.freeze(),
             None => self.encode(&call.to_value()),
         }
     }
@@ -92,7 +92,7 @@ impl Form {
     /// Writes the body of a success: zero bytes where the operation answers nothing, or a stream of events.
     pub fn encode_answer(self, answer: &Answer) -> Bytes {
         if let Some(body) = hot::encode_answer(self, answer) {
-            return body.into();
+            return body.freeze();
         }
         answer
             .to_value()
@@ -104,6 +104,9 @@ impl Form {
     /// # Errors
     /// [`ErrorKind::Protocol`] if it is not an event.
     pub fn decode_event(self, payload: &Bytes) -> Result<SubscribeToShardEvent, Error> {
+        if let Some(event) = hot::decode_event(self, payload) {
+            return Ok(event);
+        }
         let operation = Operation::SubscribeToShard;
         let value = self
             .decode(payload)
@@ -114,7 +117,10 @@ impl Form {
 
     /// Writes the payload of one event of a subscription.
     pub fn encode_event(self, event: &SubscribeToShardEvent) -> Bytes {
-        self.encode(&event.to_value())
+        match hot::encode_event(self, event) {
+            Some(payload) => payload.freeze(),
+            None => self.encode(&event.to_value()),
+        }
     }
 
     /// Writes the body of an exception.

@@ -217,21 +217,40 @@ impl FromStr for SequenceNumber {
         if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) || digits.len() > 58 {
             return Err(refused());
         }
-        digits
-            .chunks(CHUNK_DIGITS)
-            .try_fold(Self::ZERO, |number, chunk| {
-                let mut value = 0_u64;
-                for digit in chunk {
-                    if !digit.is_ascii_digit() {
-                        return Err(refused());
-                    }
-                    value = value * 10 + u64::from(digit - b'0');
-                }
-                number
-                    .scaled(10_u64.pow(chunk.len() as u32), value)
-                    .ok_or_else(refused)
-            })
+        let mut number = Self::ZERO;
+        let (head, eights) = digits.split_at(digits.len() % 8);
+        for &digit in head {
+            let value = u64::from(digit.wrapping_sub(b'0'));
+            number = (value < 10)
+                .then(|| number.scaled(10, value))
+                .flatten()
+                .ok_or_else(refused)?;
+        }
+        let (eights, _) = eights.as_chunks();
+        for digits in eights {
+            number = eight_digits(*digits)
+                .and_then(|value| number.scaled(100_000_000, value))
+                .ok_or_else(refused)?;
+        }
+        Ok(number)
     }
+}
+
+/// Eight decimal digits at once: neighbours are joined to pairs, pairs to fours, fours to the number.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+    const UPPER: u64 = u64::from_ne_bytes([0xf0; 8]);
+    const SIX: u64 = u64::from_ne_bytes([6; 8]);
+    let text = u64::from_le_bytes(text);
+    // A byte from '0' to '9' has this upper half, and still has it six later.
+    if (text & UPPER) != ZEROS || (text.wrapping_add(SIX) & UPPER) != ZEROS {
+        return None;
+    }
+    let digits = text - ZEROS;
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use self::read::Source;
 use self::scan::Scan;
 use self::text::Json;
 use self::write::{Body, Size};
-use super::{Answer, Call, Form, Operation};
+use super::{Answer, Call, Form, Operation, SubscribeToShardEvent};
+use crate::buffer::Buffer;
 
 /// Reads a request's body. Strings are slices of the body, payloads too or slices of one decoded buffer.
 pub(super) fn decode_call(form: Form, operation: Operation, body: &Bytes) -> Option<Call> {
@@ -55,7 +56,7 @@ fn answer(operation: Operation, source: impl Source) -> Option<Answer> {
 }
 
 /// Writes a request's body into one allocation of its exact size.
-pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
+pub(super) fn encode_call(form: Form, call: &Call) -> Option<Buffer> {
     match call {
         Call::PutRecord(input) => exactly(form, input),
         Call::PutRecords(input) => exactly(form, input),
@@ -64,7 +65,7 @@ pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
 }
 
 /// Writes the body of a success, likewise.
-pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Vec<u8>> {
+pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Buffer> {
     match answer {
         Answer::GetRecords(output) => exactly(form, output),
         Answer::PutRecord(output) => exactly(form, output),
@@ -73,14 +74,26 @@ pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Vec<u8>> {
     }
 }
 
+/// Reads the payload of an event of a subscription, likewise.
+pub(super) fn decode_event(form: Form, payload: &Bytes) -> Option<SubscribeToShardEvent> {
+    match form {
+        Form::Json => read::event(Scan::new(payload)),
+        Form::Cbor => read::event(Items::new(payload)),
+    }
+}
+
+/// Writes the payload of an event of a subscription, likewise.
+pub(super) fn encode_event(form: Form, event: &SubscribeToShardEvent) -> Option<Buffer> {
+    exactly(form, event)
+}
+
 /// Measures, then writes.
-fn exactly(form: Form, value: &impl Body) -> Option<Vec<u8>> {
-    let size = |size: usize| Vec::with_capacity(size);
+fn exactly(form: Form, value: &impl Body) -> Option<Buffer> {
     match form {
         Form::Json => {
             let mut measured = Json(Size::default());
             value.write(&mut measured)?;
-            let mut body = Json(size(measured.0.0));
+            let mut body = Json(Buffer::with_capacity(measured.0.0));
             value.write(&mut body)?;
             debug_assert_eq!(body.0.len(), measured.0.0);
             Some(body.0)
@@ -88,7 +101,7 @@ fn exactly(form: Form, value: &impl Body) -> Option<Vec<u8>> {
         Form::Cbor => {
             let mut measured = Cbor(Size::default());
             value.write(&mut measured)?;
-            let mut body = Cbor(size(measured.0.0));
+            let mut body = Cbor(Buffer::with_capacity(measured.0.0));
             value.write(&mut body)?;
             debug_assert_eq!(body.0.len(), measured.0.0);
             Some(body.0)
@@ -102,6 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::api::shape::Shape;
     use crate::api::{
         GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
         PutRecordsRequestEntry, PutRecordsResultEntry, Record,
@@ -193,6 +207,16 @@ mod tests {
                 child_shards: None,
             })
         })
+    }
+
+    prop_compose! {
+        fn event()(
+            records in proptest::collection::vec(record(), 0..12),
+            continuation_sequence_number in proptest::option::of(text()),
+            millis_behind_latest in any::<i64>(),
+        ) -> SubscribeToShardEvent {
+            SubscribeToShardEvent { records, continuation_sequence_number, millis_behind_latest, child_shards: None }
+        }
     }
 
     fn put_records_answer() -> impl Strategy<Value = Answer> {
@@ -339,7 +363,7 @@ mod tests {
             for form in FORMS {
                 let general = form.encode(&call.to_value());
                 if let Some(hot) = encode_call(form, &call) {
-                    prop_assert_eq!(&hot, &general);
+                    prop_assert_eq!(&hot[..], &general[..]);
                 }
                 let body = changed(form, general.into(), &edits);
                 if let Some(hot) = decode_call(form, call.operation(), &body) {
@@ -356,7 +380,7 @@ mod tests {
             for form in FORMS {
                 let general = form.encode(&answer.to_value().expect("no subscription"));
                 if let Some(hot) = encode_answer(form, &answer) {
-                    prop_assert_eq!(&hot, &general);
+                    prop_assert_eq!(&hot[..], &general[..]);
                 }
                 let body = changed(form, general.into(), &edits);
                 if let Some(hot) = decode_answer(form, answer.operation(), &body) {
@@ -364,6 +388,42 @@ mod tests {
                     prop_assert_eq!(hot.to_value(), general.to_value());
                 }
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_hot_event_is_the_general_one(event in event(), edits in edits()) {
+            for form in FORMS {
+                let general = form.encode(&event.to_value());
+                if let Some(hot) = encode_event(form, &event) {
+                    prop_assert_eq!(&hot[..], &general[..]);
+                }
+                let body = changed(form, general.into(), &edits);
+                if let Some(hot) = decode_event(form, &body) {
+                    let value = form.decode(&body).expect("read by both");
+                    prop_assert_eq!(hot, SubscribeToShardEvent::from_value(value, form).expect("an event"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_events_take_the_fast_path() {
+        let event = SubscribeToShardEvent {
+            records: vec![Record {
+                sequence_number: "1".into(),
+                data: Bytes::from_static(b"data"),
+                ..Default::default()
+            }],
+            continuation_sequence_number: Some("1".into()),
+            ..Default::default()
+        };
+        for form in FORMS {
+            let payload = encode_event(form, &event).expect("fast").freeze();
+            assert_eq!(decode_event(form, &payload), Some(event.clone()));
         }
     }
 
@@ -383,7 +443,7 @@ mod tests {
     #[test]
     fn usual_bodies_take_the_fast_path() {
         let call = usual(500);
-        let body = Bytes::from(encode_call(Form::Json, &call).expect("fast"));
+        let body = encode_call(Form::Json, &call).expect("fast").freeze();
         assert_eq!(
             decode_call(Form::Json, Operation::PutRecords, &body),
             Some(call)
@@ -408,7 +468,7 @@ mod tests {
     #[test]
     fn usual_bodies_in_cbor_take_the_fast_path_without_a_copy() {
         let call = usual(500);
-        let body = Bytes::from(encode_call(Form::Cbor, &call).expect("fast"));
+        let body = encode_call(Form::Cbor, &call).expect("fast").freeze();
         let read = decode_call(Form::Cbor, Operation::PutRecords, &body);
         assert_eq!(read.as_ref(), Some(&call));
         let Some(Call::PutRecords(input)) = read else {
@@ -427,7 +487,7 @@ mod tests {
 
     #[test]
     fn more_records_than_allowed_are_left_to_the_general_path() {
-        let body = Bytes::from(encode_call(Form::Json, &usual(501)).expect("fast"));
+        let body = encode_call(Form::Json, &usual(501)).expect("fast").freeze();
         assert_eq!(decode_call(Form::Json, Operation::PutRecords, &body), None);
         assert_eq!(
             general_call(Form::Json, Operation::PutRecords, &body),
@@ -437,7 +497,7 @@ mod tests {
 
     #[test]
     fn payloads_are_slices_of_one_buffer_and_strings_of_the_body() {
-        let body = Bytes::from(encode_call(Form::Json, &usual(3)).expect("fast"));
+        let body = encode_call(Form::Json, &usual(3)).expect("fast").freeze();
         let Some(Call::PutRecords(input)) = decode_call(Form::Json, Operation::PutRecords, &body)
         else {
             panic!("fast")

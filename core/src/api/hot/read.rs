@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use crate::api::{
     GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
-    PutRecordsRequestEntry, PutRecordsResultEntry, Record,
+    PutRecordsRequestEntry, PutRecordsResultEntry, Record, SubscribeToShardEvent,
 };
 use crate::time::Timestamp;
 use crate::types::limits;
@@ -106,6 +106,27 @@ pub(super) fn get_records(mut scan: impl Source) -> Option<GetRecordsOutput> {
     scan.fill(output.records.iter_mut().map(|record| &mut record.data))?;
     scan.end()?;
     Some(output)
+}
+
+pub(super) fn event(mut scan: impl Source) -> Option<SubscribeToShardEvent> {
+    let (mut records, mut millis_behind_latest) = (None, None);
+    let mut event = SubscribeToShardEvent::default();
+    scan.object(|scan, name| match name {
+        b"Records" => {
+            let most = limits::GET_RECORDS_MAX_RECORDS;
+            once(&mut records, scan.list(most, record)?)
+        }
+        b"ContinuationSequenceNumber" => {
+            once(&mut event.continuation_sequence_number, scan.text()?)
+        }
+        b"MillisBehindLatest" => once(&mut millis_behind_latest, scan.number()?),
+        _ => None,
+    })?;
+    event.records = records?;
+    event.millis_behind_latest = millis_behind_latest?;
+    scan.fill(event.records.iter_mut().map(|record| &mut record.data))?;
+    scan.end()?;
+    Some(event)
 }
 
 fn record(scan: &mut impl Source) -> Option<Record> {

@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use memchr::memchr;
 
 use super::read::Source;
+use crate::buffer::Buffer;
 use crate::time::Timestamp;
 
 /// A place in a body.
@@ -162,15 +163,15 @@ impl Source for Scan<'_> {
     /// Into one buffer, of which each is a slice.
     fn fill<'b>(&self, blobs: impl Iterator<Item = &'b mut Bytes>) -> Option<()> {
         let sizes = self.blobs.iter().map(|text| decoded_size(text));
-        let mut buffer = Vec::with_capacity(sizes.sum());
+        let mut buffer = Buffer::with_capacity(sizes.sum());
         let mut ends = Vec::with_capacity(self.blobs.len());
         for text in &self.blobs {
             base64_simd::STANDARD
-                .decode_append(text, &mut buffer)
+                .decode_append(text, &mut *buffer)
                 .ok()?;
             ends.push(buffer.len());
         }
-        let buffer = Bytes::from(buffer);
+        let buffer = buffer.freeze();
         let mut start = 0;
         for (blob, end) in blobs.zip(ends) {
             *blob = buffer.slice(start..end);

@@ -5,8 +5,9 @@ use bytestring::ByteString;
 
 use crate::api::{
     GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
-    PutRecordsRequestEntry, PutRecordsResultEntry, Record,
+    PutRecordsRequestEntry, PutRecordsResultEntry, Record, SubscribeToShardEvent,
 };
+use crate::buffer::Buffer;
 use crate::time::Timestamp;
 
 /// What can be written by hand.
@@ -84,7 +85,7 @@ impl Out for Size {
     }
 }
 
-impl Out for Vec<u8> {
+impl Out for Buffer {
     const JUDGES: bool = false;
 
     fn put(&mut self, bytes: &[u8]) {
@@ -92,7 +93,7 @@ impl Out for Vec<u8> {
     }
 
     fn base64(&mut self, bytes: &[u8]) {
-        base64_simd::STANDARD.encode_append(bytes, self);
+        base64_simd::STANDARD.encode_append(bytes, &mut **self);
     }
 }
 
@@ -253,6 +254,20 @@ impl Body for GetRecordsOutput {
             self.next_shard_iterator.as_ref(),
         )?;
         object.number(name!("MillisBehindLatest"), self.millis_behind_latest)?;
+        object.close()
+    }
+}
+
+impl Body for SubscribeToShardEvent {
+    fn write(&self, form: &mut impl Written) -> Option<()> {
+        if self.child_shards.is_some() {
+            return None;
+        }
+        let mut object = Object::open(form);
+        object.list(name!("Records"), &self.records)?;
+        let continuation = self.continuation_sequence_number.as_ref();
+        object.text(name!("ContinuationSequenceNumber"), continuation)?;
+        object.number(name!("MillisBehindLatest"), Some(self.millis_behind_latest))?;
         object.close()
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use crate::buffer::Buffer;
 use crate::{Error, ErrorKind, Result};
 
 /// A request's body; sets its flag when the connection asks for it.
@@ -48,9 +49,6 @@ impl Body for RequestBody {
     }
 }
 
-/// Room that is set aside on the word of a `Content-Length` alone.
-const TRUSTED_BYTES: usize = 1 << 20;
-
 /// Reads a body to its end; at most `limit` bytes.
 ///
 /// # Errors
@@ -66,7 +64,7 @@ where
         return Err(too_large(limit));
     }
     let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
+    let mut whole = Buffer::default();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let frame = frame.map_err(|error| {
             Error::new(
@@ -86,13 +84,8 @@ where
             first = data;
             continue;
         }
-        if whole.is_empty() {
-            whole.reserve(expected.clamp(
-                first.len() + data.len(),
-                TRUSTED_BYTES.max(first.len() + data.len()),
-            ));
-            whole.extend_from_slice(&std::mem::take(&mut first));
-        }
+        whole.grow(first.len() + whole.len() + data.len(), expected);
+        whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&data);
     }
     Ok(if whole.is_empty() {
