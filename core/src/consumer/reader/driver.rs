@@ -408,7 +408,8 @@ impl Reader {
                     };
                     Outcome::Read(once(&client, input).await)
                 }
-                Ask::Consumer => Outcome::Consumer(registration.ready(&client).await),
+                // What is asked for rarely lies apart, so that the many reads are small.
+                Ask::Consumer => Outcome::Consumer(Box::pin(registration.ready(&client)).await),
                 Ask::Subscribe {
                     shard,
                     consumer,
@@ -429,7 +430,10 @@ impl Reader {
                     }
                     Outcome::Arrived
                 }
-                Ask::List => Outcome::Listed(client.list_all_shards(&stream, Shards::All).await),
+                Ask::List => {
+                    let listing = client.list_all_shards(&stream, Shards::All);
+                    Outcome::Listed(Box::pin(listing).await)
+                }
             };
             Event { ticket, outcome }
         })

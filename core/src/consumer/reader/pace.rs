@@ -44,6 +44,10 @@ pub(super) struct Idle(Arc<AtomicUsize>);
 const TRIED_AFTER: Duration = Duration::from_secs(10);
 /// Polls of idle shards that all readers of a process make in a second: at some 40 µs each 2 % of a core.
 const IDLE_POLLS_PER_SECOND: u32 = 500;
+/// Idle shards whose pauses are no longer than this are polled one by one, each when it is due.
+const FEW_IDLE: Duration = Duration::from_secs(1);
+/// The grid on which many idle shards are polled.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// By stream.
 static PACES: Shared<Inner> = Shared::new();
@@ -113,6 +117,16 @@ impl Pace {
     pub fn idle_pause(&self) -> Duration {
         let shards = u32::try_from(self.inner.idle.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         Duration::from_secs(1) * shards / IDLE_POLLS_PER_SECOND
+    }
+
+    /// When a poll that is due at a moment is made: where idle shards are many, some at a time, because a process that
+    /// sleeps between two polls pays several times as much for each.
+    pub fn together(&self, due: Moment) -> Moment {
+        if self.idle_pause() <= FEW_IDLE {
+            return due;
+        }
+        let beyond = due.as_nanos() % TOGETHER.as_nanos() as u64;
+        due + TOGETHER.saturating_sub(Duration::from_nanos(beyond))
     }
 }
 
@@ -210,7 +224,10 @@ mod tests {
         assert!(pace.idle_pause() <= Duration::from_millis(200));
         let many: Vec<_> = (0..9_950).map(|_| pace.idle()).collect();
         assert_eq!(pace.idle_pause(), Duration::from_secs(20));
+        let at_20_ms = at(7.02);
+        assert_eq!(pace.together(at_20_ms), at(7.05));
         drop((few, many));
+        assert_eq!(pace.together(at_20_ms), at_20_ms);
         assert_eq!(pace.idle_pause(), Duration::ZERO);
     }
 }

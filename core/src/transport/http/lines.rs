@@ -84,7 +84,8 @@ impl Lines {
             )
         })?;
         slot.get_or_init(|| shared(self.url.as_ref(), options))
-            .get_or_try_init(|| Line::set_up(self.url.as_ref(), options))
+            // Apart, because it is done once and is several times as large as a call.
+            .get_or_try_init(|| Box::pin(Line::set_up(self.url.as_ref(), options)))
             .await
     }
 }

@@ -2,6 +2,7 @@
 //! agrees on it, else HTTP/1.1. Subscriptions have connections of their own.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,7 +64,9 @@ impl Http {
             return Err(Fault::NotSent(Error::new(ErrorKind::TimedOut, text)));
         }
         let sent = Arc::new(AtomicBool::new(false));
-        if let Some(outcome) = clock.before(deadline, self.exchange(call, &sent)).await {
+        // Pinned here, lest the future of this call hold it twice.
+        let exchange = pin!(self.exchange(call, &sent));
+        if let Some(outcome) = clock.before(deadline, exchange).await {
             return outcome;
         }
         let waited = deadline - start;

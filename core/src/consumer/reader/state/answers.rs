@@ -134,7 +134,8 @@ impl State {
                 let pause = shard.pause(any, at_tip, &self.settings.pace);
                 // Spread, so that shards that began together are not polled together for ever.
                 let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
-                self.set_due(id, now + pause);
+                let due = self.settings.pace.together(now + pause);
+                self.set_due(id, due);
             }
         }
         Ok(())
