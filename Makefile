@@ -50,10 +50,11 @@ test-rust: ## Rust tests and doc tests, a small simulation included
 	$(call STEP,Rust)
 	cargo test --workspace --profile $(PROFILE) $(SHARED)
 
-test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's quick start
+test-python: $(VENV)/.done ## The Python package: tests, stubs, the README's quick start with it installed by pip
 	$(call STEP,Python)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE) $(SHARED) --manifest-path bindings-python/Cargo.toml
 	cd bindings-python && ../$(VENV)/bin/python -m pytest -q
+	MATURIN_PEP517_ARGS="--profile $(PROFILE) $(SHARED)" $(VENV)/bin/pip install --quiet --no-deps --force-reinstall ./bindings-python
 	cd $(BUILD) && $(PYTHON) ../tools/readme.py python venv/bin/python {}
 
 test-node: ## The Node package: tests, types, the README's quick start with it installed by npm
