@@ -11,7 +11,7 @@ use kinetik::api::{
 };
 use kinetik::codec::digest;
 use kinetik::engine::{Engine, EngineConfig, WhenFull};
-use kinetik_benches::{Cases, Gates, Measured, figure, print};
+use kinetik_benches::{Cases, Gates, Measured, Part, figure, is_asked, print};
 use parking_lot::Mutex;
 
 const BATCH: usize = 500;
@@ -20,11 +20,16 @@ const CAP: usize = 128 << 20;
 
 fn main() {
     let mut gates = Gates::default();
-    steady_state(&mut gates);
-    first_fill(&mut gates);
-    scale(&mut gates);
-    reading();
-    creating(&mut gates);
+    let parts: [Part; 5] = [
+        ("steady", steady_state),
+        ("fill", first_fill),
+        ("scale", scale),
+        ("read", |_| reading()),
+        ("create", creating),
+    ];
+    for (_, measure) in parts.into_iter().filter(|(part, _)| is_asked(part)) {
+        measure(&mut gates);
+    }
     gates.finish();
 }
 

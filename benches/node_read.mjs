@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 import { Producer, Reader, Server } from '../bindings-node/index.mjs'
 
-const RECORDS = 20_000
+const RECORDS = 80_000
 const SIZE = 1024
 const ROUNDS = 7
 

@@ -19,7 +19,7 @@ mod worker;
 
 use clients::Client;
 use group::{Case, Figures, measure};
-use kinetik_benches::Gates;
+use kinetik_benches::{Gates, is_asked};
 use served::Served;
 
 const SIZES: [(usize, &str); 3] = [(100, "100 B"), (1 << 10, "1 KiB"), (10 << 10, "10 KiB")];
@@ -55,13 +55,6 @@ fn main() {
 }
 
 type Measure = fn(&Served, usize, &str, &mut Gates);
-
-/// Whether this part is among the arguments, or none is.
-fn is_asked(part: &str) -> bool {
-    let words = std::env::args().skip(1);
-    let mut parts = words.filter(|word| !word.starts_with('-')).peekable();
-    parts.peek().is_none() || parts.any(|asked| asked == part)
-}
 
 fn own(how: &str) -> Client {
     Client::Own(how.to_owned())

@@ -9,10 +9,10 @@ use kinetik::client::{Client, ClientConfig};
 use kinetik::consumer::{Mode, Next, Reader, ReaderConfig, Start, Until};
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::transport::{Connect, Endpoint, Wire};
-use kinetik_benches::{Cases, Gates, figure, print};
+use kinetik_benches::{Cases, Gates, figure, is_asked, print};
 use kinetik_server::{Server, ServerConfig};
 
-const RECORDS: usize = 40_000;
+const RECORDS: usize = 120_000;
 const SIZE: usize = 1 << 10;
 /// The most that is expected, in microseconds of CPU time a record.
 const MOST: f64 = 1.2;
@@ -72,6 +72,22 @@ pub(crate) fn measure(gates: &mut Gates) {
         .read_line(&mut url)
         .expect("its address");
     let url = url.trim();
+    if is_asked("http") {
+        records(url, gates);
+    }
+    if is_asked("latency") {
+        super::latency::measure(url);
+    }
+    if is_asked("idle") {
+        let (idle, mebibytes) = follow(url);
+        gates.at_most(format!("{IDLE} idle shards, % of a core"), idle, 2.0);
+        gates.at_most(format!("{IDLE} idle shards, MiB"), mebibytes, 200.0);
+    }
+    drop(process.stdin.take());
+    let _ = process.wait();
+}
+
+fn records(url: &str, gates: &mut Gates) {
     let mut cases = Cases::default();
     for (form, name) in [(Form::Json, "JSON"), (Form::Cbor, "CBOR")] {
         cases.add(format!("polling, {name}"), RECORDS, move || {
@@ -82,10 +98,6 @@ pub(crate) fn measure(gates: &mut Gates) {
         read(url, Form::Json, Mode::FanOut);
     });
     let measured = cases.measure();
-    super::latency::measure(url);
-    let (idle, mebibytes) = follow(url);
-    drop(process.stdin.take());
-    let _ = process.wait();
     print(
         "Reading 1 KiB over HTTP",
         "M records/s",
@@ -97,8 +109,6 @@ pub(crate) fn measure(gates: &mut Gates) {
         let micros = 1e6 / figure(&measured, name);
         gates.at_most(format!("1 KiB over HTTP, {name}, µs"), micros, MOST);
     }
-    gates.at_most(format!("{IDLE} idle shards, % of a core"), idle, 2.0);
-    gates.at_most(format!("{IDLE} idle shards, MiB"), mebibytes, 200.0);
 }
 
 fn read(url: &str, form: Form, mode: Mode) {

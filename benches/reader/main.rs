@@ -16,7 +16,7 @@ use kinetik::codec::aggregate;
 use kinetik::consumer::reader::{Reader, ReaderConfig, Start, Until};
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::transport::Endpoint;
-use kinetik_benches::{Cases, Gates, figure, print};
+use kinetik_benches::{Cases, Gates, figure, is_asked, print};
 
 /// The least that is expected, in user records per CPU-second.
 const LEAST: f64 = 10e6;
@@ -27,6 +27,15 @@ fn main() {
     if http::is_asked_to_serve() {
         return http::serve();
     }
+    let mut gates = Gates::default();
+    if is_asked("memory") {
+        from_memory(&mut gates);
+    }
+    http::measure(&mut gates);
+    gates.finish();
+}
+
+fn from_memory(gates: &mut Gates) {
     let aggregated = engine(|n| {
         aggregate((0..USER_RECORDS).map(|i| {
             (
@@ -81,15 +90,12 @@ fn main() {
         "aggregated 100 B, counted",
         &measured,
     );
-    let mut gates = Gates::default();
     let name = "aggregated 100 B, every key and payload seen";
     gates.at_least(
         format!("{name}, M/s"),
         figure(&measured, name) / 1e6,
         LEAST / 1e6,
     );
-    http::measure(&mut gates);
-    gates.finish();
 }
 
 /// An engine with one stream of four shards and so many records.

@@ -8,7 +8,7 @@ mod served;
 
 use kinetik::api::{Form, GetRecordsInput, GetShardIteratorInput, ListStreamsInput};
 use kinetik::time::Clock;
-use kinetik_benches::Gates;
+use kinetik_benches::{Gates, Part, is_asked};
 
 use client::{Client, put_record, put_records};
 use served::{Served, Service};
@@ -21,11 +21,16 @@ fn main() {
     }
     let mut gates = Gates::default();
     println!("\nover loopback HTTP/1.1, for a CPU-second of the server");
-    throughput(&mut gates);
-    beside_kinesalite(&mut gates);
-    scale(&mut gates);
-    footprint(&mut gates);
-    latency::at_half_load(&mut gates);
+    let parts: [Part; 5] = [
+        ("throughput", throughput),
+        ("peer", beside_kinesalite),
+        ("scale", scale),
+        ("footprint", footprint),
+        ("latency", latency::at_half_load),
+    ];
+    for (_, measure) in parts.into_iter().filter(|(part, _)| is_asked(part)) {
+        measure(&mut gates);
+    }
     gates.finish();
 }
 

@@ -28,6 +28,16 @@ pub struct Measured {
     pub per_second: f64,
 }
 
+/// A part of a benchmark: its name, and what measures it.
+pub type Part = (&'static str, fn(&mut Gates));
+
+/// Whether this part is among the arguments, or none is.
+pub fn is_asked(part: &str) -> bool {
+    let words = std::env::args().skip(1);
+    let mut parts = words.filter(|word| !word.starts_with('-')).peekable();
+    parts.peek().is_none() || parts.any(|asked| asked == part)
+}
+
 impl<'a> Cases<'a> {
     /// Adds a case; one run of it handles `units`.
     pub fn add(&mut self, name: impl Display, units: usize, run: impl FnMut() + 'a) {

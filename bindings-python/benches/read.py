@@ -15,7 +15,7 @@ import botocore.session
 
 import kinetik
 
-RECORDS, SIZE, ROUNDS = 20_000, 1024, 7
+RECORDS, SIZE, ROUNDS = 80_000, 1024, 7
 
 
 def serve():
