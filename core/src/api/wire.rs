@@ -60,7 +60,7 @@ impl Form {
     /// Writes a request's body.
     pub fn encode_call(self, call: &Call) -> Bytes {
         match hot::encode_call(self, call) {
-            Some(body) => body.freeze(),
+            Some(body) => body.into(),
             None => self.encode(&call.to_value()),
         }
     }

@@ -18,7 +18,7 @@ use self::items::Items;
 use self::read::Source;
 use self::scan::Scan;
 use self::text::Json;
-use self::write::{Body, Size};
+use self::write::{Body, Out, Size};
 use super::{Answer, Call, Form, Operation, SubscribeToShardEvent};
 use crate::buffer::Buffer;
 
@@ -55,21 +55,22 @@ fn answer(operation: Operation, source: impl Source) -> Option<Answer> {
     }
 }
 
-/// Writes a request's body into one allocation of its exact size.
-pub(super) fn encode_call(form: Form, call: &Call) -> Option<Buffer> {
+/// Writes a request's body into one allocation of its exact size: nothing is kept of it, since a producer's budget counts
+/// it while it is under way.
+pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
     match call {
-        Call::PutRecord(input) => exactly(form, input),
-        Call::PutRecords(input) => exactly(form, input),
+        Call::PutRecord(input) => exactly(form, input, Vec::with_capacity),
+        Call::PutRecords(input) => exactly(form, input, Vec::with_capacity),
         _ => None,
     }
 }
 
-/// Writes the body of a success, likewise.
+/// Writes the body of a success into memory that may have been used before.
 pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Buffer> {
     match answer {
-        Answer::GetRecords(output) => exactly(form, output),
-        Answer::PutRecord(output) => exactly(form, output),
-        Answer::PutRecords(output) => exactly(form, output),
+        Answer::GetRecords(output) => exactly(form, output, Buffer::with_capacity),
+        Answer::PutRecord(output) => exactly(form, output, Buffer::with_capacity),
+        Answer::PutRecords(output) => exactly(form, output, Buffer::with_capacity),
         _ => None,
     }
 }
@@ -84,28 +85,29 @@ pub(super) fn decode_event(form: Form, payload: &Bytes) -> Option<SubscribeToSha
 
 /// Writes the payload of an event of a subscription, likewise.
 pub(super) fn encode_event(form: Form, event: &SubscribeToShardEvent) -> Option<Buffer> {
-    exactly(form, event)
+    exactly(form, event, Buffer::with_capacity)
 }
 
-/// Measures, then writes.
-fn exactly(form: Form, value: &impl Body) -> Option<Buffer> {
+/// Measures, then writes into as much room.
+fn exactly<B: AsMut<Vec<u8>>>(
+    form: Form,
+    value: &impl Body,
+    room: impl FnOnce(usize) -> B,
+) -> Option<B> {
+    let mut size = Size::default();
+    write(form, value, &mut size)?;
+    let size = size.0;
+    let mut body = room(size);
+    let bytes = body.as_mut();
+    write(form, value, bytes)?;
+    debug_assert_eq!(bytes.len(), size);
+    Some(body)
+}
+
+fn write<O: Out>(form: Form, value: &impl Body, to: &mut O) -> Option<()> {
     match form {
-        Form::Json => {
-            let mut measured = Json(Size::default());
-            value.write(&mut measured)?;
-            let mut body = Json(Buffer::with_capacity(measured.0.0));
-            value.write(&mut body)?;
-            debug_assert_eq!(body.0.len(), measured.0.0);
-            Some(body.0)
-        }
-        Form::Cbor => {
-            let mut measured = Cbor(Size::default());
-            value.write(&mut measured)?;
-            let mut body = Cbor(Buffer::with_capacity(measured.0.0));
-            value.write(&mut body)?;
-            debug_assert_eq!(body.0.len(), measured.0.0);
-            Some(body.0)
-        }
+        Form::Json => value.write(&mut Json(to)),
+        Form::Cbor => value.write(&mut Cbor(to)),
     }
 }
 
@@ -443,7 +445,7 @@ mod tests {
     #[test]
     fn usual_bodies_take_the_fast_path() {
         let call = usual(500);
-        let body = encode_call(Form::Json, &call).expect("fast").freeze();
+        let body = Bytes::from(encode_call(Form::Json, &call).expect("fast"));
         assert_eq!(
             decode_call(Form::Json, Operation::PutRecords, &body),
             Some(call)
@@ -468,7 +470,7 @@ mod tests {
     #[test]
     fn usual_bodies_in_cbor_take_the_fast_path_without_a_copy() {
         let call = usual(500);
-        let body = encode_call(Form::Cbor, &call).expect("fast").freeze();
+        let body = Bytes::from(encode_call(Form::Cbor, &call).expect("fast"));
         let read = decode_call(Form::Cbor, Operation::PutRecords, &body);
         assert_eq!(read.as_ref(), Some(&call));
         let Some(Call::PutRecords(input)) = read else {
@@ -487,7 +489,7 @@ mod tests {
 
     #[test]
     fn more_records_than_allowed_are_left_to_the_general_path() {
-        let body = encode_call(Form::Json, &usual(501)).expect("fast").freeze();
+        let body = Bytes::from(encode_call(Form::Json, &usual(501)).expect("fast"));
         assert_eq!(decode_call(Form::Json, Operation::PutRecords, &body), None);
         assert_eq!(
             general_call(Form::Json, Operation::PutRecords, &body),
@@ -497,7 +499,7 @@ mod tests {
 
     #[test]
     fn payloads_are_slices_of_one_buffer_and_strings_of_the_body() {
-        let body = encode_call(Form::Json, &usual(3)).expect("fast").freeze();
+        let body = Bytes::from(encode_call(Form::Json, &usual(3)).expect("fast"));
         let Some(Call::PutRecords(input)) = decode_call(Form::Json, Operation::PutRecords, &body)
         else {
             panic!("fast")

@@ -7,7 +7,6 @@ use crate::api::{
     GetRecordsOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
     PutRecordsRequestEntry, PutRecordsResultEntry, Record, SubscribeToShardEvent,
 };
-use crate::buffer::Buffer;
 use crate::time::Timestamp;
 
 /// What can be written by hand.
@@ -69,6 +68,20 @@ pub(super) trait Out {
     fn base64(&mut self, bytes: &[u8]);
 }
 
+impl<O: Out> Out for &mut O {
+    const JUDGES: bool = O::JUDGES;
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        (**self).put(bytes);
+    }
+
+    #[inline]
+    fn base64(&mut self, bytes: &[u8]) {
+        (**self).base64(bytes);
+    }
+}
+
 /// Counts bytes.
 #[derive(Default)]
 pub(super) struct Size(pub usize);
@@ -85,7 +98,7 @@ impl Out for Size {
     }
 }
 
-impl Out for Buffer {
+impl Out for Vec<u8> {
     const JUDGES: bool = false;
 
     fn put(&mut self, bytes: &[u8]) {
@@ -93,7 +106,7 @@ impl Out for Buffer {
     }
 
     fn base64(&mut self, bytes: &[u8]) {
-        base64_simd::STANDARD.encode_append(bytes, &mut **self);
+        base64_simd::STANDARD.encode_append(bytes, self);
     }
 }
 
