@@ -24,7 +24,7 @@ pub struct Buffer(Vec<u8>);
 const LARGE: usize = 64 << 10;
 /// Bytes that are kept at most, by the whole process.
 const KEPT: usize = 64 << 20;
-/// A buffer that was passed over so many times is given back to the system.
+/// Memory goes back to the system once so many buffers have come back while it lay unused.
 const PASSED_OVER: u32 = 64;
 
 /// What the process keeps. Nobody ever waits for this lock: whoever does not get it goes without, as does a forked child
@@ -106,24 +106,19 @@ struct Spare {
 }
 
 impl Spares {
-    /// Memory for at least so many bytes, but no more than twice as many, lest whoever keeps a little hold much; and what
-    /// was passed over too often.
-    fn take(&mut self, bytes: usize) -> (Option<Vec<u8>>, Vec<Spare>) {
+    /// Memory for at least so many bytes, but no more than twice as many, lest whoever keeps a little hold much.
+    fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
         let sizes = bytes..=bytes.saturating_mul(2);
         let fits = |spare: &Spare| sizes.contains(&spare.memory.capacity());
         let found = self.0.iter().rposition(fits);
-        let found = found.map(|at| self.0.remove(at).memory);
+        found.map(|at| self.0.remove(at).memory)
+    }
+
+    /// Keeps emptied memory; hands back what has lain there for long, and what is too much then.
+    fn keep(&mut self, memory: Vec<u8>) -> Vec<Spare> {
         for spare in &mut self.0 {
             spare.passed_over += 1;
         }
-        let old = self
-            .0
-            .extract_if(.., |spare| spare.passed_over >= PASSED_OVER);
-        (found, old.collect())
-    }
-
-    /// Keeps emptied memory; hands back what is too much then.
-    fn keep(&mut self, memory: Vec<u8>) -> Vec<Spare> {
         self.0.push(Spare {
             memory,
             passed_over: 0,
@@ -135,7 +130,10 @@ impl Spares {
             kept <= KEPT
         });
         let too_many = self.0.len() - within.count();
-        self.0.drain(..too_many).collect()
+        let mut old: Vec<Spare> = self.0.drain(..too_many).collect();
+        let has_lain = |spare: &mut Spare| spare.passed_over >= PASSED_OVER;
+        old.extend(self.0.extract_if(.., has_lain));
+        old
     }
 }
 
@@ -147,15 +145,13 @@ fn rounded(bytes: usize) -> usize {
 
 /// Kept memory for so many bytes.
 fn used(bytes: usize) -> Option<Vec<u8>> {
-    let (found, old) = SPARES.try_lock()?.take(bytes);
-    // Given back to the system without the lock.
-    drop(old);
-    found
+    SPARES.try_lock()?.take(bytes)
 }
 
 fn keep(mut memory: Vec<u8>) {
     memory.clear();
     let old = SPARES.try_lock().map(|mut spares| spares.keep(memory));
+    // Given back to the system without the lock.
     drop(old);
 }
 
@@ -182,20 +178,18 @@ mod tests {
     fn what_was_used_last_and_is_large_enough_is_used_again() {
         let mut spares = with(&[1, 2, 1, 6]);
         let mut taken = |size| {
-            spares
-                .take(size * MIB)
-                .0
-                .map(|memory| memory.capacity() / MIB)
+            let memory = spares.take(size * MIB)?;
+            Some(memory.capacity() / MIB)
         };
         assert_eq!((taken(2), taken(3)), (Some(2), Some(6)));
         assert_eq!(sizes(&spares), [1, 1]);
-        assert!(spares.take(2 * MIB).0.is_none());
+        assert!(spares.take(2 * MIB).is_none());
     }
 
     #[test]
     fn a_small_buffer_takes_no_memory_of_more_than_twice_its_size() {
         let mut spares = with(&[9]);
-        assert!(spares.take(4 * MIB).0.is_none());
+        assert!(spares.take(4 * MIB).is_none());
         assert_eq!(sizes(&spares), [9]);
     }
 
@@ -203,8 +197,8 @@ mod tests {
     fn memory_that_nothing_fits_into_for_long_is_given_back() {
         let mut spares = with(&[1, 8]);
         for _ in 0..PASSED_OVER {
-            let (found, _) = spares.take(MIB);
-            spares.keep(found.expect("it comes back each time"));
+            let memory = spares.take(MIB).expect("it comes back each time");
+            spares.keep(memory);
         }
         assert_eq!(sizes(&spares), [1]);
     }

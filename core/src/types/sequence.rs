@@ -319,6 +319,24 @@ mod tests {
         assert!(legacy < legacy.next());
     }
 
+    #[test]
+    fn of_eight_characters_each_must_be_a_digit() {
+        assert_eq!(eight_digits(*b"09876543"), Some(9_876_543));
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"12345678";
+                text[place] = byte;
+                let general = std::str::from_utf8(&text)
+                    .ok()
+                    .filter(|_| byte.is_ascii_digit());
+                assert_eq!(
+                    eight_digits(text),
+                    general.and_then(|text| text.parse().ok())
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn text_and_bytes_round_trip(high: u64, low: u128) {

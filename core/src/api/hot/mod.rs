@@ -75,7 +75,7 @@ pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Buffer> {
     }
 }
 
-/// Reads the payload of an event of a subscription, likewise.
+/// Reads the payload of an event of a subscription, whose strings are slices of it.
 pub(super) fn decode_event(form: Form, payload: &Bytes) -> Option<SubscribeToShardEvent> {
     match form {
         Form::Json => read::event(Scan::new(payload)),
@@ -83,7 +83,7 @@ pub(super) fn decode_event(form: Form, payload: &Bytes) -> Option<SubscribeToSha
     }
 }
 
-/// Writes the payload of an event of a subscription, likewise.
+/// Writes the payload of an event of a subscription, as an answer is written.
 pub(super) fn encode_event(form: Form, event: &SubscribeToShardEvent) -> Option<Buffer> {
     exactly(form, event, Buffer::with_capacity)
 }
