@@ -2,9 +2,9 @@
 //! them (`make peers` installs them), failed with `KINETIK_PEERS=required`.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use kinetik::api::{MergeShardsInput, SplitShardInput};
 use kinetik::consumer::{RangeFilter, Reader, ReaderConfig, Start, Until};
@@ -80,32 +80,28 @@ fn the_java_sdk_puts_reads_reshards_and_subscribes_in_cbor_over_http2_and_tls() 
 
 #[test]
 fn no_record_of_the_kpl_is_lost_through_a_split_and_a_merge() {
-    const RECORDS: usize = 10_000;
     let test = "no_record_of_the_kpl_is_lost_through_a_split_and_a_merge";
-    let Some(mut kpl) = java(test, "Kpl") else {
+    let Some(kpl) = java(test, "Kpl") else {
         return;
     };
     let engine = engine();
     engine.create_stream("orders", 4).unwrap();
     let server = over_tls(&engine);
-    kpl.args([&server.endpoint(), "orders", &RECORDS.to_string()]);
-    let mut running = kpl
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let mut says = |wanted: &str| lines.by_ref().any(|line| line.unwrap() == wanted);
-    assert!(says("half"), "half of the records were written");
+    let mut kpl = Kpl::start(kpl, &server.endpoint(), "orders");
+    // Until it knows the shards it sends every record by itself.
+    let kinesis_records = || engine.records("orders").unwrap().len();
+    while kinesis_records() >= kpl.written {
+        assert!(kpl.written < 100_000, "nothing is aggregated");
+        kpl.write(100);
+    }
+    kpl.write(5_000);
+    let before = kpl.written;
     reshard(&engine);
-    running.stdin.take().unwrap().write_all(b"\n").unwrap();
-    assert!(says("ok"), "all records were written");
-    assert!(running.wait().unwrap().success());
-    let stored = engine.records("orders").unwrap();
-    assert!(stored.len() < RECORDS / 10, "nothing was aggregated");
+    kpl.write(5_000);
+    let written = kpl.end();
     for child in [4, 5, 6] {
         let of_child = |record: &Record| record.shard_id == ShardId::new(child);
+        let stored = engine.records("orders").unwrap();
         assert!(stored.iter().any(of_child), "nothing went to shard {child}");
     }
     // What the KPL sent by its old map came to shards that do not own it; it sends that again, in other aggregates.
@@ -122,17 +118,58 @@ fn no_record_of_the_kpl_is_lost_through_a_split_and_a_merge() {
     let read = Runtime::shared().unwrap().block_on(read).unwrap();
     let number = |data: &Vec<u8>| {
         let text = String::from_utf8_lossy(data);
-        text.strip_prefix("record ")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(RECORDS)
+        text.strip_prefix("record ")?.parse::<usize>().ok()
     };
-    let before = read.iter().filter(|data| number(data) < RECORDS / 2);
-    assert_eq!(before.count(), RECORDS / 2, "before the reshard each once");
-    let found: BTreeSet<_> = read.into_iter().collect();
-    let sent: BTreeSet<_> = (0..RECORDS)
-        .map(|n| format!("record {n}").into_bytes())
-        .collect();
-    assert!(found == sent, "{} of {RECORDS} told apart", found.len());
+    let early = read
+        .iter()
+        .filter(|data| number(data).is_some_and(|n| n < before));
+    assert_eq!(early.count(), before, "before the reshard each once");
+    let found: BTreeSet<_> = read.iter().map(number).collect();
+    assert!(
+        found == (0..written).map(Some).collect(),
+        "{} of {written} told apart",
+        found.len()
+    );
+}
+
+/// The KPL in a process of its own, which writes when it is told to.
+struct Kpl {
+    process: Child,
+    tells: Lines<BufReader<ChildStdout>>,
+    written: usize,
+}
+
+impl Kpl {
+    fn start(mut program: Command, endpoint: &str, stream: &str) -> Self {
+        let mut process = program
+            .args([endpoint, stream])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let tells = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self {
+            process,
+            tells,
+            written: 0,
+        }
+    }
+
+    /// Has it write so many more records and waits until all are delivered.
+    fn write(&mut self, records: usize) {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{records}").unwrap();
+        let delivered = self.tells.any(|line| line.unwrap() == "written");
+        assert!(delivered, "the KPL ended after {} records", self.written);
+        self.written += records;
+    }
+
+    /// Lets it end by itself; gives back how many records it wrote.
+    fn end(mut self) -> usize {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().unwrap().success());
+        self.written
+    }
 }
 
 /// Splits the first of four shards and merges the last two.

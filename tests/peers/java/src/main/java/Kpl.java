@@ -1,4 +1,6 @@
 import com.google.common.util.concurrent.ListenableFuture;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -9,13 +11,13 @@ import software.amazon.kinesis.producer.KinesisProducerConfiguration;
 import software.amazon.kinesis.producer.UserRecordResult;
 
 /**
- * The KPL writes user records, aggregated as it does by itself: `Kpl HTTPS-ENDPOINT STREAM COUNT`. After half of them it
- * says `half` and waits for a line, so that the stream may be resharded under it.
+ * The KPL writes user records, aggregated as it does by itself: `Kpl HTTPS-ENDPOINT STREAM`. Each line of its input is a
+ * number of records to write next; it says `written` when they are delivered, and ends with its input. So the stream may be
+ * looked at, and resharded, under it.
  */
 public final class Kpl {
     public static void main(String[] arguments) throws Exception {
         URI endpoint = URI.create(arguments[0]);
-        int count = Integer.parseInt(arguments[2]);
         KinesisProducerConfiguration configuration = new KinesisProducerConfiguration()
                 .setKinesisEndpoint(endpoint.getHost())
                 .setKinesisPort(endpoint.getPort())
@@ -27,12 +29,15 @@ public final class Kpl {
                 .setMetricsLevel("none")
                 .setRecordMaxBufferedTime(100);
         KinesisProducer producer = new KinesisProducer(configuration);
-        write(producer, arguments[1], 0, count / 2);
-        System.out.println("half");
-        System.in.read();
-        write(producer, arguments[1], count / 2, count);
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        int written = 0;
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
+            int end = written + Integer.parseInt(line);
+            write(producer, arguments[1], written, end);
+            written = end;
+            System.out.println("written");
+        }
         producer.destroy();
-        System.out.println("ok");
         System.exit(0);
     }
 
