@@ -169,6 +169,12 @@ impl Refresh {
         !matches!(self.state, State::Idle)
     }
 
+    /// Whether the listing that made the map was begun at this moment or later, so that it shows what was seen before.
+    pub fn is_newer_than(&self, seen: Moment) -> bool {
+        planted(Bug::NeverDoubtsTheMap)
+            || self.map_asked_at.is_some_and(|asked_at| seen <= asked_at)
+    }
+
     /// Takes in what happened, and says what to do.
     pub fn step(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {

@@ -159,6 +159,7 @@ impl State {
                     batch,
                     shard,
                     sequence,
+                    answered: now,
                     attempt,
                 });
                 self.note_strays();

@@ -218,6 +218,7 @@ struct Unjudged {
     batch: Batch,
     shard: ShardId,
     sequence: SequenceNumber,
+    answered: Moment,
     /// How the attempt is told of if the shard turns out to be the wrong one.
     attempt: Arc<FailedAttempt>,
 }

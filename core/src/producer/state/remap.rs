@@ -203,6 +203,7 @@ impl State {
     /// Judges what was stored on shards that the map did not know, as far as it can be judged by now.
     pub(super) fn judge(&mut self, now: Moment, effects: &mut Effects) {
         let is_final = !self.refresh.is_refreshing();
+        let mut doubt = None;
         for one in std::mem::take(&mut self.unjudged) {
             let (shard, sequence) = (one.shard, one.sequence);
             match self.map.landing(one.batch.hashes, shard, Some(sequence)) {
@@ -211,6 +212,11 @@ impl State {
                     self.deliver(now, one.batch, shard, sequence, effects);
                 }
                 Landing::Unknown if !is_final => self.unjudged.push(one),
+                // A slow request may be carried out after the listing that followed it: the shard may be younger still.
+                Landing::Unknown if !self.refresh.is_newer_than(one.answered) => {
+                    doubt = doubt.max(Some(one.answered));
+                    self.unjudged.push(one);
+                }
                 Landing::Misrouted | Landing::Unknown => {
                     self.note_misrouted(shard);
                     let mut batch = one.batch;
@@ -219,6 +225,9 @@ impl State {
                     self.split(batch);
                 }
             }
+        }
+        if let Some(asked_at) = doubt {
+            self.refresh(now, route::Event::Doubt { asked_at }, effects);
         }
     }
 

@@ -559,6 +559,35 @@ fn ledger_22_an_aggregate_that_a_split_cuts_is_sent_again_as_a_whole_and_marked(
 }
 
 #[test]
+fn a_request_carried_out_behind_the_listing_that_followed_it_is_judged_by_the_next_listing() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    let key = key_of(0, 2);
+    for _ in 0..4 {
+        world.put(&key);
+    }
+    world.settle();
+    let request = world.next_request();
+    world.pass(SECOND);
+    let mut effects = Effects::default();
+    let asked_at = world.now;
+    world
+        .state
+        .refresh(world.now, route::Event::Doubt { asked_at }, &mut effects);
+    world.take(effects);
+    world.list();
+    world.pass(SECOND);
+    world.service.split(0);
+    world.answer(&request, &[]);
+    assert_eq!(world.delivered.records, 0, "the shard is not known yet");
+    world.finish();
+    assert_eq!(world.delivered.records, 4);
+    assert_eq!(world.service.stored.len(), 1, "nothing is sent in vain");
+    let marked = |receipt: &Receipt| receipt.may_be_duplicate;
+    assert!(!world.receipts.values().any(marked));
+    world.assert_all_room_is_back();
+}
+
+#[test]
 fn a_refused_aggregate_is_taken_apart_when_the_map_changes() {
     let mut world = World::new(settings(Aggregate::Yes), 1);
     let keys = [key_of(0, 2), key_of(1, 2)];

@@ -136,6 +136,7 @@ fn a_doubt_from_before_the_listing_is_ignored_and_one_during_it_leads_to_another
             .is_empty()
     );
     assert!(!refresh.is_refreshing());
+    assert!(refresh.is_newer_than(at(100)) && !refresh.is_newer_than(at(101)));
 
     let effects = refresh.step(at(140), Event::Doubt { asked_at: at(135) });
     assert!(
