@@ -5,7 +5,9 @@ use bytes::Bytes;
 use super::digest;
 use super::slots::{Place, Slots};
 use super::stamp::Stamp;
-use super::wire::{DIGEST, FRAME, Head, MAGIC, aggregate, bytes_field_len, record, varint_len};
+use super::wire::{
+    DIGEST, FRAME, MAGIC, Opening, aggregate, append, bytes_field_len, open, record, varint_len,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::HashKey;
 use crate::types::limits::RECORD_MAX_BYTES;
@@ -58,23 +60,19 @@ const NO_HASH_KEY: u32 = u32::MAX;
 impl<D: AsRef<[u8]>> Entry<D> {
     #[inline]
     fn write(&self, stamp: Option<Stamp>, to: &mut Vec<u8>) {
-        let data = self.data.as_ref();
-        let hash_key = (self.hash_key != NO_HASH_KEY).then_some(self.hash_key);
-        let mut head = Head::default();
-        head.bytes(
-            aggregate::RECORD,
-            self.len() + stamp.map_or(0, |_| Stamp::LEN),
-        );
-        head.number(record::PARTITION_KEY_INDEX, self.key.into());
-        if let Some(place) = hash_key {
-            // A second head: below 10 MiB each of the two has at most 15 bytes.
-            head.write(to);
-            head = Head::default();
-            head.number(record::EXPLICIT_HASH_KEY_INDEX, place.into());
+        let bytes = self.data.as_ref();
+        let key = Opening::number(record::PARTITION_KEY_INDEX, self.key.into());
+        let data = Opening::bytes(record::DATA, bytes.len());
+        let len = key.len() + data.len() + bytes.len() + stamp.map_or(0, |_| Stamp::LEN);
+        if self.hash_key == NO_HASH_KEY {
+            open(to, [Opening::bytes(aggregate::RECORD, len), key, data]);
+        } else {
+            let place = self.hash_key.into();
+            let hash_key = Opening::number(record::EXPLICIT_HASH_KEY_INDEX, place);
+            let whole = Opening::bytes(aggregate::RECORD, len + hash_key.len());
+            open(to, [whole, key, hash_key, data]);
         }
-        head.bytes(record::DATA, data.len());
-        head.write(to);
-        to.extend_from_slice(data);
+        to.extend_from_slice(bytes);
         if let Some(stamp) = stamp {
             stamp.write(to);
         }
@@ -311,16 +309,14 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
         bytes.extend_from_slice(&MAGIC);
         for key in &self.keys {
             let key = key.as_ref();
-            let mut head = Head::default();
-            head.bytes(aggregate::PARTITION_KEY, key.len());
-            head.write(&mut bytes);
-            bytes.extend_from_slice(key);
+            let opening = Opening::bytes(aggregate::PARTITION_KEY, key.len());
+            open(&mut bytes, [opening]);
+            append(&mut bytes, key);
         }
         for hash_key in &self.hash_keys {
             let digits = hash_key.to_string();
-            let mut head = Head::default();
-            head.bytes(aggregate::EXPLICIT_HASH_KEY, digits.len());
-            head.write(&mut bytes);
+            let opening = Opening::bytes(aggregate::EXPLICIT_HASH_KEY, digits.len());
+            open(&mut bytes, [opening]);
             bytes.extend_from_slice(digits.as_bytes());
         }
         let mut stamps = self.stamps.iter().peekable();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::aggregated::Tag;
-use super::wire::{Head, bytes_field_len, record, tag};
+use super::wire::{Opening, bytes_field_len, open, record, tag};
 
 /// A user record's number among all that one opening of a producer sent.
 ///
@@ -60,14 +60,10 @@ impl Stamp {
     }
 
     pub(super) fn write(self, to: &mut Vec<u8>) {
-        let mut head = Head::default();
-        head.bytes(record::TAG, TAG_LEN);
-        head.bytes(tag::KEY, NAME.len());
-        head.write(to);
+        let name = Opening::bytes(tag::KEY, NAME.len());
+        open(to, [Opening::bytes(record::TAG, TAG_LEN), name]);
         to.extend_from_slice(NAME);
-        let mut head = Head::default();
-        head.bytes(tag::VALUE, DIGITS);
-        head.write(to);
+        open(to, [Opening::bytes(tag::VALUE, DIGITS)]);
         for number in [self.producer, self.epoch, self.number] {
             let digits = (0..16)
                 .rev()

@@ -105,7 +105,7 @@ impl<const MOST: usize> Table<MOST> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::Head;
+    use super::super::wire::{Opening, open};
     use super::*;
 
     const MOST: usize = 1 << 12;
@@ -116,9 +116,7 @@ mod tests {
         let mut outcome = Ok(());
         for number in 0..count {
             let (start, key) = (body.len(), number.to_string());
-            let mut head = Head::default();
-            head.bytes(1, key.len());
-            head.write(&mut body);
+            open(&mut body, [Opening::bytes(1, key.len())]);
             body.extend_from_slice(key.as_bytes());
             outcome = outcome.and_then(|()| table.push(start, body.len(), false));
             body.extend_from_slice(between);

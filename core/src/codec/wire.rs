@@ -54,7 +54,13 @@ pub(super) const fn bytes_tag(field: u32) -> u8 {
 /// Bytes of a number as a varint.
 #[inline]
 pub(super) const fn varint_len(value: u64) -> usize {
-    let bits = 64 - (value | 1).leading_zeros() as usize;
+    if value < 0x80 {
+        return 1;
+    }
+    if value < 0x4000 {
+        return 2;
+    }
+    let bits = 64 - value.leading_zeros() as usize;
     // ceil(bits / 7) without a division, exact for 1 to 64.
     (bits * 9 + 64) / 64
 }
@@ -65,50 +71,92 @@ pub(super) const fn bytes_field_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 
-/// The bytes that open one or more fields, put together in a register: up to 16 of them.
-#[derive(Default)]
-pub(super) struct Head {
-    bytes: u128,
+/// The bytes that open a field, in a register.
+#[derive(Clone, Copy)]
+pub(super) struct Opening {
+    bytes: u64,
     len: u32,
 }
 
-impl Head {
-    /// A number field.
+impl Opening {
+    /// Bytes of the longest, with a value below [`Self::END`].
+    const MAX_LEN: u32 = 8;
+    const END: u64 = 1 << 49;
+
+    /// A number field, whole.
     #[inline(always)]
-    pub(super) fn number(&mut self, field: u32, value: u64) {
-        self.byte(number_tag(field));
-        self.varint(value);
+    pub(super) fn number(field: u32, value: u64) -> Self {
+        Self::new(number_tag(field), value)
     }
 
     /// The opening of a field of `len` bytes.
-    #[inline]
-    pub(super) fn bytes(&mut self, field: u32, len: usize) {
-        self.byte(bytes_tag(field));
-        self.varint(len as u64);
-    }
-
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        debug_assert!(self.len < 16);
-        self.bytes |= u128::from(byte) << (8 * self.len);
-        self.len += 1;
+    #[inline(always)]
+    pub(super) fn bytes(field: u32, len: usize) -> Self {
+        Self::new(bytes_tag(field), len as u64)
     }
 
     #[inline(always)]
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
+    fn new(tag: u8, value: u64) -> Self {
+        let (varint, len) = match value {
+            0..0x80 => (value, 1),
+            0x80..0x4000 => (value & 0x7f | 0x80 | value >> 7 << 8, 2),
+            _ => Self::long_varint(value),
+        };
+        Self {
+            bytes: u64::from(tag) | varint << 8,
+            len: 1 + len,
         }
-        self.byte(value as u8);
     }
 
-    /// Appends the bytes. Whole registers are moved, so up to 16 bytes of spare room are made use of.
-    #[inline]
-    pub(super) fn write(self, to: &mut Vec<u8>) {
-        let len = to.len() + self.len as usize;
-        to.extend_from_slice(&self.bytes.to_le_bytes());
-        to.truncate(len);
+    #[inline(never)]
+    fn long_varint(mut value: u64) -> (u64, u32) {
+        debug_assert!(value < Self::END);
+        let (mut varint, mut len) = (0, 0);
+        while value >= 0x80 {
+            varint |= (value & 0x7f | 0x80) << (8 * len);
+            value >>= 7;
+            len += 1;
+        }
+        (varint | value << (8 * len), len + 1)
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+/// Appends what opens one field behind the other. Whole registers are moved, so up to eight bytes of spare room are made
+/// use of.
+#[inline(always)]
+pub(super) fn open<const N: usize>(to: &mut Vec<u8>, openings: [Opening; N]) {
+    let (mut bytes, mut len) = (0, 0);
+    let mut flush = |bytes: u64, len: u32| {
+        let end = to.len() + len as usize;
+        to.extend_from_slice(&bytes.to_le_bytes());
+        to.truncate(end);
+    };
+    for opening in openings {
+        if len + opening.len > Opening::MAX_LEN {
+            flush(bytes, len);
+            (bytes, len) = (0, 0);
+        }
+        bytes |= opening.bytes << (8 * len);
+        len += opening.len;
+    }
+    flush(bytes, len);
+}
+
+/// Appends a key. Most are of 16 to 32 bytes, and are moved in less time than a call takes.
+#[inline]
+pub(super) fn append(to: &mut Vec<u8>, key: &[u8]) {
+    match (key.first_chunk::<16>(), key.last_chunk::<16>()) {
+        (Some(first), Some(last)) if key.len() <= 32 => {
+            let end = to.len() + key.len();
+            to.extend_from_slice(first);
+            to.truncate(end - last.len());
+            to.extend_from_slice(last);
+        }
+        _ => to.extend_from_slice(key),
     }
 }
 
@@ -271,16 +319,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varint_length_is_exact_round_every_boundary() {
-        for bits in 0..64 {
-            for value in [(1_u64 << bits) - 1, 1 << bits, (1 << bits) + 1, u64::MAX] {
-                let mut head = Head::default();
-                head.varint(value);
-                let mut bytes = vec![7];
-                head.write(&mut bytes);
-                assert_eq!(bytes.len(), 1 + varint_len(value), "{value}");
-                assert_eq!(Fields::from(&bytes, 1).varint(), Ok(value));
+    fn openings_are_read_again_and_their_length_is_exact_round_every_boundary() {
+        let bits = (0..=49).map(|bits| 1_u64 << bits);
+        for value in bits.flat_map(|value| [value - 1, value, value + 1]) {
+            let value = value.min(Opening::END - 1);
+            let number = Opening::number(2, value);
+            assert_eq!(number.len(), 1 + varint_len(value), "{value}");
+            let mut bytes = vec![7];
+            open(&mut bytes, [number; 5]);
+            assert_eq!(bytes.len(), 1 + 5 * number.len());
+            let mut fields = Fields::from(&bytes, 1);
+            for _ in 0..5 {
+                assert_eq!(fields.next(), Ok(Some((2, Value::Number(value)))));
             }
+        }
+    }
+
+    #[test]
+    fn keys_of_every_length_are_appended_within_the_room_that_they_need() {
+        let key: Vec<u8> = (0..100).collect();
+        for len in 0..key.len() {
+            let mut bytes = Vec::with_capacity(3 + len);
+            bytes.extend([1, 2, 3]);
+            let room = bytes.capacity();
+            append(&mut bytes, &key[..len]);
+            assert_eq!(bytes, [&[1, 2, 3], &key[..len]].concat());
+            assert_eq!(bytes.capacity(), room);
+        }
+    }
+
+    #[test]
+    fn varint_length_is_exact_round_every_boundary() {
+        for (value, len) in [
+            (0, 1),
+            (0x7f, 1),
+            (0x80, 2),
+            (0x3fff, 2),
+            (0x4000, 3),
+            (u64::MAX >> 1, 9),
+            (u64::MAX, 10),
+        ] {
+            assert_eq!(varint_len(value), len, "{value}");
         }
     }
 

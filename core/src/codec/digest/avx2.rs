@@ -2,16 +2,17 @@
 //! latency of one hides behind the work of the others. The only file of the core that may hold `unsafe`.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_loadu_si256,
-    _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
+    __m128i, __m256i, _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256,
+    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_slli_epi32,
+    _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
+    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 use std::hint;
 
 use super::lanes::{Kernel, State};
 use super::portable::Portable;
-use super::scalar::{SINES, rounds};
+use super::scalar::{BLOCK, INITIAL, SINES, rounds};
 
 /// Proof that this processor has AVX2.
 #[derive(Clone, Copy)]
@@ -33,6 +34,13 @@ macro_rules! kernel {
             fn compress(self, state: &mut State<$lanes>, lanes: &[&[u8]; $lanes], blocks: usize) {
                 // SAFETY: `self` exists only where AVX2 was detected.
                 unsafe { compress::<$banks, $lanes>(state, lanes, blocks) }
+            }
+
+            #[inline]
+            #[expect(unsafe_code, reason = "calls code built for the proven instructions")]
+            fn digest(self, blocks: &[[u8; BLOCK]; $lanes]) -> [[u8; 16]; $lanes] {
+                // SAFETY: `self` exists only where AVX2 was detected.
+                unsafe { digest::<$banks, $lanes>(blocks) }
             }
         })+
     };
@@ -77,6 +85,14 @@ fn store_state<const B: usize, const L: usize>(lanes: &mut [u32; L], words: Word
         // SAFETY: `to` is 32 writable bytes, and the store asks for no alignment.
         unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), word) };
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code, reason = "an unaligned store takes a pointer")]
+fn store_digest(to: &mut [u8; 16], digest: __m128i) {
+    // SAFETY: `to` is 16 writable bytes, and the store asks for no alignment.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), digest) };
 }
 
 /// Rows of eight words each become columns.
@@ -184,15 +200,69 @@ fn compress<const B: usize, const L: usize>(
                 for (to, row) in square.iter_mut().zip(&rows[8 * bank..]) {
                     *to = load(&row[2 * block + half]);
                 }
-                for (word, column) in transpose(square).into_iter().enumerate() {
-                    message[8 * half + word][bank] = column;
-                }
+                take(&mut message, bank, half, square);
             }
         }
         compress_block(&mut words, &message);
     }
     for (lanes, word) in state.0.iter_mut().zip(words) {
         store_state(lanes, word);
+    }
+}
+
+/// The digests of `L` = 8 * `B` messages of one block each. Like [`compress`] between a state and digests, with neither of
+/// them ever lying in memory lane by lane: that takes a third of the time of a single block.
+#[target_feature(enable = "avx2")]
+fn digest<const B: usize, const L: usize>(blocks: &[[u8; BLOCK]; L]) -> [[u8; 16]; L] {
+    const { assert!(L == 8 * B) };
+    let zero = _mm256_setzero_si256();
+    let mut message = [[zero; B]; 16];
+    for bank in 0..B {
+        for half in 0..2 {
+            let mut square = [zero; 8];
+            for (to, block) in square.iter_mut().zip(&blocks[8 * bank..]) {
+                *to = load(&block.as_chunks().0[half]);
+            }
+            take(&mut message, bank, half, square);
+        }
+    }
+    let mut words = [[zero; B]; 4];
+    for (word, initial) in words.iter_mut().zip(INITIAL) {
+        *word = [_mm256_set1_epi32(initial.cast_signed()); B];
+    }
+    compress_block(&mut words, &message);
+    let mut digests = [[0; 16]; L];
+    let [a, b, c, d] = &words;
+    for (bank, digests) in digests.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let ab = _mm256_unpacklo_epi32(a[bank], b[bank]);
+        let cd = _mm256_unpacklo_epi32(c[bank], d[bank]);
+        let ab_high = _mm256_unpackhi_epi32(a[bank], b[bank]);
+        let cd_high = _mm256_unpackhi_epi32(c[bank], d[bank]);
+        let pairs = [
+            _mm256_unpacklo_epi64(ab, cd),
+            _mm256_unpackhi_epi64(ab, cd),
+            _mm256_unpacklo_epi64(ab_high, cd_high),
+            _mm256_unpackhi_epi64(ab_high, cd_high),
+        ];
+        for (lane, pair) in pairs.into_iter().enumerate() {
+            store_digest(&mut digests[lane], _mm256_castsi256_si128(pair));
+            store_digest(&mut digests[4 + lane], _mm256_extracti128_si256::<1>(pair));
+        }
+    }
+    digests
+}
+
+/// Half a block of each lane of a bank enters the message.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn take<const B: usize>(
+    message: &mut [Words<B>; 16],
+    bank: usize,
+    half: usize,
+    square: [__m256i; 8],
+) {
+    for (word, column) in transpose(square).into_iter().enumerate() {
+        message[8 * half + word][bank] = column;
     }
 }
 

@@ -27,6 +27,11 @@ impl<const L: usize> State<L> {
     }
 
     #[inline]
+    fn digest(&self, lane: usize) -> [u8; 16] {
+        scalar::to_bytes(self.lane(lane))
+    }
+
+    #[inline]
     fn set_lane(&mut self, lane: usize, state: [u32; 4]) {
         for (words, word) in self.0.iter_mut().zip(state) {
             words[lane] = word;
@@ -38,6 +43,14 @@ impl<const L: usize> State<L> {
 pub(super) trait Kernel<const L: usize>: Copy {
     /// Takes the first `blocks` blocks of each lane into the state; every lane has at least so many.
     fn compress(self, state: &mut State<L>, lanes: &[&[u8]; L], blocks: usize);
+
+    /// The digests of `L` messages of one block each, padded.
+    #[inline]
+    fn digest(self, blocks: &[[u8; BLOCK]; L]) -> [[u8; 16]; L] {
+        let mut state = State::INITIAL;
+        self.compress(&mut state, &blocks.each_ref().map(|block| &block[..]), 1);
+        std::array::from_fn(|lane| state.digest(lane))
+    }
 }
 
 /// So few messages are digested faster one after another than in lanes.
@@ -141,10 +154,7 @@ impl<'a, K: Kernel<L>, const L: usize> Bank<'a, K, L> {
             if !self.lanes[lane].ready().is_empty() {
                 continue;
             }
-            digested(
-                self.lanes[lane].number,
-                scalar::to_bytes(self.state.lane(lane)),
-            );
+            digested(self.lanes[lane].number, self.state.digest(lane));
             if let Some((number, message)) = queue.next() {
                 self.lanes[lane].start(number, message);
                 self.state.set_lane(lane, INITIAL);
@@ -196,54 +206,44 @@ pub(super) fn each<
     let mut first = 0;
     loop {
         let mut group = [&[][..]; WIDE];
+        let mut blocks = [[0; BLOCK]; WIDE];
         let mut used = 0;
-        let mut longest = 0;
-        for (to, message) in group.iter_mut().zip(&mut queue) {
+        let mut is_long = false;
+        for ((to, block), message) in group.iter_mut().zip(&mut blocks).zip(&mut queue) {
             *to = message;
-            longest = longest.max(message.len());
             used += 1;
+            is_long = message.len() > SHORT;
+            if is_long {
+                break;
+            }
+            scalar::pad_short(block, message);
         }
-        if longest > SHORT {
+        if is_long {
             let group = group.into_iter().take(used);
             let mut queue = (first..).zip(group.chain(queue));
             return long::<K, WIDE, MIDDLE, NARROW, FEW>(kernel, &mut queue, &mut digested);
         }
-        let group = &group[..used];
+        let mut hand_over = |digests: &[[u8; 16]]| {
+            let digests = digests[..used].iter().enumerate();
+            digests.for_each(|(at, digest)| digested(first + at, *digest));
+        };
         match used {
             0 => return,
-            1..=ALONE => (first..)
-                .zip(group)
-                .for_each(|(i, message)| digested(i, scalar::md5(message))),
-            _ if used <= FEW => short::<K, FEW>(kernel, first, group, &mut digested),
-            _ if used <= NARROW => short::<K, NARROW>(kernel, first, group, &mut digested),
-            _ if used <= MIDDLE => short::<K, MIDDLE>(kernel, first, group, &mut digested),
-            _ => short::<K, WIDE>(kernel, first, group, &mut digested),
+            1..=ALONE => hand_over(&[scalar::md5(group[0])]),
+            _ if used <= FEW => hand_over(&short::<K, FEW>(kernel, &blocks)),
+            _ if used <= NARROW => hand_over(&short::<K, NARROW>(kernel, &blocks)),
+            _ if used <= MIDDLE => hand_over(&short::<K, MIDDLE>(kernel, &blocks)),
+            _ => hand_over(&short::<K, WIDE>(kernel, &blocks)),
         }
         first += used;
     }
 }
 
-/// Digests up to `L` messages of one block each, numbered from `first`.
+/// The digests of the messages in the first `L` blocks.
 #[inline]
-fn short<K: Kernel<L>, const L: usize>(
-    kernel: K,
-    first: usize,
-    messages: &[&[u8]],
-    digested: &mut impl FnMut(usize, [u8; 16]),
-) {
-    let mut blocks = [[0; BLOCK]; L];
-    for (block, message) in blocks.iter_mut().zip(messages) {
-        scalar::pad_short(block, message);
-    }
-    let mut lanes = [&[][..]; L];
-    for (lane, block) in lanes.iter_mut().zip(&blocks) {
-        *lane = block;
-    }
-    let mut state = State::INITIAL;
-    kernel.compress(&mut state, &lanes, 1);
-    for lane in 0..messages.len() {
-        digested(first + lane, scalar::to_bytes(state.lane(lane)));
-    }
+fn short<K: Kernel<L>, const L: usize>(kernel: K, blocks: &[[u8; BLOCK]]) -> [[u8; 16]; L] {
+    let blocks = blocks.first_chunk();
+    kernel.digest(blocks.expect("no kernel is wider than a group"))
 }
 
 /// Digests messages of any length, handing them over to narrower kernels as they become fewer.
