@@ -24,7 +24,12 @@ pub(super) struct Place {
     /// Whether it is not there yet.
     pub(super) is_new: bool,
     hash: u32,
+    /// The slot that it will take, or [`NO_SLOT`].
+    free: usize,
 }
+
+/// The number of no slot.
+const NO_SLOT: usize = usize::MAX;
 
 const MIN_SLOTS: usize = 64;
 
@@ -52,9 +57,12 @@ impl Slots {
     #[inline]
     pub(super) fn find(&self, hash: u32, count: usize, is: impl Fn(usize) -> bool) -> Place {
         let mask = self.slots.len().wrapping_sub(1);
+        let mut free = NO_SLOT;
         for probe in 0..MAX_PROBES.min(self.slots.len()) {
-            let slot = self.slots[(hash as usize).wrapping_add(probe) & mask];
+            let at = (hash as usize).wrapping_add(probe) & mask;
+            let slot = self.slots[at];
             if slot == 0 {
+                free = at;
                 break;
             }
             let index = slot as u32 - 1;
@@ -63,6 +71,7 @@ impl Slots {
                     index,
                     is_new: false,
                     hash,
+                    free,
                 };
             }
         }
@@ -70,22 +79,23 @@ impl Slots {
             index: count as u32,
             is_new: true,
             hash,
+            free,
         }
     }
 
-    /// Remembers a new key's place.
+    /// Remembers a new key's place; nothing may have been inserted since it was found.
     #[inline]
     pub(super) fn insert(&mut self, place: Place) {
+        let slot = u64::from(place.hash) << 32 | u64::from(place.index + 1);
         if 2 * self.used >= self.slots.len() {
             self.grow();
+            self.put(place.hash, slot);
+        } else if let Some(free) = self.slots.get_mut(place.free) {
+            *free = slot;
+            self.used += 1;
         }
-        self.put(
-            place.hash,
-            u64::from(place.hash) << 32 | u64::from(place.index + 1),
-        );
     }
 
-    #[inline]
     fn put(&mut self, hash: u32, slot: u64) {
         let mask = self.slots.len() - 1;
         for probe in 0..MAX_PROBES {

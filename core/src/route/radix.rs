@@ -7,17 +7,21 @@
 /// keys; from there one step, made without a branch, nearly always arrives. A slot crowded by boundaries points to a
 /// node of its own. So splits that lie close together cost one more level, not a longer search.
 ///
+/// The upper halves of key and ends decide all but once in 2^64; only a tie looks at the lower ones.
+///
 /// Memory is at most [`MAX_DEPTH`] times 16 bytes a cell; below that depth a slot is searched by halves.
 #[derive(Clone, Debug)]
 pub(crate) struct Radix {
     ends: Box<[u128]>,
+    /// The upper half of each end.
+    uppers: Box<[u64]>,
     nodes: Box<[Node]>,
     slots: Box<[Slot]>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    /// The first boundary; keys up to it belong to the first cell.
+    /// The first boundary, counted in widths of a slot; keys up to it belong to the first cell.
     base: u128,
     /// Slots are `1 << shift` wide; [`SORTED`] marks a node without slots.
     shift: u32,
@@ -48,8 +52,10 @@ impl Radix {
         };
         build.node(0, ends.len() - 1, 1);
         let (nodes, slots) = (build.nodes.into(), build.slots.into());
+        let uppers = ends.iter().map(|&end| upper(end)).collect();
         Self {
             ends: ends.into(),
+            uppers,
             nodes,
             slots,
         }
@@ -60,30 +66,63 @@ impl Radix {
     pub fn find(&self, key: u128) -> usize {
         let mut node = &self.nodes[0];
         loop {
-            if node.shift == SORTED {
-                let (first, last) = (node.first as usize, node.last as usize);
-                return first + self.ends[first..last].partition_point(|&end| end < key);
+            let entry = match node.slot(key) {
+                Some(slot) => self.slots[slot],
+                None => return self.search(node, key),
+            };
+            if entry & CHILD != 0 {
+                node = &self.nodes[(entry ^ CHILD) as usize];
+                continue;
             }
-            let offset = key.saturating_sub(node.base) >> node.shift;
-            let slot = offset.min(u128::from(node.last)) as usize;
-            let entry = self.slots[node.first as usize + slot];
-            if entry & CHILD == 0 {
-                let mut cell = entry as usize;
-                cell += usize::from(self.ends[cell] < key);
-                while self.ends[cell] < key {
-                    cell += 1;
-                }
-                return cell;
+            let mut cell = entry as usize;
+            cell += usize::from(self.uppers[cell] < upper(key));
+            if self.uppers[cell] <= upper(key) {
+                return self.step(cell, key);
             }
-            node = &self.nodes[(entry ^ CHILD) as usize];
+            return cell;
         }
+    }
+
+    /// Steps from a cell at or before that of `key`, seldom far.
+    #[cold]
+    fn step(&self, mut cell: usize, key: u128) -> usize {
+        while self.ends[cell] < key {
+            cell += 1;
+        }
+        cell
+    }
+
+    #[cold]
+    fn search(&self, node: &Node, key: u128) -> usize {
+        let (first, last) = (node.first as usize, node.last as usize);
+        first + self.ends[first..last].partition_point(|&end| end < key)
     }
 
     /// Bytes that the table takes.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        size_of_val(&*self.ends) + size_of_val(&*self.nodes) + size_of_val(&*self.slots)
+        let cells = size_of_val(&*self.ends) + size_of_val(&*self.uppers);
+        cells + size_of_val(&*self.nodes) + size_of_val(&*self.slots)
     }
+}
+
+impl Node {
+    /// The slot of a key; `None` in a node without slots.
+    #[inline]
+    fn slot(&self, key: u128) -> Option<usize> {
+        let last = u64::from(self.last);
+        let offset = match self.shift {
+            SORTED => return None,
+            shift @ 64.. => (upper(key) >> (shift & 63)).saturating_sub(self.base as u64),
+            shift => (key >> shift).saturating_sub(self.base).min(last.into()) as u64,
+        };
+        Some(self.first as usize + offset.min(last) as usize)
+    }
+}
+
+#[inline]
+fn upper(key: u128) -> u64 {
+    (key >> 64) as u64
 }
 
 struct Build<'a> {
@@ -100,8 +139,8 @@ impl Build<'_> {
         let boundaries = &self.ends[first..last];
         let (Some(&base), Some(&top)) = (boundaries.first(), boundaries.last()) else {
             self.nodes.push(Node {
-                base: u128::MAX,
-                shift: 0,
+                base: 0,
+                shift: 64,
                 first: self.slots.len() as u32,
                 last: 0,
             });
@@ -119,9 +158,10 @@ impl Build<'_> {
         }
         let most = boundaries.len() as u128 * SLOTS_PER_CELL;
         let shift = (0..127)
-            .find(|shift| (top - base) >> shift < most)
+            .find(|shift| (top >> shift) - (base >> shift) < most)
             .unwrap_or(127);
-        let slots = ((top - base) >> shift) as usize + 1;
+        let base = base >> shift;
+        let slots = ((top >> shift) - base) as usize + 1;
         let slots_at = self.slots.len();
         self.nodes.push(Node {
             base,
@@ -136,7 +176,7 @@ impl Build<'_> {
             // The slot's last key; the last slot takes every key above as well.
             let last_key = match slot + 1 == slots {
                 true => u128::MAX,
-                false => base + ((slot as u128 + 1) << shift) - 1,
+                false => ((base + slot as u128 + 1) << shift) - 1,
             };
             let mut behind = cell;
             while behind < last && self.ends[behind] < last_key {
