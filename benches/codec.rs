@@ -48,7 +48,7 @@ impl Sample {
         }
     }
 
-    fn fill<'a>(&'a self, builder: &mut AggregateBuilder<&'a [u8], &'a [u8]>) {
+    fn fill<'a>(&'a self, builder: &mut AggregateBuilder<&'a [u8]>) {
         builder.clear();
         for (key, data) in self.keys.iter().zip(&self.data) {
             builder

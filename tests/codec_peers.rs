@@ -143,7 +143,7 @@ fn stamped(samples: &[Sample]) -> Bytes {
     builder.seal().expect("a sample seals")
 }
 
-fn builder(samples: &[Sample]) -> AggregateBuilder<&[u8], &[u8]> {
+fn builder(samples: &[Sample]) -> AggregateBuilder<&[u8]> {
     let mut builder = AggregateBuilder::new();
     for sample in samples {
         builder.add(

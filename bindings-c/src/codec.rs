@@ -62,7 +62,7 @@ pub unsafe extern "C" fn kinetik_aggregate(
         // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
         let (place, records) =
             unsafe { (out("aggregate", aggregate)?, records_of(records, count)?) };
-        let mut builder: AggregateBuilder<&[u8], &[u8]> = AggregateBuilder::new();
+        let mut builder: AggregateBuilder<&[u8]> = AggregateBuilder::new();
         for (index, record) in records.iter().enumerate() {
             // SAFETY: as the caller promised for each record.
             let record = unsafe { record.borrowed() }.map_err(|error| error.index(index))?;

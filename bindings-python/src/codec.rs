@@ -36,7 +36,7 @@ impl UserRecord {
 #[pyfunction]
 pub fn aggregate<'py>(records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = records.py();
-    let mut builder = AggregateBuilder::<ByteString, Bytes>::new();
+    let mut builder = AggregateBuilder::<Bytes>::new();
     for (index, record) in records.try_iter()?.enumerate() {
         let record = record?;
         let (key, data, explicit) = parts(&record)?;

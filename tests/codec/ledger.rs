@@ -213,7 +213,7 @@ fn a_record_in_the_last_20_bytes_under_a_limit_is_taken_or_handed_back_and_never
                 assert!(builder.encoded_len() <= LIMIT && builder.seal().unwrap().len() <= LIMIT);
             }
             Err(back) => {
-                assert_eq!(back, ("k", data));
+                assert_eq!(back, data);
                 assert!(builder.is_empty() && builder.size_with(b"k", None, len) > LIMIT);
             }
         }

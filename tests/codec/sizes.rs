@@ -63,7 +63,7 @@ proptest! {
 fn told_size_is_exact_round_every_step_of_data_key_and_index_lengths() {
     for around in [0, 128, 16_384, 2_097_152_usize] {
         for len in around.saturating_sub(9)..around + 3 {
-            let builder = AggregateBuilder::<&[u8], Vec<u8>>::new();
+            let builder = AggregateBuilder::<Vec<u8>>::new();
             let told = builder.size_with(b"k", Some(HashKey::MAX), len);
             let sealed = aggregate([("k", Some(HashKey::MAX), vec![0; len])]).unwrap();
             assert_eq!(sealed.len(), told, "data of {len}");
@@ -108,7 +108,7 @@ fn every_decimal_length_of_an_explicit_hash_key_is_told_exactly() {
 
 #[test]
 fn more_than_ten_mebibytes_and_no_record_at_all_are_refused_with_a_kind() {
-    let mut builder = AggregateBuilder::<&str, Bytes>::new();
+    let mut builder = AggregateBuilder::<Bytes>::new();
     assert_eq!(
         builder.seal().unwrap_err().kind(),
         ErrorKind::InvalidArgument
@@ -157,7 +157,7 @@ fn many_sealed_together_equal_each_sealed_alone() {
             assert!(
                 read.eq(builder
                     .records()
-                    .map(|record| (record.key.as_bytes(), &record.data[..])))
+                    .map(|record| (record.key, &record.data[..])))
             );
         }
     }

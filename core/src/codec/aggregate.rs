@@ -14,9 +14,9 @@ use crate::types::limits::RECORD_MAX_BYTES;
 
 /// Collects user records for one aggregated record, and knows its exact size before each of them.
 ///
-/// It keeps handles (`K` of partition keys, `D` of data), never copies: bytes move once, at [`seal`](Self::seal), into
-/// one buffer of the exact size. Keys and explicit hash keys that come again are written once. A cleared builder
-/// keeps its memory for the next aggregate.
+/// It keeps handles of the data (`D`), never copies: data moves once, at [`seal`](Self::seal), into one buffer of the
+/// exact size. Keys and explicit hash keys that come again are written once; a new key is copied when it comes. A cleared
+/// builder keeps its memory for the next aggregate.
 ///
 /// All records of one aggregate must belong to the same shard, or readers under the rules of the KCL drop them; that
 /// is the caller's care, as are the lengths of keys ([`PartitionKey`](crate::types::PartitionKey)).
@@ -28,14 +28,14 @@ use crate::types::limits::RECORD_MAX_BYTES;
 /// assert_eq!(builder.size_with(b"user-1", None, 5), 39);
 /// builder.add("user-1", None, "hello");
 /// assert_eq!(builder.encoded_len(), 39);
-/// assert_eq!(builder.add_within(44, "user-1", None, "more"), Err(("user-1", "more")));
+/// assert_eq!(builder.add_within(44, "user-1", None, "more"), Err("more"));
 /// let aggregate = builder.seal()?;
 /// assert_eq!(aggregate.len(), 39);
 /// # Ok::<(), kinetik::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct AggregateBuilder<K = Bytes, D = Bytes> {
-    keys: Vec<K>,
+pub struct AggregateBuilder<D = Bytes> {
+    keys: Keys,
     known_keys: Slots,
     hash_keys: Vec<HashKey>,
     known_hash_keys: Slots,
@@ -44,6 +44,43 @@ pub struct AggregateBuilder<K = Bytes, D = Bytes> {
     stamps: Vec<(u32, Stamp)>,
     /// Bytes of the body as it would be written now.
     body_len: usize,
+}
+
+/// The table of partition keys, written as it will stand in the body.
+#[derive(Clone, Default)]
+struct Keys {
+    written: Vec<u8>,
+    /// Where each key lies in it, behind its opening.
+    places: Vec<(u32, u32)>,
+}
+
+impl Keys {
+    const EMPTY: Self = Self {
+        written: Vec::new(),
+        places: Vec::new(),
+    };
+
+    #[inline]
+    fn get(&self, index: u32) -> &[u8] {
+        let (start, len) = self.places[index as usize];
+        &self.written[start as usize..][..len as usize]
+    }
+
+    #[inline]
+    fn push(&mut self, key: &[u8]) {
+        open(
+            &mut self.written,
+            [Opening::bytes(aggregate::PARTITION_KEY, key.len())],
+        );
+        let place = (self.written.len() as u32, key.len() as u32);
+        self.places.push(place);
+        append(&mut self.written, key);
+    }
+
+    fn clear(&mut self) {
+        self.written.clear();
+        self.places.clear();
+    }
 }
 
 /// One record of an aggregate, its keys by their place in the tables.
@@ -102,26 +139,26 @@ struct Plan {
 
 /// One record in a builder, as its handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Collected<'a, K, D> {
+pub struct Collected<'a, D> {
     /// The partition key.
-    pub key: &'a K,
+    pub key: &'a [u8],
     /// The explicit hash key, where the record has one.
     pub explicit_hash_key: Option<HashKey>,
     /// The data.
     pub data: &'a D,
 }
 
-impl<K, D> Default for AggregateBuilder<K, D> {
+impl<D> Default for AggregateBuilder<D> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<K, D> AggregateBuilder<K, D> {
+impl<D> AggregateBuilder<D> {
     /// A builder without records and without memory.
     pub const fn new() -> Self {
         Self {
-            keys: Vec::new(),
+            keys: Keys::EMPTY,
             known_keys: Slots::new(),
             hash_keys: Vec::new(),
             known_hash_keys: Slots::new(),
@@ -147,9 +184,9 @@ impl<K, D> AggregateBuilder<K, D> {
     }
 
     /// The records in their order.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = Collected<'_, K, D>> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = Collected<'_, D>> {
         self.records.iter().map(|entry| Collected {
-            key: &self.keys[entry.key as usize],
+            key: self.keys.get(entry.key),
             explicit_hash_key: self.hash_key(entry.hash_key),
             data: &entry.data,
         })
@@ -157,13 +194,10 @@ impl<K, D> AggregateBuilder<K, D> {
 
     /// Hands every record to `take` in order, and leaves the builder empty with its memory; for records that must
     /// find another shard's aggregate after the map has changed.
-    pub fn drain(&mut self, mut take: impl FnMut(K, Option<HashKey>, D))
-    where
-        K: Clone,
-    {
+    pub fn drain(&mut self, mut take: impl FnMut(&[u8], Option<HashKey>, D)) {
         for entry in self.records.drain(..) {
             let hash_key = self.hash_keys.get(entry.hash_key as usize).copied();
-            take(self.keys[entry.key as usize].clone(), hash_key, entry.data);
+            take(self.keys.get(entry.key), hash_key, entry.data);
         }
         self.clear();
     }
@@ -191,7 +225,7 @@ impl<K, D> AggregateBuilder<K, D> {
     }
 }
 
-impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
+impl<D: AsRef<[u8]>> AggregateBuilder<D> {
     /// Bytes that the aggregated record would have with one more record, exactly. Cost: one look-up of the key.
     #[inline]
     pub fn size_with(
@@ -217,8 +251,9 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
 
     /// Adds a record, however large the aggregate becomes; [`seal`](Self::seal) refuses more than 10 MiB.
     #[inline]
-    pub fn add(&mut self, key: K, explicit_hash_key: Option<HashKey>, data: D) {
-        let plan = self.plan(key.as_ref(), explicit_hash_key, data.as_ref().len());
+    pub fn add(&mut self, key: impl AsRef<[u8]>, explicit_hash_key: Option<HashKey>, data: D) {
+        let key = key.as_ref();
+        let plan = self.plan(key, explicit_hash_key, data.as_ref().len());
         self.carry_out(plan, key, explicit_hash_key, data);
     }
 
@@ -226,18 +261,19 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
     /// [`add`](Self::add).
     ///
     /// # Errors
-    /// The handles, when the record does not fit; nothing has changed.
+    /// The data, when the record does not fit; nothing has changed.
     #[inline]
     pub fn add_within(
         &mut self,
         max_bytes: usize,
-        key: K,
+        key: impl AsRef<[u8]>,
         explicit_hash_key: Option<HashKey>,
         data: D,
-    ) -> Result<(), (K, D)> {
-        let plan = self.plan(key.as_ref(), explicit_hash_key, data.as_ref().len());
+    ) -> Result<(), D> {
+        let key = key.as_ref();
+        let plan = self.plan(key, explicit_hash_key, data.as_ref().len());
         if self.encoded_len() + plan.grows > max_bytes {
-            return Err((key, data));
+            return Err(data);
         }
         self.carry_out(plan, key, explicit_hash_key, data);
         Ok(())
@@ -265,11 +301,11 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
         Some(
             first
                 .explicit_hash_key
-                .unwrap_or_else(|| digest::hash_key(first.key.as_ref())),
+                .unwrap_or_else(|| digest::hash_key(first.key)),
         )
     }
 
-    /// Writes the aggregated record: one allocation of the exact size, one copy of each key and each data.
+    /// Writes the aggregated record: one allocation of the exact size, one copy of the keys and of each data.
     ///
     /// # Errors
     /// [`RecordTooLarge`](ErrorKind::RecordTooLarge) above 10 MiB, which no stream takes, and
@@ -307,12 +343,7 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
     fn written(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.encoded_len());
         bytes.extend_from_slice(&MAGIC);
-        for key in &self.keys {
-            let key = key.as_ref();
-            let opening = Opening::bytes(aggregate::PARTITION_KEY, key.len());
-            open(&mut bytes, [opening]);
-            append(&mut bytes, key);
-        }
+        bytes.extend_from_slice(&self.keys.written);
         for hash_key in &self.hash_keys {
             let digits = hash_key.to_string();
             let opening = Opening::bytes(aggregate::EXPLICIT_HASH_KEY, digits.len());
@@ -332,8 +363,8 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
     fn plan(&self, key: &[u8], explicit_hash_key: Option<HashKey>, data_len: usize) -> Plan {
         let key_place = self
             .known_keys
-            .find(Slots::hash(key), self.keys.len(), |place| {
-                self.keys[place].as_ref() == key
+            .find(Slots::hash(key), self.keys.places.len(), |place| {
+                is_same(self.keys.get(place as u32), key)
             });
         let hash_key_place = explicit_hash_key.map(|hash_key| {
             let hash = Slots::hash(&hash_key.get().to_le_bytes());
@@ -364,7 +395,7 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
     }
 
     #[inline]
-    fn carry_out(&mut self, plan: Plan, key: K, explicit_hash_key: Option<HashKey>, data: D) {
+    fn carry_out(&mut self, plan: Plan, key: &[u8], explicit_hash_key: Option<HashKey>, data: D) {
         let place = plan.key.index;
         if plan.key.is_new {
             self.known_keys.insert(plan.key);
@@ -387,6 +418,18 @@ impl<K: AsRef<[u8]>, D: AsRef<[u8]>> AggregateBuilder<K, D> {
     }
 }
 
+/// Whether two keys are the same, without a call for the usual ones of 16 to 32 bytes.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ends = |key: &[u8]| Some((*key.first_chunk::<16>()?, *key.last_chunk::<16>()?));
+    match (ends(one), ends(other)) {
+        (Some(one_ends), Some(ends)) if one.len() <= 32 => {
+            one.len() == other.len() && one_ends == ends
+        }
+        _ => one == other,
+    }
+}
+
 /// Digits of a hash key in decimal.
 fn digits(hash_key: HashKey) -> usize {
     hash_key
@@ -400,11 +443,10 @@ fn digits(hash_key: HashKey) -> usize {
 ///
 /// # Errors
 /// As [`AggregateBuilder::seal`], with the index of the builder; then no aggregate is handed out.
-pub fn seal_many<'a, K, D>(
-    builders: impl IntoIterator<Item = &'a AggregateBuilder<K, D>>,
+pub fn seal_many<'a, D>(
+    builders: impl IntoIterator<Item = &'a AggregateBuilder<D>>,
 ) -> Result<Vec<Bytes>>
 where
-    K: AsRef<[u8]> + 'a,
     D: AsRef<[u8]> + 'a,
 {
     let mut written = Vec::new();

@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    fn read(builder: &AggregateBuilder<Vec<u8>, Vec<u8>>) -> Vec<Option<Stamp>> {
+    fn read(builder: &AggregateBuilder<Vec<u8>>) -> Vec<Option<Stamp>> {
         let sealed = builder.seal().unwrap();
         assert_eq!(sealed.len(), builder.encoded_len());
         let Ok(Deaggregated::Aggregated(aggregate)) = deaggregate(&sealed, Mode::Strict) else {

@@ -188,74 +188,107 @@ impl Arena {
     }
 }
 
-/// One record as it lies in an arena.
+/// Where one record lies in an arena. Small, since the sender keeps one for each record that it hashes together; whatever
+/// else is known of the record is read from the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
-    pub explicit_hash_key: Option<HashKey>,
-    pub tag: Tag,
     /// Where its key begins; its payload follows the key.
-    pub at: usize,
-    pub key_len: usize,
-    pub data_len: usize,
-    /// What is charged for it beside the arena.
-    pub promise: usize,
+    at: usize,
+    data_len: u32,
+    key_len: u16,
+    flags: u8,
 }
 
 impl Stored {
     pub fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        &arena[self.at..self.at + self.key_len]
+        &arena[self.at..self.data_at()]
+    }
+
+    /// The payload as a slice of the arena.
+    pub fn data(&self, arena: &Bytes) -> Bytes {
+        arena.slice(self.data_at()..self.end())
     }
 
     /// Bytes of key and payload.
     pub fn size(&self) -> usize {
-        self.key_len + self.data_len
+        usize::from(self.key_len) + self.data_len as usize
     }
 
-    /// Key and payload as slices of the arena.
-    pub fn slices(&self, arena: &Bytes) -> (Bytes, Bytes) {
-        let data = self.at + self.key_len;
-        (arena.slice(self.at..data), arena.slice(data..self.end()))
+    #[inline]
+    pub fn explicit_hash_key(&self, arena: &[u8]) -> Option<HashKey> {
+        if !self.has_hash_key() {
+            return None;
+        }
+        let bytes = arena[..self.at - self.tag_len()].last_chunk()?;
+        Some(HashKey::new(u128::from_le_bytes(*bytes)))
+    }
+
+    #[inline]
+    pub fn has_hash_key(&self) -> bool {
+        self.flags & HAS_HASH_KEY != 0
+    }
+
+    #[inline]
+    pub fn tag(&self, arena: &[u8]) -> Tag {
+        let number = || arena[..self.at].last_chunk().copied();
+        let number = || number().map_or(0, u64::from_le_bytes);
+        match self.flags & (IS_OPAQUE | IS_SLOT) {
+            0 => Tag::Counted,
+            IS_OPAQUE => Tag::Opaque(number()),
+            _ => Tag::Slot(number()),
+        }
+    }
+
+    /// What is charged for it beside the arena.
+    #[inline]
+    pub fn promise(&self, overhead: Overhead) -> usize {
+        let mut bytes = self.head_len() + self.size() + overhead.record;
+        if self.has_hash_key() {
+            bytes += overhead.hash_key;
+        }
+        if self.tag_len() > 0 {
+            bytes += overhead.report;
+        }
+        bytes
+    }
+
+    fn data_at(&self) -> usize {
+        self.at + usize::from(self.key_len)
     }
 
     fn end(&self) -> usize {
-        self.at + self.key_len + self.data_len
+        self.at + self.size()
+    }
+
+    fn tag_len(&self) -> usize {
+        match self.flags & (IS_OPAQUE | IS_SLOT) {
+            0 => 0,
+            _ => size_of::<u64>(),
+        }
+    }
+
+    /// Bytes before its key.
+    fn head_len(&self) -> usize {
+        let hash_key = match self.has_hash_key() {
+            true => size_of::<u128>(),
+            false => 0,
+        };
+        HEADER + hash_key + self.tag_len()
     }
 
     /// Reads the record that begins at `at`, and says where the next one does.
-    pub fn read(arena: &[u8], at: usize, overhead: Overhead) -> Option<(Self, usize)> {
+    #[inline]
+    pub fn read(arena: &[u8], at: usize) -> Option<(Self, usize)> {
         let (header, _) = arena.get(at..)?.split_first_chunk()?;
         let header = u64::from_le_bytes(*header);
-        let flags = header as u8;
-        let mut place = at + HEADER;
-        let mut extra = overhead.record;
-        let mut explicit_hash_key = None;
-        if flags & HAS_HASH_KEY != 0 {
-            let (bytes, _) = arena.get(place..)?.split_first_chunk()?;
-            explicit_hash_key = Some(HashKey::new(u128::from_le_bytes(*bytes)));
-            place += 16;
-            extra += overhead.hash_key;
-        }
-        let mut tag = Tag::Counted;
-        if flags & (IS_OPAQUE | IS_SLOT) != 0 {
-            let (bytes, _) = arena.get(place..)?.split_first_chunk()?;
-            let number = u64::from_le_bytes(*bytes);
-            tag = match flags & IS_SLOT {
-                0 => Tag::Opaque(number),
-                _ => Tag::Slot(number),
-            };
-            place += 8;
-            extra += overhead.report;
-        }
         let mut stored = Self {
-            explicit_hash_key,
-            tag,
-            at: place,
-            key_len: (header >> 16) as u16 as usize,
-            data_len: (header >> 32) as usize,
-            promise: 0,
+            at,
+            data_len: (header >> 32) as u32,
+            key_len: (header >> 16) as u16,
+            flags: header as u8,
         };
+        stored.at += stored.head_len();
         let end = stored.end();
-        stored.promise = end - at + extra;
         (end <= arena.len()).then_some((stored, end))
     }
 }
@@ -373,12 +406,13 @@ mod tests {
             let bytes = arena.seal(&pool);
             let (mut at, mut promises) = (0, 0);
             for (key, data, hash, tag) in &records {
-                let (stored, next) = Stored::read(&bytes, at, overhead).unwrap();
+                let (stored, next) = Stored::read(&bytes, at).unwrap();
                 prop_assert_eq!(stored.key(&bytes), key.as_bytes());
-                prop_assert_eq!(&stored.slices(&bytes).1, data);
-                prop_assert_eq!((stored.explicit_hash_key.map(HashKey::get), stored.tag), (*hash, *tag));
+                prop_assert_eq!(&stored.data(&bytes), data);
+                prop_assert_eq!(stored.explicit_hash_key(&bytes).map(HashKey::get), *hash);
+                prop_assert_eq!(stored.tag(&bytes), *tag);
                 at = next;
-                promises += stored.promise;
+                promises += stored.promise(overhead);
             }
             prop_assert_eq!((at, promises), (bytes.len(), promised));
         }
@@ -386,7 +420,7 @@ mod tests {
         #[test]
         fn reading_anything_else_neither_panics_nor_reads_beyond(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut at = 0;
-            while let Some((_, next)) = Stored::read(&bytes, at, Overhead::SINGLE) {
+            while let Some((_, next)) = Stored::read(&bytes, at) {
                 prop_assert!(next > at && next <= bytes.len());
                 at = next;
             }

@@ -33,6 +33,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const REST: Duration = Duration::from_secs(1);
 /// What of a record's deadline a late look at the stream may take.
 const LATE_CHECK_SHARE: u32 = 10;
+/// How often records are gathered meanwhile: those that are gathered together have one deadline.
+const LATE_GATHER: Duration = Duration::from_millis(25);
 /// Turns after which other tasks of the thread get theirs.
 const TURNS: u32 = 32;
 
@@ -162,13 +164,20 @@ impl Driver {
         let deadline = self.core.clock.now() + self.record_deadline / LATE_CHECK_SHARE;
         let client = self.client.clone();
         let mut asked = pin!(client.attempt(Call::from(self.summary()), deadline));
-        let intake = &self.core.intake;
+        let Core { intake, clock, .. } = &*self.core;
+        let tick = || clock.sleep_until(clock.now() + LATE_GATHER);
+        let mut gathering = tick();
         let answer = poll_fn(|cx| {
             if let Poll::Ready(answer) = asked.as_mut().poll(cx) {
                 return Poll::Ready(answer.ok());
             }
-            while let Poll::Ready(more) = intake.poll_fetch(cx, Park::Gathering, false) {
+            let mut is_due = false;
+            while Pin::new(&mut gathering).poll(cx).is_ready() {
+                (is_due, gathering) = (true, tick());
+            }
+            while let Poll::Ready(more) = intake.poll_fetch(cx, Park::Gathering, is_due) {
                 haul.add(more);
+                is_due = false;
             }
             match haul.notes.iter().any(|note| matches!(note, Note::Close(_))) {
                 true => Poll::Ready(None),

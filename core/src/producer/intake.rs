@@ -495,8 +495,8 @@ mod tests {
         for arena in haul.arenas {
             let bytes = arena.seal(intake.pool());
             let mut at = 0;
-            while let Some((stored, next)) = Stored::read(&bytes, at, intake.overhead()) {
-                intake.budget.release(stored.promise);
+            while let Some((stored, next)) = Stored::read(&bytes, at) {
+                intake.budget.release(stored.promise(intake.overhead()));
                 at = next;
             }
         }

@@ -160,7 +160,11 @@ impl Build<'_> {
         let shift = (0..127)
             .find(|shift| (top >> shift) - (base >> shift) < most)
             .unwrap_or(127);
-        let base = base >> shift;
+        // From zero where that takes few slots more: then no key lies before the first slot.
+        let base = match base >> shift {
+            near if near <= boundaries.len() as u128 => 0,
+            far => far,
+        };
         let slots = ((top >> shift) - base) as usize + 1;
         let slots_at = self.slots.len();
         self.nodes.push(Node {

@@ -168,7 +168,7 @@ fn delivered(
 }
 
 /// Records that wait together have the deadline of the first of them: it came so long before the others at most, by the
-/// longest linger of the profiles.
+/// longest linger of the profiles and how long records gather.
 const SHARED: Duration = Duration::from_millis(250);
 
 /// A deadline is kept, and is no excuse where there was time.

@@ -16,11 +16,15 @@ use crate::route;
 use crate::time::Moment;
 use crate::types::HashKey;
 use std::cmp::Reverse;
+use std::time::Duration;
 
 /// Records whose keys are hashed together.
 const BLOCK: usize = 256;
 /// Aggregates that are sealed together: two of the three banks of the digest's lanes.
 const SEAL_TOGETHER: usize = 16;
+/// A record joins an aggregate, whose deadline is that of its first record, if it came no later than the aggregate may
+/// linger, or than this. Without it a sender that was kept from looking would make late records share an early deadline.
+const APART: Duration = Duration::from_millis(50);
 /// Emptied builders that are kept for the next aggregates.
 const SPARE_BUILDERS: usize = 16;
 
@@ -42,9 +46,9 @@ impl State {
         loop {
             block.clear();
             while block.len() < BLOCK
-                && let Some((stored, next)) = Stored::read(&arena, at, self.settings.overhead)
+                && let Some((stored, next)) = Stored::read(&arena, at)
             {
-                block.push((stored, stored.explicit_hash_key.unwrap_or_default()));
+                block.push((stored, stored.explicit_hash_key(&arena).unwrap_or_default()));
                 at = next;
             }
             if block.is_empty() {
@@ -53,10 +57,9 @@ impl State {
             hash_keys(&arena, &mut block);
             self.watch(&arena, &block);
             for (stored, hash) in &block {
-                if may_refuse && let Some(error) = self.refusal(stored.key(&arena), *hash, stored) {
+                if may_refuse && let Some(error) = self.refusal(&arena, stored, *hash) {
                     let history = History::new(arrived, self.epochs.current());
-                    let record = unpacked(&arena, stored);
-                    self.refuse(record, *hash, stored, history, &error, effects);
+                    self.refuse(&arena, stored, *hash, history, &error, effects);
                     continue;
                 }
                 match self.settings.aggregate {
@@ -101,27 +104,31 @@ impl State {
         let stamp = self.next_stamp.map_or(0, |_| Stamp::MAX_LEN);
         let limit = self.settings.aggregate_bytes - stamp + underestimated;
         let index = self.lane_for(hash);
+        let lane = &self.lanes[index as usize];
+        let (key, mut data) = (stored.key(arena), stored.data(arena));
+        let explicit_hash_key = stored.explicit_hash_key(arena);
+        let (tag, promise) = (stored.tag(arena), stored.promise(self.settings.overhead));
+        let apart = self.settings.linger.max().max(APART);
+        let came_late = |open: &Open| arrived.since(open.arrived) > apart;
+        if lane.open.as_ref().is_some_and(came_late) {
+            self.take_open(now, index);
+        }
         let lane = &mut self.lanes[index as usize];
-        let (mut key, mut data) = stored.slices(arena);
-        let size = key.len() + data.len();
         if let Some(open) = &mut lane.open {
-            match open
-                .builder
-                .add_within(limit, key, stored.explicit_hash_key, data)
-            {
+            match open.builder.add_within(limit, key, explicit_hash_key, data) {
                 Ok(()) => {
-                    open.count(hash, size, stored.tag, stored.promise);
+                    open.count(hash, stored.size(), tag, promise);
                     if open.builder.len() >= self.settings.aggregate_records {
                         self.take_open(now, index);
                     }
                     return;
                 }
-                Err(refused) => (key, data) = refused,
+                Err(refused) => data = refused,
             }
             self.take_open(now, index);
         }
         let mut builder = self.builders.pop().unwrap_or_default();
-        builder.add(key, stored.explicit_hash_key, data);
+        builder.add(key, explicit_hash_key, data);
         let is_full = builder.encoded_len() >= limit || self.settings.aggregate_records == 1;
         self.opened += 1;
         let mut open = Open {
@@ -134,7 +141,7 @@ impl State {
             tags: Vec::new(),
             promised: 0,
         };
-        open.count(hash, size, stored.tag, stored.promise);
+        open.count(hash, stored.size(), tag, promise);
         self.lanes[index as usize].open = Some(open);
         match is_full {
             true => self.take_open(now, index),
@@ -144,10 +151,10 @@ impl State {
 
     /// Makes a batch of a record that is sent as it is.
     fn single(&mut self, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
-        let record = unpacked(arena, stored);
+        let record = Unpacked::of(stored, arena);
         let history = History::new(arrived, self.epochs.current());
-        let mut batch = Batch::single(record, hash, stored.tag, history, true);
-        batch.charge = stored.promise;
+        let mut batch = Batch::single(record, hash, stored.tag(arena), history, true);
+        batch.charge = stored.promise(self.settings.overhead);
         let lane = self.lane_for(hash);
         self.note_pinned(lane);
         self.enqueue(lane, batch, false);
@@ -287,22 +294,9 @@ impl State {
     }
 }
 
-fn unpacked(arena: &Bytes, stored: &Stored) -> Unpacked {
-    let (key, data) = stored.slices(arena);
-    Unpacked {
-        key,
-        data,
-        explicit_hash_key: stored.explicit_hash_key,
-        stamp: None,
-    }
-}
-
 /// Replaces the hashes of records without an explicit one by those of their keys, many at once.
 fn hash_keys(arena: &[u8], block: &mut [(Stored, HashKey)]) {
-    if block
-        .iter()
-        .all(|(stored, _)| stored.explicit_hash_key.is_none())
-    {
+    if !block.iter().any(|(stored, _)| stored.has_hash_key()) {
         let keys: &[(Stored, HashKey)] = block;
         let mut hashes = [HashKey::MIN; BLOCK];
         digest::hash_key_each(
@@ -317,7 +311,7 @@ fn hash_keys(arena: &[u8], block: &mut [(Stored, HashKey)]) {
         return;
     }
     for (stored, hash) in block {
-        if stored.explicit_hash_key.is_none() {
+        if !stored.has_hash_key() {
             *hash = digest::hash_key(stored.key(arena));
         }
     }
@@ -325,13 +319,7 @@ fn hash_keys(arena: &[u8], block: &mut [(Stored, HashKey)]) {
 
 /// An aggregate of one is sent as the record itself.
 fn single_of(open: &mut Open, history: History) -> Batch {
-    let collected = open.builder.records().next().expect("it holds one record");
-    let record = Unpacked {
-        key: collected.key.clone(),
-        data: collected.data.clone(),
-        explicit_hash_key: collected.explicit_hash_key,
-        stamp: None,
-    };
+    let record = Unpacked::only(&open.builder);
     let tag = open.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
     Batch::single(record, open.first, tag, history, true)
 }

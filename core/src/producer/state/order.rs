@@ -10,6 +10,8 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::batch::{Batch, History};
 use super::lane::{Lane, Queue};
 use super::pack::Unpacked;
@@ -130,8 +132,8 @@ impl State {
     }
 
     /// Whether a record that came is of a broken key.
-    fn is_broken(&self, key: &[u8], hash: HashKey, stored: &Stored) -> bool {
-        let key = match stored.explicit_hash_key {
+    fn is_broken(&self, key: &[u8], hash: HashKey, explicit: Option<HashKey>) -> bool {
+        let key = match explicit {
             None => hash,
             Some(_) => digest::hash_key(key),
         };
@@ -141,24 +143,26 @@ impl State {
     }
 
     /// Why a record ends as soon as it comes: its key is broken, or the stream cannot be used.
-    pub(super) fn refusal(&self, key: &[u8], hash: HashKey, stored: &Stored) -> Option<Error> {
-        let is_broken = || self.is_broken(key, hash, stored).then(broken_order);
+    pub(super) fn refusal(&self, arena: &Bytes, stored: &Stored, hash: HashKey) -> Option<Error> {
+        let (key, explicit) = (stored.key(arena), stored.explicit_hash_key(arena));
+        let is_broken = || self.is_broken(key, hash, explicit).then(broken_order);
         self.unusable.clone().or_else(is_broken)
     }
 
     /// Ends a record as soon as it comes.
     pub(super) fn refuse(
         &mut self,
-        record: Unpacked,
-        hash: HashKey,
+        arena: &Bytes,
         stored: &Stored,
+        hash: HashKey,
         history: History,
         error: &Error,
         effects: &mut Effects,
     ) {
-        let now = history.arrived;
-        let batch = Batch::single(record, hash, stored.tag, history, true);
-        self.budget.release(stored.promise - batch.charge);
+        let (now, tag) = (history.arrived, stored.tag(arena));
+        let batch = Batch::single(Unpacked::of(stored, arena), hash, tag, history, true);
+        let promise = stored.promise(self.settings.overhead);
+        self.budget.release(promise - batch.charge);
         self.fail(batch, error, now, effects);
     }
 

@@ -1,8 +1,9 @@
-//! User records out of the bytes of an aggregate that this producer sealed.
+//! User records out of what holds them: an arena, a builder, or the bytes of an aggregate that this producer sealed.
 
 use bytes::Bytes;
 
-use crate::codec::{Deaggregated, Mode, Stamp, deaggregate};
+use crate::codec::{AggregateBuilder, Deaggregated, Mode, Stamp, deaggregate};
+use crate::producer::arena::Stored;
 use crate::types::HashKey;
 
 /// A user record as slices of what holds it.
@@ -12,6 +13,29 @@ pub(super) struct Unpacked {
     pub data: Bytes,
     pub explicit_hash_key: Option<HashKey>,
     pub stamp: Option<Stamp>,
+}
+
+impl Unpacked {
+    /// A record of an arena.
+    pub fn of(stored: &Stored, arena: &Bytes) -> Self {
+        Self {
+            key: arena.slice_ref(stored.key(arena)),
+            data: stored.data(arena),
+            explicit_hash_key: stored.explicit_hash_key(arena),
+            stamp: None,
+        }
+    }
+
+    /// The only record of a builder.
+    pub fn only(builder: &AggregateBuilder) -> Self {
+        let record = builder.records().next().expect("it holds one record");
+        Self {
+            key: Bytes::copy_from_slice(record.key),
+            data: record.data.clone(),
+            explicit_hash_key: record.explicit_hash_key,
+            stamp: None,
+        }
+    }
 }
 
 /// The records of an aggregate, in order.

@@ -137,13 +137,7 @@ impl State {
         for part in parts {
             let mut made = match is_sealed(&part) {
                 false => {
-                    let collected = part.builder.records().next().expect("it holds one record");
-                    let record = Unpacked {
-                        key: collected.key.clone(),
-                        data: collected.data.clone(),
-                        explicit_hash_key: collected.explicit_hash_key,
-                        stamp: None,
-                    };
+                    let record = Unpacked::only(&part.builder);
                     let tag = part.tags.first().map_or(Tag::Counted, |(_, tag)| *tag);
                     let mut single = Batch::single(record, part.first, tag, history, true);
                     single.unpin();

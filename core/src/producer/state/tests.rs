@@ -648,6 +648,41 @@ fn ledger_82_an_ambiguous_aggregate_keeps_its_bytes_although_the_map_changes() {
 }
 
 #[test]
+fn a_record_does_not_share_the_deadline_of_one_that_came_long_before() {
+    let mut settings = settings(Aggregate::Yes);
+    settings.deadline = 5 * SECOND;
+    let mut world = World::new(settings, 1);
+    // The sender is kept from looking for three seconds.
+    let mut effects = Effects::default();
+    for waited in [Duration::ZERO, 3 * SECOND] {
+        world.now = world.now + waited;
+        world.put("k");
+        let mut cx = Context::from_waker(Waker::noop());
+        let std::task::Poll::Ready(haul) = world.intake.poll_fetch(&mut cx, Park::Idle, true)
+        else {
+            panic!("a record waits");
+        };
+        for mut arena in haul.arenas {
+            arena.opened = world.now;
+            let now = Moment::ZERO + 3 * SECOND;
+            world.state.step(now, Event::Records(arena), &mut effects);
+        }
+    }
+    world.state.settle(world.now, &mut effects);
+    world.take(effects);
+    let mut ended = Vec::new();
+    while world.state.unresolved() > 0 {
+        match world.requests.pop_front() {
+            Some(request) => world.answer(&request, &[Some(throttled()), Some(throttled())]),
+            None => assert!(world.advance()),
+        }
+        ended.resize(world.failures.len(), world.now - Moment::ZERO);
+    }
+    assert!(ended[0] >= 5 * SECOND && ended[0] < 6 * SECOND);
+    assert!(ended[1] >= 8 * SECOND && ended[1] < 9 * SECOND);
+}
+
+#[test]
 fn ledger_13_12_a_record_that_cannot_be_delivered_by_its_deadline_comes_back_whole() {
     for (is_lost, persisted) in [(false, Persisted::No), (true, Persisted::Maybe)] {
         let mut settings = settings(Aggregate::Yes);
