@@ -32,6 +32,6 @@ fuzz_target!(|input: &[u8]| {
         .map(|record| (record.key(), record.explicit_hash_key(), record.data()));
     let written = builder
         .records()
-        .map(|record| (*record.key, record.explicit_hash_key, *record.data));
+        .map(|record| (record.key, record.explicit_hash_key, *record.data));
     assert!(read.eq(written));
 });
