@@ -65,6 +65,12 @@ impl Form {
         }
     }
 
+    /// Writes a request's body in parts that stand one behind the other. Payloads of 4 KiB and more are shared with the
+    /// call in CBOR, not copied.
+    pub(crate) fn encode_call_in_parts(self, call: &Call) -> Vec<Bytes> {
+        hot::encode_call_in_parts(self, call).unwrap_or_else(|| vec![self.encode_call(call)])
+    }
+
     /// Reads the body of a success.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! CBOR, written: lists and maps of indefinite length, strings of definite length, as the general path does.
 
+use bytes::Bytes;
+
 use super::items::{TIME, major};
 use super::write::{Name, Out, Written};
 use crate::time::Timestamp;
@@ -59,9 +61,10 @@ impl<O: Out> Written for Cbor<O> {
         Some(())
     }
 
-    fn blob(&mut self, name: &Name, bytes: &[u8]) {
+    fn blob(&mut self, name: &Name, bytes: &Bytes) {
         self.name(name);
-        self.string(major::BLOB, bytes);
+        self.head(major::BLOB, bytes.len() as u64);
+        self.0.share(bytes);
     }
 
     fn truth(&mut self, name: &Name, truth: bool) {

@@ -18,7 +18,7 @@ use self::items::Items;
 use self::read::Source;
 use self::scan::Scan;
 use self::text::Json;
-use self::write::{Body, Out, Size};
+use self::write::{Body, Copied, Out, Parts, Size};
 use super::{Answer, Call, Form, Operation, SubscribeToShardEvent};
 use crate::buffer::Buffer;
 
@@ -63,6 +63,23 @@ pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
         Call::PutRecords(input) => exactly(form, input, Vec::with_capacity),
         _ => None,
     }
+}
+
+/// Writes a request's body in parts, whose large blobs are the call's own in CBOR.
+pub(super) fn encode_call_in_parts(form: Form, call: &Call) -> Option<Vec<Bytes>> {
+    match call {
+        Call::PutRecord(input) => in_parts(form, input),
+        Call::PutRecords(input) => in_parts(form, input),
+        _ => None,
+    }
+}
+
+fn in_parts(form: Form, value: &impl Body) -> Option<Vec<Bytes>> {
+    let mut room = Copied::default();
+    write(form, value, &mut room)?;
+    let mut parts = Parts::with_room(&room);
+    write(form, value, &mut parts)?;
+    Some(parts.finish())
 }
 
 /// Writes the body of a success into memory that may have been used before.
@@ -485,6 +502,34 @@ mod tests {
         let definite =
             Bytes::from_static(b"\xa3\x6aStreamName\x61s\x6cPartitionKey\x61k\x64Data\x42hi");
         assert!(decode_call(Form::Cbor, Operation::PutRecord, &definite).is_some());
+    }
+
+    #[test]
+    fn parts_are_the_body_and_large_payloads_in_cbor_are_the_calls_own() {
+        let sizes = [0, 1, 4_095, 4_096, 60_000, 4_096, 7];
+        let entries = sizes.map(|size| PutRecordsRequestEntry {
+            data: Some(Bytes::from(vec![size as u8; size])),
+            partition_key: Some("k".into()),
+            explicit_hash_key: None,
+        });
+        let large: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| entry.data.clone().filter(|data| data.len() >= 4_096))
+            .collect();
+        let call = Call::PutRecords(PutRecordsInput {
+            records: Some(entries.to_vec()),
+            ..Default::default()
+        });
+        for form in FORMS {
+            let parts = encode_call_in_parts(form, &call).expect("fast");
+            assert_eq!(parts.concat(), encode_call(form, &call).expect("fast"));
+            let is_shared = |data: &&Bytes| parts.iter().any(|part| part.as_ptr() == data.as_ptr());
+            let shared = large.iter().filter(is_shared).count();
+            match form {
+                Form::Json => assert_eq!((parts.len(), shared), (1, 0)),
+                Form::Cbor => assert_eq!((parts.len(), shared), (7, 3)),
+            }
+        }
     }
 
     #[test]

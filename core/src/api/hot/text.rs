@@ -1,5 +1,7 @@
 //! JSON, written.
 
+use bytes::Bytes;
+
 use super::write::{Name, Out, Written};
 use crate::time::Timestamp;
 
@@ -33,7 +35,7 @@ impl<O: Out> Written for Json<O> {
         (!O::JUDGES || is_plain(text)).then_some(())
     }
 
-    fn blob(&mut self, name: &Name, bytes: &[u8]) {
+    fn blob(&mut self, name: &Name, bytes: &Bytes) {
         self.0.put(name.json.as_bytes());
         self.0.base64(bytes);
         self.0.put(b"\"");

@@ -26,7 +26,7 @@ pub(super) trait Written {
     /// A member that is a string; `None` if it cannot be written as it is.
     fn text(&mut self, name: &Name, text: &str) -> Option<()>;
     /// A member that is a blob.
-    fn blob(&mut self, name: &Name, bytes: &[u8]);
+    fn blob(&mut self, name: &Name, bytes: &Bytes);
     /// A member that is true or false.
     fn truth(&mut self, name: &Name, truth: bool);
     /// A member that is a whole number.
@@ -64,6 +64,12 @@ pub(super) trait Out {
     /// Bytes as they are.
     fn put(&mut self, bytes: &[u8]);
 
+    /// Bytes as they are, of which the body may hold a handle.
+    #[inline]
+    fn share(&mut self, bytes: &Bytes) {
+        self.put(bytes);
+    }
+
     /// Bytes in base64.
     fn base64(&mut self, bytes: &[u8]);
 }
@@ -74,6 +80,11 @@ impl<O: Out> Out for &mut O {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         (**self).put(bytes);
+    }
+
+    #[inline]
+    fn share(&mut self, bytes: &Bytes) {
+        (**self).share(bytes);
     }
 
     #[inline]
@@ -107,6 +118,84 @@ impl Out for Vec<u8> {
 
     fn base64(&mut self, bytes: &[u8]) {
         base64_simd::STANDARD.encode_append(bytes, self);
+    }
+}
+
+/// Blobs of so many bytes cost less as a part of their own than copied.
+const SHARED: usize = 4 << 10;
+
+/// Counts what [`Parts`] copies.
+#[derive(Default)]
+pub(super) struct Copied {
+    pub bytes: usize,
+    pub shared: usize,
+}
+
+impl Out for Copied {
+    const JUDGES: bool = true;
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+    }
+
+    fn share(&mut self, bytes: &Bytes) {
+        match bytes.len() < SHARED {
+            true => self.put(bytes),
+            false => self.shared += 1,
+        }
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        self.bytes += base64_simd::STANDARD.encoded_length(bytes.len());
+    }
+}
+
+/// A body whose large blobs stay where they are.
+pub(super) struct Parts {
+    copied: Vec<u8>,
+    /// Each with how much of what is copied stands before it.
+    shared: Vec<(usize, Bytes)>,
+}
+
+impl Parts {
+    pub(super) fn with_room(room: &Copied) -> Self {
+        Self {
+            copied: Vec::with_capacity(room.bytes),
+            shared: Vec::with_capacity(room.shared),
+        }
+    }
+
+    /// The parts, none of them empty.
+    pub(super) fn finish(self) -> Vec<Bytes> {
+        let copied = Bytes::from(self.copied);
+        let mut parts = Vec::with_capacity(2 * self.shared.len() + 1);
+        let mut at = 0;
+        for (until, blob) in self.shared {
+            parts.extend([copied.slice(at..until), blob]);
+            at = until;
+        }
+        parts.push(copied.slice(at..));
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
+}
+
+impl Out for Parts {
+    const JUDGES: bool = false;
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.copied.extend_from_slice(bytes);
+    }
+
+    fn share(&mut self, bytes: &Bytes) {
+        match bytes.len() < SHARED {
+            true => self.put(bytes),
+            false => self.shared.push((self.copied.len(), bytes.clone())),
+        }
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        self.copied.base64(bytes);
     }
 }
 

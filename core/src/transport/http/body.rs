@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::vec;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -15,14 +16,14 @@ use crate::{Error, ErrorKind, Result};
 
 /// A request's body; sets its flag when the connection asks for it.
 pub(super) struct RequestBody {
-    bytes: Option<Bytes>,
+    parts: vec::IntoIter<Bytes>,
     asked: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    pub(super) fn new(bytes: Bytes, asked: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(parts: Vec<Bytes>, asked: Arc<AtomicBool>) -> Self {
         Self {
-            bytes: Some(bytes),
+            parts: parts.into_iter(),
             asked,
         }
     }
@@ -37,15 +38,15 @@ impl Body for RequestBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.asked.store(true, Ordering::Relaxed);
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(self.parts.next().map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        self.parts.as_slice().is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.parts.as_slice().iter().map(Bytes::len).sum::<usize>() as u64)
     }
 }
 

@@ -93,7 +93,7 @@ impl Http {
             .await
             .map_err(Fault::NotSent)?;
         let form = line.wire.form();
-        let body = form.encode_call(&call);
+        let body = form.encode_call_in_parts(&call);
         // A call that may have to be encoded again is kept; others make room.
         let again = if line.wire.is_settled() {
             drop(call);
@@ -111,7 +111,7 @@ impl Http {
         match again {
             Some(call) if was_misread => {
                 let form = Form::Json;
-                let body = form.encode_call(&call);
+                let body = form.encode_call_in_parts(&call);
                 let response = self
                     .send(line, &to, operation, form, body, signed, sent)
                     .await?;
@@ -132,7 +132,7 @@ impl Http {
         to: &Addressed,
         operation: Operation,
         form: Form,
-        body: Bytes,
+        body: Vec<Bytes>,
         signed: Timestamp,
         sent: &Arc<AtomicBool>,
     ) -> Result<Response<Incoming>, Fault> {

@@ -74,7 +74,7 @@ impl Sdk {
         let request = request
             .try_into_http1x()
             .map_err(|error| ConnectorError::user(error.into()))?
-            .map(|body| RequestBody::new(copied(&body), Default::default()));
+            .map(|body| RequestBody::new(vec![copied(&body)], Default::default()));
         let answer = self.client.request(request).await;
         let answer = answer.map_err(|error| ConnectorError::io(error.into()))?;
         let (head, body) = answer.into_parts();

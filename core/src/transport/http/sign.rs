@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::identity::Identity;
+use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -16,7 +18,7 @@ const SERVICE: &str = "kinesis";
 /// Adds the headers of a signature over method, URI, headers and body.
 pub(super) fn signed(
     mut request: Request<()>,
-    body: &[u8],
+    body: &[Bytes],
     identity: &Identity,
     region: &str,
     now: Timestamp,
@@ -27,7 +29,12 @@ pub(super) fn signed(
         .iter()
         .filter(|(name, _)| *name != "user-agent")
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(body));
+    let signable = SignableRequest::new(
+        "POST",
+        uri,
+        headers,
+        SignableBody::Precomputed(digest(body)),
+    );
     let params = SigningParams::builder()
         .identity(identity)
         .region(region)
@@ -49,6 +56,14 @@ pub(super) fn signed(
         request.headers_mut().insert(name, value);
     }
     Ok(request)
+}
+
+/// The SHA-256 of a body in hexadecimal digits.
+fn digest(body: &[Bytes]) -> String {
+    let mut sha = Sha256::new();
+    body.iter().for_each(|part| sha.update(part));
+    let digits = sha.finalize();
+    digits.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a header in the form of a signature that signs nothing: for local servers that only look whether it is

@@ -2,6 +2,7 @@
 
 use aws_credential_types::Credentials as Keys;
 use aws_smithy_runtime_api::client::identity::Identity;
+use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 
@@ -148,7 +149,7 @@ impl Target {
         to: &Addressed,
         operation: Operation,
         form: Form,
-        body: &[u8],
+        body: &[Bytes],
         now: Timestamp,
     ) -> Result<Request<()>> {
         let uri: Result<Uri, _> = format!("{}/", to.url).parse();

@@ -472,10 +472,13 @@ fn signatures_are_those_of_botocore() {
         Some("a+token/=".into()),
     );
     let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
-    let body = br#"{"StreamName":"orders","Data":"SGVsbG8=","PartitionKey":"k"}"#;
+    let body = [
+        Bytes::from_static(br#"{"StreamName":"orders","Data":"SGVsb"#),
+        Bytes::from_static(br#"G8=","PartitionKey":"k"}"#),
+    ];
     let signed = sign::signed(
         request,
-        body,
+        &body,
         &credentials.identity(),
         "us-east-1",
         clock.wall(),
