@@ -58,6 +58,7 @@ const IN_SCOPE: &[&str] = &[
     "producer: flush → out of time",
     "producer: key broken → mended",
     "producers: two of one stream",
+    "producers: two of one budget",
     "put: more than half a mebibyte",
     "put: no room",
     "reader: call → failed for good → told",

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::Http;
-use super::{AccountIdEndpointMode, Credentials, Endpoint, Environment, Memory, Proxy, Transport};
+use super::{
+    AccountIdEndpointMode, Credentials, Endpoint, Environment, Memory, Names, Proxy, Transport,
+};
 use crate::Result;
 use crate::engine::Engine;
 use crate::rng::Rng;
@@ -40,6 +42,8 @@ pub struct Connect {
     pub max_answer_bytes: usize,
     /// Where `AWS_…` variables are read; by default the process's environment.
     pub environment: Environment,
+    /// Who looks up the names of hosts; by default the operating system.
+    pub names: Names,
     /// The clock of deadlines and signatures.
     pub clock: Clock,
     /// The dice of what is made at random on the way.
@@ -74,6 +78,7 @@ impl Default for Connect {
             connect_timeout: Duration::from_millis(3_100),
             max_answer_bytes: 64 << 20,
             environment: Environment::process(),
+            names: Names::system(),
             clock: Clock::default(),
             rng: Rng::default(),
         }

@@ -21,6 +21,7 @@ mod faulty;
 mod hosts;
 mod http;
 mod memory;
+mod names;
 mod proxy;
 
 pub use connect::{Connect, Wire};
@@ -30,6 +31,7 @@ pub use environment::Environment;
 pub use faulty::{Effect, FaultPlan, Faulty, Injected};
 pub use hosts::{AccountIdEndpointMode, AwsHosts};
 pub use memory::Memory;
+pub use names::Names;
 pub use proxy::Proxy;
 
 /// A boxed future: one box for a request, none for a record.

@@ -116,6 +116,22 @@ impl Actor<'_> {
         }
     }
 
+    /// Those who share a producer's budget, itself among them.
+    fn holders<'a>(&'a self, producer: &'a Producer) -> impl Iterator<Item = &'a Producer> {
+        let all = match self.profile.buffer_group.as_str() {
+            "" => std::slice::from_ref(producer),
+            _ => self.producers,
+        };
+        all.iter()
+    }
+
+    /// The most that is pending of what one budget holds.
+    fn pending_of_a_budget(&self) -> u64 {
+        let pending = |one: &Producer| one.ledger().pending.bytes;
+        let held = |producer| self.holders(producer).map(pending).sum();
+        self.producers.iter().map(held).max().unwrap_or(0)
+    }
+
     pub async fn act(&self, history: &mut History, ends: &mut Ends, reached: &mut Reached) {
         let start = self.clock.now();
         let mut plans = self.plans(start);
@@ -125,9 +141,8 @@ impl Actor<'_> {
             self.event(&mut plans, &mut id, history, ends, reached);
             let pause = Duration::from_millis(self.rng.below(400));
             self.clock.sleep(pause).await;
+            history.peak_bytes = history.peak_bytes.max(self.pending_of_a_budget());
             for producer in self.producers {
-                let pending = producer.ledger().pending.bytes;
-                history.peak_bytes = history.peak_bytes.max(pending);
                 ends.take(self.clock.now(), producer, reached);
             }
             if history.is_ordered && self.rng.chance(0.1) {
@@ -264,7 +279,9 @@ impl Actor<'_> {
         }
         if let Err(error) = taken {
             let kind = error.kind();
-            let had_room = producer.ledger().pending.records == 0;
+            let had_room = self
+                .holders(producer)
+                .all(|one| one.ledger().pending.records == 0);
             reached.error(kind);
             ends.tell(now, *id, End::Refused { kind, had_room });
         }

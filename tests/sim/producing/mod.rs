@@ -40,7 +40,11 @@ const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// Runs the history of a seed.
 pub async fn simulate(seed: u64, is_ordered: bool, is_traced: bool) -> Run {
     let rng = Rng::seeded(seed);
-    let profile = Profile::of(&rng, is_ordered);
+    let mut profile = Profile::of(&rng, is_ordered);
+    // Without a throw of the dice, which would make all histories others.
+    if profile.producers > 1 && seed.is_multiple_of(2) {
+        profile.buffer_group = format!("seed-{seed}-{is_ordered}");
+    }
     // The service's clock, and the producers', which may be off.
     let service = Clock::following_runtime(START);
     let clock = Clock::following_runtime(START);
@@ -151,6 +155,7 @@ fn config(
         .aggregate_bytes(profile.limits.aggregate_bytes)
         .request_bytes(profile.limits.request_bytes)
         .buffer_bytes(profile.max_bytes)
+        .buffer_group(&profile.buffer_group)
         .ordered(profile.is_ordered)
         .reports(Reports::All)
         .lazy(profile.is_lazy)
@@ -162,8 +167,9 @@ fn config(
 /// Opens a producer; faults may make that fail, so it is tried until it is there.
 async fn open(config: &ProducerConfig, clock: &Clock) -> Producer {
     loop {
-        if let Ok(producer) = Producer::open(STREAM, config.clone()).await {
-            return producer;
+        match Producer::open(STREAM, config.clone()).await {
+            Ok(producer) => return producer,
+            Err(error) => assert_ne!(error.kind(), ErrorKind::InvalidArgument, "{error}"),
         }
         clock.sleep(Duration::from_millis(50)).await;
     }
@@ -223,6 +229,9 @@ fn judged(
     reached.wire(&history);
     if profile.producers > 1 {
         reached.note("producers: two of one stream");
+    }
+    if !profile.buffer_group.is_empty() {
+        reached.note("producers: two of one budget");
     }
     if profile.page.is_some() {
         reached.note("map: listed in pages");

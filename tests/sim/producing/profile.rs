@@ -30,8 +30,9 @@ pub struct Profile {
     pub request_timeout: Duration,
     pub max_in_flight: usize,
     pub limits: Limits,
-    /// The budget of each producer.
+    /// The budget of each producer, or of all who are in the group, if it has a name.
     pub max_bytes: usize,
+    pub buffer_group: String,
     pub is_lazy: bool,
     /// Producers that share the stream.
     pub producers: usize,
@@ -96,6 +97,7 @@ impl Profile {
                 Load::Small | Load::HotKey => any(rng, &[128 << 10, 512 << 10, 8 << 20]),
                 Load::Large | Load::Bursts => any(rng, &[8 << 20, 24 << 20]),
             },
+            buffer_group: String::new(),
             is_lazy: rng.chance(0.3),
             producers: 1 + usize::from(rng.chance(0.2)),
             load,

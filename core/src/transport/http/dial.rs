@@ -1,16 +1,19 @@
 //! How a connection is made: name look-up, proxy, TLS, all within one time. Names are looked up anew for every
 //! connection, so that an address that moved is found by the next one.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::vec;
 
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
@@ -19,6 +22,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::time::Clock;
+use crate::transport::Names;
 use crate::transport::proxy::Proxies;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -36,11 +40,15 @@ impl Dialler {
     /// Where TLS is spoken HTTP/2 and HTTP/1.1 are offered; the server chooses.
     pub(super) fn new(
         proxies: Arc<Proxies>,
+        names: Names,
         tls: ClientConfig,
         clock: Clock,
         timeout: Duration,
     ) -> Self {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver {
+            names,
+            system: GaiResolver::new(),
+        });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let https = HttpsConnectorBuilder::new()
@@ -81,7 +89,7 @@ impl Service<Uri> for Dialler {
 /// TCP to the destination, or to the proxy on the way to it.
 #[derive(Clone)]
 struct Way {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
     proxies: Arc<Proxies>,
 }
 
@@ -119,6 +127,31 @@ impl Service<Uri> for Way {
             let tunnelled = tunnelled.map_err(|error| format!("the proxy: {error}"))?;
             Ok(Stream::direct(tunnelled))
         })
+    }
+}
+
+/// From a host's name to its addresses.
+#[derive(Clone)]
+struct Resolver {
+    names: Names,
+    system: GaiResolver,
+}
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.system.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        if let Some(found) = self.names.look_up(name.as_str()) {
+            return Box::pin(ready(found.map(Vec::into_iter)));
+        }
+        let asked = self.system.call(name);
+        Box::pin(async move { Ok(asked.await?.collect::<Vec<_>>().into_iter()) })
     }
 }
 

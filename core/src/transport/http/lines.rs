@@ -132,11 +132,12 @@ struct Way {
 /// The lines of this process that are in use.
 type Known = Mutex<Vec<(Way, Weak<OnceCell<Line>>)>>;
 
-/// The line that others use who go the same way, or a new one. Only the process's own environment and clock are shared.
+/// The line that others use who go the same way, or a new one. Only who sees the process's own environment, clock and names shares.
 fn shared(url: Option<&HttpUrl>, options: &Connect) -> Shared {
     static KNOWN: [OnceLock<Known>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
     let known = KNOWN.get(fork::generation() as usize);
-    let is_common = options.environment.is_process() && options.clock.is_system();
+    let is_common =
+        options.environment.is_process() && options.clock.is_system() && options.names.is_system();
     let (Some(known), Ok(runtime), true) = (known, Handle::try_current(), is_common) else {
         return Shared::default();
     };
@@ -178,6 +179,7 @@ impl Line {
         let dialler = || {
             Dialler::new(
                 Arc::clone(&proxies),
+                options.names.clone(),
                 tls.clone(),
                 options.clock.clone(),
                 options.connect_timeout,

@@ -1,5 +1,7 @@
 //! The client against servers that speak raw bytes: what it sends, and how it judges what comes back or does not.
 
+mod names;
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
