@@ -1,7 +1,6 @@
 //! Aggregated records and hash keys on their own.
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use kinetik::codec::{self, AggregateBuilder, Deaggregated, Mode, digest};
 use kinetik::types::{HashKey, PartitionKey};
 use pyo3::prelude::*;
@@ -47,7 +46,7 @@ pub fn aggregate<'py>(records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyByte
         let explicit = explicit
             .map(|value| explicit_hash_key(&value))
             .transpose()?;
-        builder.add(key.into(), explicit, data);
+        builder.add(key, explicit, data);
     }
     let sealed = builder.seal().or_raise(py)?;
     Ok(PyBytes::new(py, &sealed))
