@@ -214,9 +214,15 @@ impl State {
             _ => None,
         };
         let unclear: Vec<_> = self.shards.iter().filter_map(unclear).collect();
+        let newest = list.iter().map(|info| info.id).max();
         for (id, since, not_found) in unclear {
             if since > asked_at {
                 self.want_listing(now);
+                continue;
+            }
+            if Some(id) > newest {
+                // Ids ascend, and the youngest shard never expires: a listing that ends before it lies behind.
+                self.ask_again(now, id, not_found);
                 continue;
             }
             let Some(listed) = list.iter().find(|info| info.id == id) else {
@@ -253,7 +259,7 @@ impl State {
         let consumer_may_be_gone = not_found && shard.by_fan_out;
         if not_found && now - since >= self.settings.give_up_after {
             shard.failing_since = None;
-            let text = "the service lists the shard and says that it does not exist";
+            let text = "the service says that the shard does not exist, and its listings that it has not expired";
             self.failure = Some(Error::new(ErrorKind::NotFound, text).shard(id.to_string()));
         }
         self.set_due(id, now + pause);

@@ -179,6 +179,26 @@ fn a_shard_that_vanished_since_its_position_was_saved_is_counted_and_its_childre
 }
 
 #[test]
+fn a_listing_that_lies_behind_makes_no_young_shard_vanish() {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1"]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
+    let [left, right] = model.split(0);
+    put(&mut model, left, &["2"]);
+    put(&mut model, right, &["3"]);
+    model.unlisted = 2;
+    // The end of the parent, and then children that the service does not find yet.
+    let missing = || Some(Fault::Refuse(ErrorKind::NotFound));
+    model.faults.extend([None, missing(), missing()]);
+    let mut read = texts(&driven.available(&mut model));
+    read.sort_unstable();
+    assert_eq!(read, ["2", "3"]);
+    assert!(model.asked.contains(&Ask::List), "the listing was asked");
+    assert_eq!(driven.state.stats.vanished_shards, 0);
+}
+
+#[test]
 fn a_position_inside_what_is_no_aggregate_repeats_that_record_rather_than_losing_it() {
     let mut model = Model::new(1);
     let plain = model.put(0, "plain");

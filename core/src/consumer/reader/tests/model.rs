@@ -30,6 +30,8 @@ pub struct Model {
     pub shards: BTreeMap<ShardId, ModelShard>,
     /// Records that an answer holds at most.
     pub page: usize,
+    /// Of the youngest shards so many are not in listings yet.
+    pub unlisted: usize,
     /// How the next calls are answered instead, oldest first; `None` answers as usual.
     pub faults: VecDeque<Option<Fault>>,
     /// What was asked, in order.
@@ -84,6 +86,7 @@ impl Model {
             now: Moment::ZERO,
             shards: BTreeMap::new(),
             page: 1_000,
+            unlisted: 0,
             faults: VecDeque::new(),
             asked: Vec::new(),
             created: ORIGIN.as_secs() - 10,
@@ -199,7 +202,9 @@ impl Model {
     }
 
     pub fn list(&self) -> Vec<ShardInfo> {
-        self.shards.values().map(|shard| shard.info).collect()
+        let shown = self.shards.len() - self.unlisted;
+        let shards = self.shards.values().take(shown);
+        shards.map(|shard| shard.info).collect()
     }
 
     /// Answers a call.
