@@ -59,16 +59,16 @@ impl Form {
 
     /// Writes a request's body.
     pub fn encode_call(self, call: &Call) -> Bytes {
-        match hot::encode_call(self, call) {
-            Some(body) => body.into(),
-            None => self.encode(&call.to_value()),
+        match &self.encode_call_in_parts(call)[..] {
+            [whole] => whole.clone(),
+            parts => parts.concat().into(),
         }
     }
 
     /// Writes a request's body in parts that stand one behind the other. Payloads of 4 KiB and more are shared with the
     /// call in CBOR, not copied.
     pub(crate) fn encode_call_in_parts(self, call: &Call) -> Vec<Bytes> {
-        hot::encode_call_in_parts(self, call).unwrap_or_else(|| vec![self.encode_call(call)])
+        hot::encode_call(self, call).unwrap_or_else(|| vec![self.encode(&call.to_value())])
     }
 
     /// Reads the body of a success.

@@ -47,7 +47,7 @@ pub struct AggregateBuilder<D = Bytes> {
 }
 
 /// The table of partition keys, written as it will stand in the body.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Keys {
     written: Vec<u8>,
     /// Where each key lies in it, behind its opening.

@@ -9,7 +9,7 @@
 ///
 /// The upper halves of key and ends decide all but once in 2^64; only a tie looks at the lower ones.
 ///
-/// Memory is at most [`MAX_DEPTH`] times 16 bytes a cell; below that depth a slot is searched by halves.
+/// Memory is at most [`MAX_DEPTH`] times 20 bytes a cell beside its end; below that depth a slot is searched by halves.
 #[derive(Clone, Debug)]
 pub(crate) struct Radix {
     ends: Box<[u128]>,
@@ -251,7 +251,7 @@ mod tests {
         let table = table(boundaries);
         check(&table);
         assert!(
-            table.bytes() <= table.ends.len() * (16 + 16 * MAX_DEPTH + 48),
+            table.bytes() <= table.ends.len() * (16 + 8 + 20 * MAX_DEPTH),
             "{}",
             table.bytes()
         );

@@ -171,6 +171,7 @@ impl Refresh {
 
     /// Whether the listing that made the map was begun at this moment or later, so that it shows what was seen before.
     pub fn is_newer_than(&self, seen: Moment) -> bool {
+        // With that bug no listing is made, so that none may be waited for.
         planted(Bug::NeverDoubtsTheMap)
             || self.map_asked_at.is_some_and(|asked_at| seen <= asked_at)
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Looks up the names of hosts: the operating system, or whoever is asked instead of it. Asked for every new connection;
-/// nothing is kept.
+/// nothing is kept. A handle for tests and simulations, as the clock and the dice are.
 ///
 /// ```
 /// use kinetik::transport::{Connect, Names};

@@ -55,18 +55,9 @@ fn answer(operation: Operation, source: impl Source) -> Option<Answer> {
     }
 }
 
-/// Writes a request's body into one allocation of its exact size: nothing is kept of it, since a producer's budget counts
-/// it while it is under way.
-pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<u8>> {
-    match call {
-        Call::PutRecord(input) => exactly(form, input, Vec::with_capacity),
-        Call::PutRecords(input) => exactly(form, input, Vec::with_capacity),
-        _ => None,
-    }
-}
-
-/// Writes a request's body in parts, whose large blobs are the call's own in CBOR.
-pub(super) fn encode_call_in_parts(form: Form, call: &Call) -> Option<Vec<Bytes>> {
+/// Writes a request's body in parts: what is copied in one allocation of its exact size, of which nothing is kept, since a
+/// producer's budget counts it while it is under way; and large blobs as the call's own, in CBOR.
+pub(super) fn encode_call(form: Form, call: &Call) -> Option<Vec<Bytes>> {
     match call {
         Call::PutRecord(input) => in_parts(form, input),
         Call::PutRecords(input) => in_parts(form, input),
@@ -85,9 +76,9 @@ fn in_parts(form: Form, value: &impl Body) -> Option<Vec<Bytes>> {
 /// Writes the body of a success into memory that may have been used before.
 pub(super) fn encode_answer(form: Form, answer: &Answer) -> Option<Buffer> {
     match answer {
-        Answer::GetRecords(output) => exactly(form, output, Buffer::with_capacity),
-        Answer::PutRecord(output) => exactly(form, output, Buffer::with_capacity),
-        Answer::PutRecords(output) => exactly(form, output, Buffer::with_capacity),
+        Answer::GetRecords(output) => exactly(form, output),
+        Answer::PutRecord(output) => exactly(form, output),
+        Answer::PutRecords(output) => exactly(form, output),
         _ => None,
     }
 }
@@ -102,20 +93,16 @@ pub(super) fn decode_event(form: Form, payload: &Bytes) -> Option<SubscribeToSha
 
 /// Writes the payload of an event of a subscription, as an answer is written.
 pub(super) fn encode_event(form: Form, event: &SubscribeToShardEvent) -> Option<Buffer> {
-    exactly(form, event, Buffer::with_capacity)
+    exactly(form, event)
 }
 
 /// Measures, then writes into as much room.
-fn exactly<B: AsMut<Vec<u8>>>(
-    form: Form,
-    value: &impl Body,
-    room: impl FnOnce(usize) -> B,
-) -> Option<B> {
+fn exactly(form: Form, value: &impl Body) -> Option<Buffer> {
     let mut size = Size::default();
     write(form, value, &mut size)?;
     let size = size.0;
-    let mut body = room(size);
-    let bytes = body.as_mut();
+    let mut body = Buffer::with_capacity(size);
+    let bytes: &mut Vec<u8> = body.as_mut();
     write(form, value, bytes)?;
     debug_assert_eq!(bytes.len(), size);
     Some(body)
@@ -140,6 +127,11 @@ mod tests {
         PutRecordsRequestEntry, PutRecordsResultEntry, Record,
     };
     use crate::time::Timestamp;
+
+    /// A request's body in one piece.
+    fn encoded(form: Form, call: &Call) -> Option<Bytes> {
+        encode_call(form, call).map(|parts| parts.concat().into())
+    }
 
     fn general_call(form: Form, operation: Operation, body: &Bytes) -> Option<Call> {
         Call::from_value(operation, form.decode(body)?, form).ok()
@@ -381,7 +373,7 @@ mod tests {
         fn a_hot_request_is_the_general_one(call in prop_oneof![put_records(), put_record()], edits in edits()) {
             for form in FORMS {
                 let general = form.encode(&call.to_value());
-                if let Some(hot) = encode_call(form, &call) {
+                if let Some(hot) = encoded(form, &call) {
                     prop_assert_eq!(&hot[..], &general[..]);
                 }
                 let body = changed(form, general.into(), &edits);
@@ -462,7 +454,7 @@ mod tests {
     #[test]
     fn usual_bodies_take_the_fast_path() {
         let call = usual(500);
-        let body = Bytes::from(encode_call(Form::Json, &call).expect("fast"));
+        let body = encoded(Form::Json, &call).expect("fast");
         assert_eq!(
             decode_call(Form::Json, Operation::PutRecords, &body),
             Some(call)
@@ -487,7 +479,7 @@ mod tests {
     #[test]
     fn usual_bodies_in_cbor_take_the_fast_path_without_a_copy() {
         let call = usual(500);
-        let body = Bytes::from(encode_call(Form::Cbor, &call).expect("fast"));
+        let body = encoded(Form::Cbor, &call).expect("fast");
         let read = decode_call(Form::Cbor, Operation::PutRecords, &body);
         assert_eq!(read.as_ref(), Some(&call));
         let Some(Call::PutRecords(input)) = read else {
@@ -521,8 +513,8 @@ mod tests {
             ..Default::default()
         });
         for form in FORMS {
-            let parts = encode_call_in_parts(form, &call).expect("fast");
-            assert_eq!(parts.concat(), encode_call(form, &call).expect("fast"));
+            let parts = encode_call(form, &call).expect("fast");
+            assert_eq!(parts.concat(), form.encode(&call.to_value()));
             let is_shared = |data: &&Bytes| parts.iter().any(|part| part.as_ptr() == data.as_ptr());
             let shared = large.iter().filter(is_shared).count();
             match form {
@@ -534,7 +526,7 @@ mod tests {
 
     #[test]
     fn more_records_than_allowed_are_left_to_the_general_path() {
-        let body = Bytes::from(encode_call(Form::Json, &usual(501)).expect("fast"));
+        let body = encoded(Form::Json, &usual(501)).expect("fast");
         assert_eq!(decode_call(Form::Json, Operation::PutRecords, &body), None);
         assert_eq!(
             general_call(Form::Json, Operation::PutRecords, &body),
@@ -544,7 +536,7 @@ mod tests {
 
     #[test]
     fn payloads_are_slices_of_one_buffer_and_strings_of_the_body() {
-        let body = Bytes::from(encode_call(Form::Json, &usual(3)).expect("fast"));
+        let body = encoded(Form::Json, &usual(3)).expect("fast");
         let Some(Call::PutRecords(input)) = decode_call(Form::Json, Operation::PutRecords, &body)
         else {
             panic!("fast")

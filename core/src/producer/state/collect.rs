@@ -1,5 +1,8 @@
 //! From arenas to sealed aggregates.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::batch::{Batch, History, point};
@@ -15,8 +18,6 @@ use crate::producer::ledger::Tally;
 use crate::route;
 use crate::time::Moment;
 use crate::types::HashKey;
-use std::cmp::Reverse;
-use std::time::Duration;
 
 /// Records whose keys are hashed together.
 const BLOCK: usize = 256;

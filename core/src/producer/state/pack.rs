@@ -6,7 +6,7 @@ use crate::codec::{AggregateBuilder, Deaggregated, Mode, Stamp, deaggregate};
 use crate::producer::arena::Stored;
 use crate::types::HashKey;
 
-/// A user record as slices of what holds it.
+/// A user record, its data a slice of what holds it.
 #[derive(Debug)]
 pub(super) struct Unpacked {
     pub key: Bytes,
@@ -26,7 +26,7 @@ impl Unpacked {
         }
     }
 
-    /// The only record of a builder.
+    /// The only record of a builder, its key copied out of the builder's table.
     pub fn only(builder: &AggregateBuilder) -> Self {
         let record = builder.records().next().expect("it holds one record");
         Self {

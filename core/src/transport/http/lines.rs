@@ -132,7 +132,8 @@ struct Way {
 /// The lines of this process that are in use.
 type Known = Mutex<Vec<(Way, Weak<OnceCell<Line>>)>>;
 
-/// The line that others use who go the same way, or a new one. Only who sees the process's own environment, clock and names shares.
+/// The line that others use who go the same way, or a new one. Only who has the process's own environment, clock and names
+/// shares one.
 fn shared(url: Option<&HttpUrl>, options: &Connect) -> Shared {
     static KNOWN: [OnceLock<Known>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
     let known = KNOWN.get(fork::generation() as usize);

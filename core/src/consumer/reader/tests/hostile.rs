@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::config::{Start, Until};
 use super::super::position::{Position, Positions};
 use super::super::state::{Ask, Effect};
-use super::model::{Driven, Fault, Model, settings, texts};
+use super::model::{Driven, Fault, Model, put, settings, split_behind_a_reader, texts};
 use crate::codec::digest::md5;
 use crate::codec::{MAGIC, aggregate};
 use crate::error::{Error, ErrorKind};
@@ -14,12 +14,6 @@ use crate::time::Moment;
 use crate::types::ShardId;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn put(model: &mut Model, shard: u32, texts: &[&str]) {
-    for text in texts {
-        model.put(shard, text.to_string());
-    }
-}
 
 /// What the caller is told; panics if it is anything else.
 fn failure(driven: &mut Driven, model: &mut Model) -> Error {
@@ -180,13 +174,7 @@ fn a_shard_that_vanished_since_its_position_was_saved_is_counted_and_its_childre
 
 #[test]
 fn a_listing_that_lies_behind_makes_no_young_shard_vanish() {
-    let mut model = Model::new(1);
-    put(&mut model, 0, &["1"]);
-    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
-    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
-    let [left, right] = model.split(0);
-    put(&mut model, left, &["2"]);
-    put(&mut model, right, &["3"]);
+    let (mut model, mut driven) = split_behind_a_reader();
     model.unlisted = 2;
     // The end of the parent, and then children that the service does not find yet.
     let missing = || Some(Fault::Refuse(ErrorKind::NotFound));

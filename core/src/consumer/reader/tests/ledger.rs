@@ -5,17 +5,11 @@ use std::time::Duration;
 use super::super::config::{RangeFilter, Start, Until};
 use super::super::position::{Position, Positions};
 use super::super::state::{Ask, Effect, Event};
-use super::model::{Driven, Fault, Model, ORIGIN, settings, texts};
+use super::model::{Driven, Fault, Model, ORIGIN, put, settings, split_behind_a_reader, texts};
 use crate::codec::aggregate;
 use crate::error::ErrorKind;
 use crate::time::Timestamp;
 use crate::types::{HashKey, ShardId};
-
-fn put(model: &mut Model, shard: u32, texts: &[&str]) {
-    for text in texts {
-        model.put(shard, text.to_string());
-    }
-}
 
 fn resumed(model: &mut Model, from: &Driven, until: Until) -> Driven {
     let saved = Positions::from_json(&from.state.positions("orders").to_json()).unwrap();
@@ -76,13 +70,7 @@ fn parents_are_read_before_children_through_splits_and_merges() {
 
 #[test]
 fn ledger_33_children_are_found_at_once_from_their_parents_last_answer_and_not_by_a_listing() {
-    let mut model = Model::new(1);
-    put(&mut model, 0, &["1"]);
-    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
-    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
-    let [left, right] = model.split(0);
-    put(&mut model, left, &["2"]);
-    put(&mut model, right, &["3"]);
+    let (mut model, mut driven) = split_behind_a_reader();
     let now = model.now;
     assert_eq!(
         driven.batch(&mut model).len() + driven.batch(&mut model).len(),

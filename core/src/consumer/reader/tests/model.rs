@@ -505,6 +505,25 @@ impl Driven {
 }
 
 /// Payloads as text, for comparing.
+/// Puts a record of each text.
+pub fn put(model: &mut Model, shard: u32, texts: &[&str]) {
+    for text in texts {
+        model.put(shard, text.to_string());
+    }
+}
+
+/// A shard that was read up to its newest record and split since, with a record in each child: `2` and `3`.
+pub fn split_behind_a_reader() -> (Model, Driven) {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1"]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
+    let [left, right] = model.split(0);
+    put(&mut model, left, &["2"]);
+    put(&mut model, right, &["3"]);
+    (model, driven)
+}
+
 pub fn texts(records: &[Record]) -> Vec<String> {
     records
         .iter()

@@ -105,17 +105,6 @@ fn ledger_80_what_is_retried_comes_before_what_was_put_later() {
     assert_eq!(stored, [0, 1, 2, 3, 4]);
 }
 
-/// Has the shards listed again, a second later; the listing is yet to be answered.
-fn doubt(world: &mut World) {
-    let effects = &mut Effects::default();
-    let asked_at = world.now;
-    let doubt = route::Event::Doubt { asked_at };
-    world.state.refresh(world.now, doubt, effects);
-    world.take(std::mem::take(effects));
-    world.now = world.now + SECOND;
-    world.settle();
-}
-
 #[test]
 fn an_unresolved_record_is_sent_before_those_that_wait_for_it_wherever_maps_move_them() {
     let mut world = World::new(ordered(Aggregate::Yes), 1);
@@ -133,7 +122,7 @@ fn an_unresolved_record_is_sent_before_those_that_wait_for_it_wherever_maps_move
     put_all(&mut world);
     world.service.shards = even(2, 1_700_000_100);
     world.service.created = 1_700_000_100;
-    doubt(&mut world);
+    world.doubt();
     world.list();
     assert_eq!(world.state.map.open().len(), 2);
     // Its answer is lost just before another map moves what waits beside it into its lane.
@@ -144,7 +133,7 @@ fn an_unresolved_record_is_sent_before_those_that_wait_for_it_wherever_maps_move
     for (shard, (start, end)) in world.service.shards.iter_mut().zip(bounds) {
         shard.range = HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap();
     }
-    doubt(&mut world);
+    world.doubt();
     world.fault(&unresolved, lost());
     world.list();
     let again = world.next_request();
@@ -171,7 +160,7 @@ fn children_are_sent_nothing_of_a_key_until_their_parents_record_is_resolved() {
     world.settle();
     world.service.split(0);
     // The map learns of the children while the parent's record is on its way.
-    doubt(&mut world);
+    world.doubt();
     world.list();
     world.pass(SECOND);
     assert_eq!(world.state.map.open().len(), 2);
