@@ -100,10 +100,15 @@ impl State {
             parent.is_none_or(|parent| parent.stage == Stage::Done { ended: true })
                 || planted(Bug::ChildBeforeParent)
         };
-        let unknown = |parent: ShardId| !self.shards.contains_key(&parent);
-        let listing = !matches!(self.listing, Listing::Idle { .. });
-        if shard.info.parents().all(ended) && !(listing && shard.info.parents().any(unknown)) {
-            self.set_due(id, now);
+        if !shard.info.parents().all(ended) {
+            return;
+        }
+        let is_known = |parent: &ShardId| self.shards.contains_key(parent);
+        match shard.info.parents().filter(|id| !is_known(id)).max() {
+            // No listing has come as far as this parent: it may still have records.
+            Some(parent) if Some(parent) > self.newest_listed => self.want_listing(now),
+            Some(_) if !matches!(self.listing, Listing::Idle { .. }) => {}
+            _ => self.set_due(id, now),
         }
     }
 
@@ -160,7 +165,13 @@ impl State {
                 return;
             }
         };
-        self.listing = Listing::Idle { failures: 0 };
+        let newest = list.iter().map(|info| info.id).max();
+        self.newest_listed = self.newest_listed.max(newest);
+        // A listing that ends before a shard that is known lies behind; the next one waits a little.
+        let lies_behind = self.shards.keys().next_back().copied() > newest;
+        self.listing = Listing::Idle {
+            failures: u32::from(lies_behind),
+        };
         if let Err(error) = self.compare(&list) {
             self.failure = Some(error);
             self.listing = Listing::Due {

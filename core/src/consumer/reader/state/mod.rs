@@ -152,6 +152,8 @@ pub(super) struct State {
     children: BTreeMap<ShardId, Vec<ShardId>>,
     /// The newest shard when the reader was opened: those after it were made since, and are read from their beginnings.
     newest_at_opening: Option<ShardId>,
+    /// The newest shard that any listing showed.
+    newest_listed: Option<ShardId>,
     /// The shards in [`Stage::Due`], by time.
     due: BTreeSet<(Moment, ShardId)>,
     /// The shards whose calls are under way.
@@ -248,6 +250,7 @@ impl State {
             shards: BTreeMap::new(),
             children: BTreeMap::new(),
             newest_at_opening,
+            newest_listed: newest_at_opening,
             due: BTreeSet::new(),
             calling: BTreeMap::new(),
             ready: VecDeque::new(),

@@ -30,8 +30,8 @@ pub struct Model {
     pub shards: BTreeMap<ShardId, ModelShard>,
     /// Records that an answer holds at most.
     pub page: usize,
-    /// Of the youngest shards so many are not in listings yet.
-    pub unlisted: usize,
+    /// How many of the youngest shards the next listings do not show yet, oldest first.
+    pub unlisted: VecDeque<usize>,
     /// How the next calls are answered instead, oldest first; `None` answers as usual.
     pub faults: VecDeque<Option<Fault>>,
     /// What was asked, in order.
@@ -86,7 +86,7 @@ impl Model {
             now: Moment::ZERO,
             shards: BTreeMap::new(),
             page: 1_000,
-            unlisted: 0,
+            unlisted: VecDeque::new(),
             faults: VecDeque::new(),
             asked: Vec::new(),
             created: ORIGIN.as_secs() - 10,
@@ -202,9 +202,7 @@ impl Model {
     }
 
     pub fn list(&self) -> Vec<ShardInfo> {
-        let shown = self.shards.len() - self.unlisted;
-        let shards = self.shards.values().take(shown);
-        shards.map(|shard| shard.info).collect()
+        self.shards.values().map(|shard| shard.info).collect()
     }
 
     /// Answers a call.
@@ -220,7 +218,12 @@ impl Model {
         };
         match (ask, refused) {
             (Ask::List, Some(error)) => Outcome::Listed(Err(error)),
-            (Ask::List, None) => Outcome::Listed(Ok(self.list())),
+            (Ask::List, None) => {
+                let mut list = self.list();
+                let unlisted = self.unlisted.pop_front().unwrap_or(0);
+                list.truncate(list.len().saturating_sub(unlisted));
+                Outcome::Listed(Ok(list))
+            }
             (Ask::Iterator { .. }, Some(error)) => Outcome::Iterator(Err(error)),
             (Ask::Iterator { shard, cursor }, None) => Outcome::Iterator(match fault {
                 Some(Fault::NoIterator(is_text)) => Ok(is_text.then(ByteString::new)),

@@ -99,6 +99,8 @@ impl History {
                 let fault = FAULTS[self.rng.below(FAULTS.len() as u64) as usize];
                 self.model.faults.push_back(Some(fault));
             }
+            // A server that lists from a copy which lies behind.
+            17 => self.model.unlisted.push_back(self.rng.below(4) as usize),
             _ => {}
         }
     }
@@ -111,6 +113,7 @@ impl History {
         chosen.concurrency = 1 + self.rng.below(6) as usize;
         self.model.page = 1 + self.rng.below(6) as usize;
         self.model.faults.clear();
+        self.model.unlisted.clear();
         Driven::open_with(&mut self.model, start, chosen)
     }
 
@@ -129,6 +132,7 @@ impl History {
         }
         // The faults end; everything must come within a few minutes.
         self.model.faults.clear();
+        self.model.unlisted.clear();
         let until = self.model.now + Duration::from_secs(300);
         while self.model.now < until && (self.read.len() as u64) < self.put {
             self.turn(&mut reader);
