@@ -40,7 +40,7 @@ pub struct kinetik_put {
     pub data_len: usize,
     /// The point of the ring that picks the shard in place of the key's hash; NULL for the key's.
     pub explicit_hash_key: *const kinetik_hash_key,
-    /// Comes back in the record's report; NULL = the record is only counted.
+    /// Comes back in the record's reports; NULL = the record is only counted, and reported if it fails.
     pub opaque: *mut c_void,
 }
 
@@ -60,7 +60,7 @@ pub enum kinetik_persisted {
 /// returns.
 #[repr(C)]
 pub struct kinetik_report {
-    /// As given with the put.
+    /// As given with the put; NULL for a record that was put without one and failed.
     pub opaque: *mut c_void,
     /// KINETIK_OK = delivered.
     pub status: kinetik_status,
@@ -117,7 +117,8 @@ pub(crate) static PRODUCERS: Slab<Producer> = Slab::new(4, "producer");
 
 /// Opens a producer. Needs the settings stream and aggregate; the settings are copied.
 ///
-/// Checks stream, credentials and permissions unless lazy is true, and blocks for that.
+/// Unless lazy is true, checks that the stream is there and that its shards may be listed, and blocks for that: at most
+/// open_timeout_ms (30,000). Whether records may be put is known with the first of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_producer_open(
     config: *const kinetik_config,
@@ -140,7 +141,7 @@ fn configured(settings: &Settings) -> Result<ProducerConfig> {
         "aggregate",
         "true (KPL format, every reader must unpack it) or false",
     )?;
-    let mut config = ProducerConfig::new(Aggregate::No);
+    let mut config = ProducerConfig::new(Aggregate::No).report_counted(true);
     // What is said beside a KPL properties file wins.
     if let Some(kpl) = settings.get("kpl_properties") {
         config.set("kpl_properties", kpl)?;
@@ -154,7 +155,9 @@ fn configured(settings: &Settings) -> Result<ProducerConfig> {
 
 /// Puts one record; key and data are copied. Never blocks. KINETIK_BUFFER_FULL: it was not taken.
 ///
-/// With an opaque pointer that is not NULL, a report comes back through kinetik_producer_poll(). Any thread may call it.
+/// If it fails, a report comes back through kinetik_producer_poll(), with opaque (NULL with the setting reports=none). With
+/// reports=all one comes too when it was delivered, unless opaque is NULL. Unread reports hold room in the buffer. Any thread
+/// may call it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_producer_put(
     producer: kinetik_producer,
@@ -609,7 +612,7 @@ pub unsafe extern "C" fn kinetik_producer_resume(
 /// per record that was not delivered and not yet reported as failed.
 ///
 /// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK only
-/// when every record was delivered. A callback may put into other producers, but must not free its report.
+/// when every record was delivered or its failure was taken, by a flush's answer and its report. A callback may put into other producers, but must not free its report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_producer_close(
     producer: kinetik_producer,

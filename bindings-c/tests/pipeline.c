@@ -328,6 +328,40 @@ static void after_a_failed_record_its_key_is_broken_until_it_is_resumed(void)
     OK(kinetik_engine_close(engine));
 }
 
+static void failures_of_records_that_are_only_counted_come_back_and_free_their_room(void)
+{
+    create("counted", "1");
+    kinetik_producer producer = producer_of("counted", "true", "buffer_records", "10");
+    kinetik_engine engine = {0};
+    OK(kinetik_engine_open("pipeline", &engine));
+    for (int round = 0; round < 3; round++) {
+        OK(kinetik_engine_fault(engine, "{\"operation\":\"PutRecords\",\"error\":\"AccessDeniedException\",\"times\":100}"));
+        for (int i = 0; i < 10; i++)
+            OK(kinetik_producer_put(producer, "k", 1, "data", 4, NULL));
+        EXPECT(kinetik_producer_flush(producer, 10000, NULL), KINETIK_DELIVERY_FAILED);
+        OK(kinetik_engine_clear_faults(engine));
+        struct pollfd waiting = {.fd = kinetik_producer_event_fd(producer), .events = POLLIN};
+        CHECK(poll(&waiting, 1, 10000) == 1);
+        kinetik_report reports[20];
+        size_t got = 0;
+        OK(kinetik_producer_poll(producer, reports, 20, 0, &got));
+        CHECK(got == 10);
+        for (size_t i = 0; i < got; i++) {
+            CHECK(reports[i].status == KINETIK_ACCESS_DENIED && !reports[i].opaque);
+            CHECK(reports[i].data_len == 4 && !memcmp(reports[i].data, "data", 4));
+        }
+        kinetik_reports_release(producer, reports, got);
+        OK(kinetik_producer_put(producer, "k", 1, "data", 4, NULL));
+        OK(kinetik_producer_flush(producer, 10000, NULL));
+    }
+    OK(kinetik_engine_fault(engine, "{\"operation\":\"PutRecords\",\"error\":\"AccessDeniedException\"}"));
+    OK(kinetik_producer_put(producer, "k", 1, "data", 4, NULL));
+    EXPECT(kinetik_producer_flush(producer, 10000, NULL), KINETIK_DELIVERY_FAILED);
+    /* Nobody took it. */
+    EXPECT(kinetik_producer_close(producer, 10000, NULL, NULL), KINETIK_DELIVERY_FAILED);
+    OK(kinetik_engine_close(engine));
+}
+
 static void count_leftover(void *ctx, const kinetik_report *report)
 {
     CHECK(report->status != KINETIK_OK && report->key_len == 1 && report->data_len == 4);
@@ -382,6 +416,7 @@ int main(void)
     bad_records_are_refused_before_they_are_buffered();
     an_unknown_stream_is_told_when_opening();
     closing_gives_back_what_was_not_delivered();
+    failures_of_records_that_are_only_counted_come_back_and_free_their_room();
     after_a_failed_record_its_key_is_broken_until_it_is_resumed();
     producers_of_a_group_share_one_budget();
     return 0;

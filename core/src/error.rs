@@ -270,6 +270,19 @@ impl Error {
         self
     }
 
+    /// Another error of what this one happened to: it has its operation, stream, shard, attempts and what the service
+    /// said, and a kind, its advice and a text of its own.
+    #[must_use]
+    pub fn like(&self, kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            retry: kind.retry(),
+            message: message.into(),
+            source: None,
+            ..Inner::clone(&self.0)
+        }))
+    }
+
     /// The same error with the one that caused it.
     #[must_use]
     pub fn source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {

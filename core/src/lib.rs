@@ -41,5 +41,8 @@ pub mod client;
 pub mod producer;
 pub mod consumer;
 
+pub use consumer::{Reader, ReaderConfig};
+pub use engine::{Engine, EngineConfig};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use fork::after_fork;
+pub use producer::{Producer, ProducerConfig};

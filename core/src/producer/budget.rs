@@ -154,6 +154,13 @@ impl Budget {
         self.release(old);
     }
 
+    /// Charges what comes back to the producer after its room was given back, whether or not it fits.
+    pub fn charge_again(&self, bytes: usize, records: u64) {
+        self.exchange(0, bytes);
+        self.records.fetch_add(records, Ordering::AcqRel);
+        self.buffer.records.fetch_add(records, Ordering::AcqRel);
+    }
+
     /// Bytes of request bodies that may still be made.
     pub fn room_for_bodies(&self) -> usize {
         let bodies = self.buffer.bodies.load(Ordering::Relaxed);

@@ -106,6 +106,7 @@ pub struct ProducerConfig {
     pub(super) put_timeout: Duration,
     pub(super) flush_timeout: Duration,
     pub(super) exit_timeout: Duration,
+    pub(super) open_timeout: Duration,
     pub(super) request_timeout: Duration,
     pub(super) max_in_flight: usize,
     pub(super) aggregate_bytes: usize,
@@ -117,6 +118,7 @@ pub struct ProducerConfig {
     pub(super) stop_on_failure: bool,
     pub(super) stamp: bool,
     pub(super) reports: Reports,
+    pub(super) report_counted: bool,
     pub(super) lazy: bool,
     pub(super) poll_mode: bool,
     pub(super) on_failure: Option<FailureSink>,
@@ -140,6 +142,7 @@ impl ProducerConfig {
             put_timeout: Duration::from_secs(60),
             flush_timeout: Duration::from_secs(30),
             exit_timeout: Duration::from_secs(5),
+            open_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             max_in_flight: 12,
             aggregate_bytes: AGGREGATE_DEFAULT_MAX_BYTES,
@@ -151,6 +154,7 @@ impl ProducerConfig {
             stop_on_failure: true,
             stamp: false,
             reports: Reports::default(),
+            report_counted: false,
             lazy: false,
             poll_mode: false,
             on_failure: None,
@@ -263,6 +267,12 @@ impl ProducerConfig {
         self
     }
 
+    /// How long opening may take to check the stream. Default 30 s.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.open_timeout = timeout;
+        self
+    }
+
     /// How long one PutRecords call may take. Default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -352,6 +362,14 @@ impl ProducerConfig {
         self
     }
 
+    /// Whether failures of records without an opaque number come as reports too, with the number 0, instead of being kept
+    /// for [`take_failures`](super::Producer::take_failures). Default no; the C library says yes, whose programs take
+    /// everything by polling.
+    pub fn report_counted(mut self, report: bool) -> Self {
+        self.report_counted = report;
+        self
+    }
+
     /// Whether opening asks nothing of the service. Default no: opening checks that the stream is there and may be
     /// used, and fails there.
     pub fn lazy(mut self, lazy: bool) -> Self {
@@ -379,8 +397,8 @@ impl ProducerConfig {
     /// poll mode on the thread that polls.
     ///
     /// The failures hold their room in the budget until it returns. It may put; it must not wait, flush or close. If it
-    /// panics that is logged, and the batch is lost to it. Without it failures are kept for
-    /// [`take_failures`](super::Producer::take_failures).
+    /// panics that is logged, and the batch is kept for [`take_failures`](super::Producer::take_failures), as all are
+    /// without a callback.
     pub fn on_failure(mut self, sink: impl Fn(Vec<Failure>) + Send + Sync + 'static) -> Self {
         self.on_failure = Some(Arc::new(sink));
         self

@@ -17,6 +17,7 @@ use super::driver::{Driver, Note};
 use super::intake::{Intake, Shut};
 use super::ledger::Ledger;
 use super::metrics::{NAMESPACE, ProducerMetrics};
+use super::receipt::Failure;
 use super::sink::Sink;
 use super::skew::SkewReport;
 use super::state::{Meter, Settings};
@@ -32,6 +33,7 @@ use crate::runtime::Runtime;
 use crate::time::{Clock, Moment};
 use crate::transport::{Connect, Endpoint};
 use crate::types::StreamRef;
+use crate::types::limits::RECORD_MAX_BYTES;
 
 /// One producer of one process.
 #[derive(Debug)]
@@ -74,11 +76,12 @@ impl Core {
             number: 0,
         });
         settings.limits = limits(config, stream, clock.now());
+        settings.stream = stream.name().to_string();
         let budget = Arc::new(budget(config)?);
         let core = Arc::new(Self {
             stream: stream.clone(),
             intake: Intake::new(Arc::clone(&budget), settings.overhead, clock.clone()),
-            desk: Desk::new(budget, config.reports),
+            desk: Desk::new(budget, config.reports, config.report_counted),
             sink: config.on_failure.clone().map(Sink::new),
             meter: Arc::default(),
             writer: Writer::new(clock.wall(), NAMESPACE),
@@ -90,9 +93,14 @@ impl Core {
             calls: AtomicU64::new(0),
             told_failed: AtomicU64::new(0),
         });
+        if lazy {
+            // What the stream takes is known with its first record; until then the service says so.
+            core.intake.set_max_record(RECORD_MAX_BYTES);
+        }
         let (opened, receiver) = oneshot::channel();
         let driver = Driver::new(Arc::clone(&core), client, settings, rng);
-        runtime.spawn(driver.open(lazy, opened));
+        let patience = (!lazy).then_some(config.open_timeout);
+        runtime.spawn(driver.open(patience, opened));
         Ok((core, receiver))
     }
 
@@ -195,6 +203,14 @@ impl Core {
         self.room().ring();
     }
 
+    /// Takes failures in that were handed to somebody who did not wait for them any more.
+    pub fn hand_over(self: &Arc<Self>, failures: Vec<Failure>) {
+        self.desk.take_in(failures, true);
+        if let Some(sink) = &self.sink {
+            sink.call(self);
+        }
+    }
+
     /// Waits until every record that was taken before has ended, and tells the truth about them.
     pub async fn flush(&self, timeout: Duration) -> Result<()> {
         let told = self.told_failed.load(Ordering::Acquire);
@@ -234,6 +250,11 @@ impl Core {
         // It ends within one step; if it is gone already there is nothing to wait for.
         let _ = receiver.await;
         match outcome {
+            // What failed was told of by an earlier flush, and yet nobody took it.
+            Ok(()) => match self.desk.untaken() {
+                0 => Ok(()),
+                untaken => Err(self.failed(untaken)),
+            },
             Err(error) if error.kind() == ErrorKind::Closed && was_over => Ok(()),
             // Another close ended the sender before this one's flush was done.
             Err(error) if error.kind() == ErrorKind::Closed => {
@@ -242,7 +263,7 @@ impl Core {
                     _ => Err(self.timed_out(timeout)),
                 }
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
@@ -258,8 +279,8 @@ impl Core {
 
     fn failed(&self, records: u64) -> Error {
         let text = format!(
-            "{records} records failed since the last flush; they were handed to the failure callback, reported or are \
-             kept for take_failures"
+            "{records} records failed since the last flush or were not taken since; they were handed to the failure \
+             callback, reported or are kept for take_failures"
         );
         Error::new(ErrorKind::DeliveryFailed, text).stream(self.stream.name().as_str())
     }
@@ -334,12 +355,13 @@ pub(super) fn survives_fork(endpoint: &Endpoint) -> bool {
 /// What an error of opening says more, when the shards may not be listed.
 pub(super) fn explain_denied(error: Error, needs_map: bool) -> Error {
     match error.kind() {
-        ErrorKind::AccessDenied if needs_map => Error::new(
-            ErrorKind::AccessDenied,
-            "aggregation and order need to know the shards: allow kinesis:ListShards, or send each record as it is with \
-             aggregate=false and ordered=false",
-        )
-        .source(error),
+        ErrorKind::AccessDenied if needs_map => error
+            .like(
+                ErrorKind::AccessDenied,
+                "aggregation and order need to know the shards: allow kinesis:ListShards, or send each record as it is with \
+                 aggregate=false and ordered=false",
+            )
+            .source(error),
         _ => error,
     }
 }

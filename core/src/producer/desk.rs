@@ -55,6 +55,8 @@ pub(crate) struct Desk {
     inner: Mutex<Inner>,
     budget: Arc<Budget>,
     reports: Reports,
+    /// Failures of counted records come as reports too.
+    report_counted: bool,
     hook: OnceLock<Hook>,
 }
 
@@ -73,12 +75,27 @@ struct Inner {
     failed: Tally,
     slots: Slots,
     reports: VecDeque<(Report, usize)>,
-    failures: Vec<Failure>,
-    failures_charge: usize,
+    failures: Untaken,
+    /// Those that the failure callback was offered and did not take.
+    refused: Untaken,
     leftovers: Vec<Leftover>,
     signal: Option<Signal>,
     /// Kinds of failure that were logged already.
     logged: Vec<ErrorKind>,
+}
+
+/// Failures that wait to be taken, and the room that they hold.
+#[derive(Debug, Default)]
+pub(crate) struct Untaken {
+    pub failures: Vec<Failure>,
+    pub charge: usize,
+}
+
+impl Untaken {
+    fn extend(&mut self, more: Self) {
+        self.failures.extend(more.failures);
+        self.charge += more.charge;
+    }
 }
 
 /// A pipe that is readable while reports wait.
@@ -103,11 +120,12 @@ impl Signal {
 }
 
 impl Desk {
-    pub fn new(budget: Arc<Budget>, reports: Reports) -> Self {
+    pub fn new(budget: Arc<Budget>, reports: Reports, report_counted: bool) -> Self {
         Self {
             inner: Mutex::default(),
             budget,
             reports,
+            report_counted,
             hook: OnceLock::new(),
         }
     }
@@ -128,7 +146,7 @@ impl Desk {
         if let Some(signal) = &mut inner.signal {
             signal.set(waiting);
         }
-        let has_failures = !inner.failures.is_empty();
+        let has_failures = !inner.failures.failures.is_empty();
         drop(inner);
         // A subscriber may call the producer, so it is told without the lock.
         for error in news {
@@ -157,11 +175,10 @@ impl Desk {
                 Delivered::Unwanted(settled) => self.put_aside(inner, settled),
             },
             Tag::Opaque(opaque) if self.reports.wants(&settled.outcome) => {
-                let report = Report {
-                    opaque,
-                    outcome: settled.outcome,
-                };
-                inner.reports.push_back((report, settled.charge));
+                inner.report(opaque, settled);
+            }
+            Tag::Opaque(_) | Tag::Counted if self.report_counted && settled.outcome.is_err() => {
+                inner.report(0, settled);
             }
             Tag::Opaque(_) | Tag::Counted => self.put_aside(inner, settled),
         }
@@ -173,8 +190,8 @@ impl Desk {
         match settled.outcome {
             Ok(_) => self.release(1, settled.charge),
             Err(failure) => {
-                inner.failures.push(failure);
-                inner.failures_charge += settled.charge;
+                inner.failures.failures.push(failure);
+                inner.failures.charge += settled.charge;
             }
         }
     }
@@ -186,21 +203,54 @@ impl Desk {
 
     /// Takes the failures of records that nobody waits for.
     pub fn take_failures(&self) -> Vec<Failure> {
-        let (failures, charge) = self.borrow_failures();
-        self.release(failures.len(), charge);
-        failures
+        let mut inner = self.inner.lock();
+        let refused = std::mem::take(&mut inner.refused);
+        let mut all = std::mem::take(&mut inner.failures);
+        drop(inner);
+        all.failures.splice(..0, refused.failures);
+        self.release(all.failures.len(), all.charge + refused.charge);
+        all.failures
     }
 
-    /// Takes those failures without giving their room back; [`Desk::return_room`] does.
-    pub fn borrow_failures(&self) -> (Vec<Failure>, usize) {
-        let mut inner = self.inner.lock();
-        let charge = std::mem::take(&mut inner.failures_charge);
-        (std::mem::take(&mut inner.failures), charge)
+    /// Takes those that the failure callback was not offered yet, without giving their room back;
+    /// [`Desk::return_room`] does, or [`Desk::keep`] takes them back.
+    pub fn borrow_failures(&self) -> Untaken {
+        std::mem::take(&mut self.inner.lock().failures)
     }
 
     /// Gives back the room of failures that were borrowed.
     pub fn return_room(&self, records: usize, charge: usize) {
         self.release(records, charge);
+    }
+
+    /// Takes back failures that were borrowed and that the failure callback did not take.
+    pub fn keep(&self, untaken: Untaken) {
+        self.inner.lock().refused.extend(untaken);
+    }
+
+    /// Takes failures in that had been taken; those that are `new` to the failure callback are offered to it. They hold room
+    /// again, whether or not there is any.
+    pub fn take_in(&self, failures: Vec<Failure>, new: bool) {
+        let bytes = |failure: &Failure| failure.key.len() + failure.data.len();
+        let untaken = Untaken {
+            charge: failures.iter().map(bytes).sum(),
+            failures,
+        };
+        let records = untaken.failures.len() as u64;
+        self.budget.charge_again(untaken.charge, records);
+        match new {
+            true => self.inner.lock().failures.extend(untaken),
+            false => self.keep(untaken),
+        }
+    }
+
+    /// How many failures wait to be taken, as such or as reports.
+    pub fn untaken(&self) -> u64 {
+        let inner = self.inner.lock();
+        let reports = inner.reports.iter();
+        let reported = reports.filter(|(report, _)| report.outcome.is_err());
+        let kept = inner.failures.failures.len() + inner.refused.failures.len();
+        (reported.count() + kept) as u64
     }
 
     /// Moves at most `max` reports into `out`; how many.
@@ -295,7 +345,7 @@ impl Desk {
         if let Some(settled) = inner.slots.abandon(slot) {
             self.put_aside(&mut inner, settled);
         }
-        !inner.failures.is_empty()
+        !inner.failures.failures.is_empty()
     }
 
     /// Tells those who wait for an outcome that none will come.
@@ -307,25 +357,32 @@ impl Desk {
     /// Keeps what was left when the producer was closed, and tells those who wait for it.
     pub fn leave(&self, leftovers: Vec<(Tag, Failure)>) {
         let mut wakers = Vec::new();
+        // What nobody waits for holds nothing any more: others may share the budget.
+        let mut freed = 0;
         let mut inner = self.inner.lock();
         for (tag, record) in leftovers {
             let mut opaque = None;
             match tag {
-                Tag::Counted => {}
-                Tag::Opaque(number) => opaque = Some(number),
+                Tag::Counted => freed += 1,
+                Tag::Opaque(number) => {
+                    opaque = Some(number);
+                    freed += 1;
+                }
                 Tag::Slot(id) => {
                     let settled = Settled {
                         outcome: Err(record.clone()),
                         charge: 0,
                     };
-                    if let Delivered::Kept(waker) = inner.slots.settle(id, settled) {
-                        wakers.extend(waker);
+                    match inner.slots.settle(id, settled) {
+                        Delivered::Kept(waker) => wakers.extend(waker),
+                        Delivered::Unwanted(_) => freed += 1,
                     }
                 }
             }
             inner.leftovers.push(Leftover { opaque, record });
         }
         drop(inner);
+        self.budget.release_records(freed);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -342,6 +399,14 @@ impl Desk {
 }
 
 impl Inner {
+    fn report(&mut self, opaque: u64, settled: Settled) {
+        let report = Report {
+            opaque,
+            outcome: settled.outcome,
+        };
+        self.reports.push_back((report, settled.charge));
+    }
+
     /// The error of a failure that is the first of its kind and so worth a line.
     fn first_of_its_kind(&mut self, failure: &Failure) -> Option<Error> {
         let kind = failure.error.kind();
@@ -386,7 +451,7 @@ mod tests {
     fn desk(reports: Reports) -> Desk {
         let budget = Arc::new(Budget::new(10_000, 100));
         assert!(budget.try_charge(100));
-        Desk::new(budget, reports)
+        Desk::new(budget, reports, false)
     }
 
     fn settle(desk: &Desk, tag: Tag, result: Result<Receipt, Failure>) -> bool {

@@ -113,12 +113,16 @@ impl Driver {
         }
     }
 
-    /// Checks the stream unless `lazy`, says so, and sends from then on.
-    pub async fn open(mut self, lazy: bool, opened: oneshot::Sender<Result<()>>) {
-        self.is_lazy = lazy;
-        let checked = match lazy {
-            true => Ok(()),
-            false => self.check().await,
+    /// Checks the stream for so long at most, or not at all, says so, and sends from then on.
+    pub async fn open(mut self, patience: Option<Duration>, opened: oneshot::Sender<Result<()>>) {
+        self.is_lazy = patience.is_none();
+        let checked = match patience {
+            None => Ok(()),
+            Some(patience) => {
+                let clock = self.core.clock.clone();
+                let checked = clock.before(clock.now() + patience, self.check()).await;
+                checked.unwrap_or_else(|| Err(not_opened(patience)))
+            }
         };
         let is_open = checked.is_ok();
         // Whoever opened may have gone; then there is nothing to send.
@@ -406,6 +410,15 @@ impl Driver {
             });
         });
     }
+}
+
+#[cold]
+fn not_opened(patience: Duration) -> Error {
+    let patience = patience.as_secs_f64();
+    let text = format!(
+        "the stream could not be checked within {patience:.1} s (open_timeout); with lazy=true opening does not check it"
+    );
+    Error::new(ErrorKind::TimedOut, text)
 }
 
 fn output(result: Result<Answer, Fault>) -> Result<PutRecordsOutput, Fault> {

@@ -493,6 +493,22 @@ impl Producer {
         failures
     }
 
+    /// Gives failures back that somebody took who does not want them any more, as a cancelled wait does: they go where those
+    /// of counted records go, to the failure callback or [`take_failures`](Self::take_failures), and hold room until then.
+    pub fn hand_over(&self, failures: Vec<Failure>) {
+        if let Ok(core) = self.core() {
+            core.hand_over(failures);
+        }
+    }
+
+    /// Gives failures back that a failure callback could not deal with. It is not called with them again: they are kept for
+    /// [`take_failures`](Self::take_failures), and hold room until then.
+    pub fn put_back(&self, failures: Vec<Failure>) {
+        if let Ok(core) = self.core() {
+            core.desk.take_in(failures, false);
+        }
+    }
+
     /// Takes the records that had neither been delivered nor failed when the producer was closed.
     pub fn take_pending(&self) -> Vec<Leftover> {
         self.core()

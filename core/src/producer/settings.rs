@@ -21,6 +21,7 @@ const OWN: &[&str] = &[
     "put_timeout",
     "flush_timeout",
     "exit_timeout",
+    "open_timeout",
     "request_timeout",
     "max_in_flight",
     "aggregate_bytes",
@@ -45,6 +46,7 @@ const DURATIONS: &[&str] = &[
     "put_timeout",
     "flush_timeout",
     "exit_timeout",
+    "open_timeout",
     "request_timeout",
 ];
 
@@ -102,6 +104,7 @@ impl ProducerConfig {
             "put_timeout" => self.put_timeout = duration()?,
             "flush_timeout" => self.flush_timeout = duration()?,
             "exit_timeout" => self.exit_timeout = duration()?,
+            "open_timeout" => self.open_timeout = duration()?,
             "request_timeout" => self.request_timeout = duration()?,
             "max_in_flight" => self.max_in_flight = number(name, value)?,
             "aggregate_bytes" => self.aggregate_bytes = number(name, value)?,
@@ -170,6 +173,7 @@ impl ProducerConfig {
         }
         for (name, value) in [
             ("deadline", self.deadline),
+            ("open_timeout", self.open_timeout),
             ("request_timeout", self.request_timeout),
         ] {
             if value.is_zero() {
@@ -288,6 +292,7 @@ mod tests {
             (base().aggregate_bytes(2 << 20), "aggregate_bytes"),
             (base().request_bytes(11 << 20), "request_bytes"),
             (base().deadline(Duration::ZERO), "deadline"),
+            (base().open_timeout(Duration::ZERO), "open_timeout"),
             (base().aggregate(Aggregate::No).stamp(true), "stamp"),
             (
                 base().linger(Linger::Fixed(second)).deadline(second),

@@ -75,18 +75,23 @@ impl Sink {
 fn hand_over(core: &Arc<Core>) {
     let Some(sink) = &core.sink else { return };
     loop {
-        let (failures, charge) = core.desk.borrow_failures();
-        if failures.is_empty() {
+        let untaken = core.desk.borrow_failures();
+        if untaken.failures.is_empty() {
             if sink.rest() {
                 return core.room().ring();
             }
             continue;
         }
-        let records = failures.len();
-        if catch_unwind(AssertUnwindSafe(|| (sink.callback)(failures))).is_err() {
-            tracing::error!(records, stream = %core.stream, "the failure callback panicked");
+        let (records, charge) = (untaken.failures.len(), untaken.charge);
+        // A copy shares the payloads.
+        let offered = untaken.failures.clone();
+        match catch_unwind(AssertUnwindSafe(|| (sink.callback)(offered))) {
+            Ok(()) => core.desk.return_room(records, charge),
+            Err(_) => {
+                tracing::error!(records, stream = %core.stream, "the failure callback panicked; its records are kept");
+                core.desk.keep(untaken);
+            }
         }
-        core.desk.return_room(records, charge);
         core.room().ring();
     }
 }

@@ -199,6 +199,12 @@ impl Watch {
         }
     }
 
+    /// Where on the ring the hottest key lies, and its share of the bytes.
+    pub fn hottest(&self) -> Option<(HashKey, f64)> {
+        let hottest = self.keys.iter().max_by_key(|key| key.bytes)?;
+        Some((hottest.hash, share(hottest.bytes, self.bytes)))
+    }
+
     /// What it has seen, with what the producer has counted.
     pub fn report(&self, metrics: &ProducerMetrics, busiest_second: Busy) -> SkewReport {
         let mut hottest: Vec<_> = self.keys.iter().collect();

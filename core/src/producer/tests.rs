@@ -1,5 +1,7 @@
 //! The whole producer against an engine of this process, on the background thread.
 
+mod failures;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::Duration;

@@ -99,8 +99,9 @@ impl Verdict {
             ErrorKind::Throttled if planted(Bug::ThrottleIsFinal) => Self::Final,
             ErrorKind::Throttled => Self::Throttled,
             ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::TimedOut => Self::Transient,
-            // The way to the service asks for another try.
-            ErrorKind::Unauthenticated => Self::Mended,
+            // There are new credentials, or their source is down and may come back.
+            ErrorKind::Unauthenticated if error.retry() == Retry::Now => Self::Mended,
+            ErrorKind::Unauthenticated => Self::Transient,
             ErrorKind::Protocol => Self::Transient,
             _ => Self::Final,
         }
@@ -129,6 +130,8 @@ mod tests {
             })
             .sum();
         assert!(pauses > Duration::ZERO, "mended in vain");
+        let waiting = mended.with_retry(Retry::After(None));
+        assert_eq!(Verdict::of(&waiting), Verdict::Transient);
         let budget = super::super::Budget::default();
         while budget.take(Verdict::Throttled).is_some() {}
         assert!(budget.take(Verdict::Mended).is_some());

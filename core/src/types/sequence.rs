@@ -346,6 +346,11 @@ mod tests {
         }
 
         #[test]
+        fn texts_of_every_length_round_trip(text in "0|[1-9][0-9]{0,56}") {
+            prop_assert_eq!(text.parse::<SequenceNumber>().unwrap().to_string(), text);
+        }
+
+        #[test]
         fn order_is_the_order_of_values(a: (u64, u128), b: (u64, u128)) {
             let [x, y] = [a, b].map(|(high, low)| SequenceNumber { high, low });
             let by_text = |n: SequenceNumber| format!("{n:0>58}");

@@ -155,13 +155,16 @@ impl State {
             }
             Landing::Unknown => {
                 let attempt = self.attempt(sent, now, &misrouted(shard));
-                self.unjudged.push(Unjudged {
+                let one = Unjudged {
                     batch,
                     shard,
                     sequence,
                     answered: now,
                     attempt,
-                });
+                };
+                let deadline = one.deadline(self.settings.deadline);
+                self.next_expiry = self.next_expiry.min(deadline);
+                self.unjudged.push(one);
                 self.note_strays();
                 self.judge(now, effects);
             }

@@ -62,6 +62,8 @@ pub(super) struct History {
     pub is_suspect: bool,
     /// When the stream was first said not to exist.
     pub missing_since: Option<Moment>,
+    /// How often no listing showed the shard that it was said to lie on.
+    pub unconfirmed: u32,
 }
 
 impl History {
@@ -74,6 +76,7 @@ impl History {
             is_frozen: false,
             is_suspect: false,
             missing_since: None,
+            unconfirmed: 0,
         }
     }
 

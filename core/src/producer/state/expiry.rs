@@ -32,9 +32,11 @@ impl State {
             let open = lane.open.iter().map(|open| open.arrived + limit);
             next = ready.chain(open).fold(next, Moment::min);
         }
-        let unjudged = self.unjudged.extract_if(.., |one| is_late(&one.batch));
+        let unjudged = self
+            .unjudged
+            .extract_if(.., |one| one.deadline(limit) <= now);
         late.extend(unjudged.map(Unjudged::given_up));
-        let unjudged = self.unjudged.iter().map(|one| one.batch.deadline(limit));
+        let unjudged = self.unjudged.iter().map(|one| one.deadline(limit));
         next = unjudged.fold(next, Moment::min);
         // To look through everything is worth it a hundred times a deadline, not for each record. What is on its way
         // is awaited, and judged when it comes back.
@@ -51,10 +53,17 @@ impl State {
         let deadline = self.settings.deadline.as_secs_f64();
         let mut text =
             format!("the record was not delivered within its deadline of {deadline:.1} s");
-        if let Some(last) = batch.failed.last() {
+        let Some(last) = batch.failed.last() else {
+            return self.fail(batch, &Error::new(ErrorKind::Expired, text), now, effects);
+        };
+        let last = last.error.clone();
+        if !last.message().is_empty() {
             text.push_str("; the last attempt: ");
-            text.push_str(&last.error.to_string());
+            text.push_str(last.message().trim_end_matches('.'));
         }
-        self.fail(batch, &Error::new(ErrorKind::Expired, text), now, effects);
+        if last.kind() == ErrorKind::Throttled {
+            text.push_str(&self.meter.lock().advice());
+        }
+        self.fail(batch, &last.like(ErrorKind::Expired, text), now, effects);
     }
 }

@@ -13,6 +13,9 @@ const MICROS: u64 = 1_000;
 const MILLIS: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
 
+/// A key with so great a share is worth naming.
+const HOT: f64 = 0.25;
+
 /// Counts for each request and each Kinesis record, never for each user record.
 #[derive(Debug, Default)]
 pub(in crate::producer) struct Meter {
@@ -27,6 +30,19 @@ impl Meter {
     /// How the records are spread.
     pub fn report(&self) -> SkewReport {
         self.watch.report(&self.metrics, self.busiest)
+    }
+
+    /// What whoever is throttled can do. It names a hot key by its place on the ring: keys may be private.
+    pub(super) fn advice(&self) -> String {
+        let hot = self.watch.hottest().filter(|(_, share)| *share >= HOT);
+        let key = hot.map(|(hash, share)| {
+            let (hash, percent) = (hash.get(), 100.0 * share);
+            format!("; one key (hash {hash:032x}) alone is {percent:.0} % of all bytes")
+        });
+        format!(
+            ". A shard takes 1,000 records and 1 MiB a second{}. Spread the keys or split the shard",
+            key.unwrap_or_default()
+        )
     }
 
     /// A request goes.

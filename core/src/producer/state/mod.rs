@@ -95,6 +95,8 @@ pub(crate) struct Fetch {
 /// The settings that the machine needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The stream's name, for errors.
+    pub stream: String,
     pub aggregate: Aggregate,
     pub linger: Linger,
     pub deadline: Duration,
@@ -118,6 +120,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub fn of(config: &ProducerConfig) -> Self {
         Self {
+            stream: String::new(),
             aggregate: config.aggregate,
             linger: config.linger,
             deadline: config.deadline,
@@ -143,6 +146,14 @@ impl Settings {
 
 /// The lane of records that the map does not route: it has a gap, or there is none yet.
 const UNROUTED: u32 = 0;
+
+/// For how long a record that was answered is judged at least.
+const JUDGING: Duration = Duration::from_secs(3);
+
+/// So often a record is sent again because no listing shows the shard that it was said to lie on. Listings that lie behind
+/// are waited for, and a stream that was made again shows other shards; a server whose answers and listings never agree
+/// would be given copies until the deadline.
+const MOST_UNCONFIRMED: u32 = 4;
 
 /// For how long a missing stream is waited for: it may be about to be made again.
 const MISSING_GRACE: Duration = Duration::from_secs(10);
@@ -223,9 +234,18 @@ struct Unjudged {
     attempt: Arc<FailedAttempt>,
 }
 
+impl Unjudged {
+    /// Until when it waits to be judged: a little longer than its deadline if it was answered late, because it lies in the
+    /// stream and a listing is likely to say where.
+    fn deadline(&self, limit: Duration) -> Moment {
+        self.batch.deadline(limit).max(self.answered + JUDGING)
+    }
+}
+
 /// What makes the errors of two batches the same.
 struct Told {
     kind: ErrorKind,
+    shard: Option<ShardId>,
     attempts: u32,
     elapsed: Duration,
     last: Option<Arc<FailedAttempt>>,
@@ -239,8 +259,8 @@ impl Told {
             _ => false,
         };
         is_same
-            && (self.kind, self.attempts, self.elapsed)
-                == (other.kind, other.attempts, other.elapsed)
+            && (self.kind, self.shard, self.attempts, self.elapsed)
+                == (other.kind, other.shard, other.attempts, other.elapsed)
     }
 }
 
@@ -513,8 +533,10 @@ impl State {
         self.end(&batch);
         self.meter.lock().failed(&batch, error);
         self.break_keys(&batch, error);
+        let place = &self.lanes[batch.lane as usize];
         let told = Told {
             kind: error.kind(),
+            shard: place.shard.filter(|_| place.is_home(&batch)),
             attempts: batch.history.attempts,
             elapsed: now - batch.history.arrived,
             last: batch.failed.last_shared().cloned(),
@@ -522,11 +544,23 @@ impl State {
         let error = match &self.told {
             Some((before, error)) if before.is_like(&told) => error.clone(),
             _ => {
-                let error = error.clone().attempts(told.attempts, told.elapsed);
+                let error = self.explained(error, &told);
                 self.told.insert((told, error)).1.clone()
             }
         };
         batch.fail(&error, &mut effects.outcomes);
+    }
+
+    /// The error that a caller gets of a record: where it happened, and after how much.
+    fn explained(&self, error: &Error, told: &Told) -> Error {
+        let mut error = error.clone().attempts(told.attempts, told.elapsed);
+        if !self.settings.stream.is_empty() {
+            error = error.stream(&*self.settings.stream);
+        }
+        match told.shard {
+            Some(shard) if error.shard_id().is_none() => error.shard(shard.to_string()),
+            _ => error,
+        }
     }
 
     /// Puts a batch into a lane's queue: behind all others, or before them if it was there already. In ordered mode what

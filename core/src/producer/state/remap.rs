@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::batch::{Batch, point, span};
 use super::lane::{Lane, Queue};
 use super::pack::Unpacked;
-use super::{Effects, Fetch, MISSING_GRACE, State, UNROUTED};
+use super::{Effects, Fetch, MISSING_GRACE, MOST_UNCONFIRMED, State, UNROUTED};
+use crate::api::Operation;
 use crate::codec::{self, AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
 use crate::planted::{Bug, planted};
@@ -211,12 +212,16 @@ impl State {
                     doubt = doubt.max(Some(one.answered));
                     self.unjudged.push(one);
                 }
-                Landing::Misrouted | Landing::Unknown => {
+                landing => {
                     self.note_misrouted(shard);
                     let mut batch = one.batch;
                     batch.failed.push(one.attempt);
                     batch.history.maybe_stored = true;
-                    self.split(batch);
+                    batch.history.unconfirmed += u32::from(landing == Landing::Unknown);
+                    match batch.history.unconfirmed > MOST_UNCONFIRMED {
+                        true => self.fail(batch, &unconfirmed(shard), now, effects),
+                        false => self.split(batch),
+                    }
                 }
             }
         }
@@ -280,6 +285,15 @@ impl State {
             self.free_lanes.push(index);
         }
     }
+}
+
+#[cold]
+fn unconfirmed(shard: ShardId) -> Error {
+    let text = "the service said each time that it stored the record, on a shard that its listings do not show as it was \
+                answered; it may be there several times";
+    Error::new(ErrorKind::Protocol, text)
+        .operation(Operation::PutRecords.name())
+        .shard(shard.to_string())
 }
 
 impl Part {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -16,7 +17,7 @@ use tokio::sync::{Mutex as Turn, OnceCell, OwnedMutexGuard};
 
 use crate::rng::Rng;
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Retry};
 
 /// How long before their end credentials are renewed, at least; up to a fifth more by chance, so that a fleet does not
 /// ask in the same second.
@@ -88,7 +89,7 @@ impl Chain {
     /// Credentials that are good now.
     ///
     /// # Errors
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated) when no source has any.
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) when no source has any; worth another try when one failed.
     pub(super) async fn identity(&self, now: Timestamp) -> Result<Identity> {
         let now = system(now);
         let (good, is_due, rounds) = {
@@ -105,18 +106,21 @@ impl Chain {
         Ok(identity)
     }
 
-    /// Looks up anew because the service refused `refused`. Whether there are others now.
-    pub(super) async fn renew(&self, refused: &Identity, now: Timestamp) -> bool {
+    /// Looks up anew because the service refused `refused`. Says when to try again: now if there are others, later if their
+    /// source failed; not at all if it gives the same ones.
+    pub(super) async fn renew(&self, refused: &Identity, now: Timestamp) -> Option<Retry> {
         let now = system(now);
         let rounds = {
             let held = self.0.held.lock();
             match &held.identity {
-                Some(current) if !is_same(current, refused) => return true,
+                Some(current) if !is_same(current, refused) => return Some(Retry::Now),
                 _ => held.rounds,
             }
         };
-        let renewed = self.round(now, rounds).await;
-        renewed.is_ok_and(|identity| !is_same(&identity, refused))
+        match self.round(now, rounds).await {
+            Ok(identity) => (!is_same(&identity, refused)).then_some(Retry::Now),
+            Err(error) => Some(error.retry()).filter(|advice| *advice != Retry::Never),
+        }
     }
 
     /// What the look-up behind round `rounds` gave, whoever made it.
@@ -126,7 +130,10 @@ impl Chain {
             // A task of its own: it ends even if whoever asked gives up, and a panic stays in it.
             let task = tokio::spawn(self.clone().look_up(turn, now));
             if task.await.is_err() {
-                self.0.held.lock().fail(now, no_source().source(Panicked));
+                self.0
+                    .held
+                    .lock()
+                    .fail(now, source_failed().source(Panicked));
             }
         }
         let held = self.0.held.lock();
@@ -156,7 +163,12 @@ impl Chain {
             }
             Err(error) => {
                 tracing::warn!("credentials could not be looked up");
-                held.fail(now, no_source().source(error));
+                let failure = match error {
+                    CredentialsError::CredentialsNotLoaded(_)
+                    | CredentialsError::InvalidConfiguration(_) => no_source(),
+                    _ => source_failed(),
+                };
+                held.fail(now, failure.source(error));
             }
         }
     }
@@ -232,6 +244,13 @@ impl std::fmt::Display for Panicked {
 
 impl std::error::Error for Panicked {}
 
+/// A source that is there, and down: it is likely to come back.
+#[cold]
+fn source_failed() -> Error {
+    let text = "a source of credentials could not be asked or failed; it is asked again";
+    Error::new(ErrorKind::Unauthenticated, text).with_retry(Retry::After(None))
+}
+
 #[cold]
 fn no_source() -> Error {
     Error::new(
@@ -265,7 +284,10 @@ mod tests {
     enum Mood {
         #[default]
         Good,
+        /// There are none.
         Failing,
+        /// The source does not answer.
+        Down,
         Panicking,
         /// The same keys again.
         Stubborn,
@@ -297,6 +319,7 @@ mod tests {
             let mood = *self.mood.lock();
             let number = match mood {
                 Mood::Failing => return Err(CredentialsError::not_loaded("no")),
+                Mood::Down => return Err(CredentialsError::provider_error("no answer")),
                 Mood::Panicking => panic!("a source panics"),
                 Mood::Stubborn => 0,
                 Mood::Good => number,
@@ -388,7 +411,8 @@ mod tests {
         let refused = chain.identity(NOW).await.unwrap();
         let calls = (0..64).map(|_| chain.renew(&refused, NOW));
         let renewed = futures_util::future::join_all(calls).await;
-        assert!(renewed.into_iter().all(|renewed| renewed));
+        let is_renewed = |advice| advice == Some(Retry::Now);
+        assert!(renewed.into_iter().all(is_renewed));
         assert_eq!(fake.asked(), 2);
         assert_eq!(key(&chain.identity(NOW).await.unwrap()), "KEY1");
     }
@@ -399,6 +423,25 @@ mod tests {
         fake.turns(Mood::Stubborn);
         let chain = fake.chain();
         let refused = chain.identity(NOW).await.unwrap();
-        assert!(!chain.renew(&refused, NOW).await);
+        assert_eq!(chain.renew(&refused, NOW).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_for_a_while_is_no_lack_of_credentials() {
+        for (mood, advice) in [
+            (Mood::Failing, Retry::Never),
+            (Mood::Down, Retry::After(None)),
+            (Mood::Panicking, Retry::After(None)),
+        ] {
+            let fake = Fake::default();
+            let chain = fake.chain();
+            let refused = chain.identity(NOW).await.unwrap();
+            fake.turns(mood);
+            let error = chain.identity(NOW + LIFE).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+            assert_eq!(error.retry(), advice, "{mood:?}");
+            let hope = Some(advice).filter(|advice| *advice != Retry::Never);
+            assert_eq!(chain.renew(&refused, NOW).await, hope, "{mood:?}");
+        }
     }
 }

@@ -198,8 +198,8 @@ impl Http {
         }
     }
 
-    /// The refusal, with the advice to try again at once where its reason is gone: a wrong clock that is corrected now,
-    /// credentials that have been renewed.
+    /// The refusal, with the advice to try again: at once where its reason is gone, a wrong clock that is corrected now or
+    /// credentials that have been renewed; later where the source of credentials is down.
     async fn reconsider(
         &self,
         line: &Line,
@@ -209,11 +209,16 @@ impl Http {
         signed: Timestamp,
     ) -> Refusal {
         let wall = self.options.clock.wall();
-        let is_mended = line.skew.learn(&refusal, headers, signed, wall)
-            || (is_about_keys(&refusal) && line.target.renew(to, line.skew.corrected(wall)).await);
-        match is_mended {
-            true => refusal.with_retry(Retry::Now),
-            false => refusal,
+        let advice = match line.skew.learn(&refusal, headers, signed, wall) {
+            true => Some(Retry::Now),
+            false if is_about_keys(&refusal) => {
+                line.target.renew(to, line.skew.corrected(wall)).await
+            }
+            false => None,
+        };
+        match advice {
+            Some(advice) => refusal.with_retry(advice),
+            None => refusal,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::sign;
 use crate::api::{Call, Form, Operation};
 use crate::time::Timestamp;
 use crate::transport::{AwsHosts, Connect, Endpoint, HttpUrl};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Retry};
 
 /// What requests are addressed to and signed with.
 pub(super) struct Target {
@@ -174,13 +174,13 @@ impl Target {
         not(feature = "aws"),
         expect(clippy::unused_async, reason = "the feature `aws` waits here")
     )]
-    pub(super) async fn renew(&self, refused: &Addressed, now: Timestamp) -> bool {
+    pub(super) async fn renew(&self, refused: &Addressed, now: Timestamp) -> Option<Retry> {
         match (&self.signer, &refused.identity) {
             #[cfg(feature = "aws")]
             (Signer::Chain(chain), Some(identity)) => chain.renew(identity, now).await,
             _ => {
                 let _ = now;
-                false
+                None
             }
         }
     }

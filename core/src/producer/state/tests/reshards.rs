@@ -82,6 +82,53 @@ fn a_request_carried_out_behind_the_listing_that_followed_it_is_judged_by_the_ne
 }
 
 #[test]
+fn an_answer_that_came_late_waits_a_little_for_the_listing_that_judges_it_and_not_for_ever() {
+    for is_listed in [true, false] {
+        let settings = Settings {
+            deadline: 3 * SECOND,
+            ..settings(Aggregate::Yes)
+        };
+        let mut world = World::new(settings, 1);
+        world.put(&key_of(0, 2));
+        world.put(&key_of(0, 2));
+        world.settle();
+        let request = world.next_request();
+        world.pass(4 * SECOND);
+        world.service.split(0);
+        world.answer(&request, &[]);
+        world.pass(SECOND);
+        assert_eq!(world.failed.records, 0, "a listing is likely to tell");
+        match is_listed {
+            true => world.list(),
+            false => world.pass(JUDGING),
+        }
+        assert_eq!(world.delivered.records, if is_listed { 2 } else { 0 });
+        let told = |failure: &Failure| (failure.error.kind(), failure.persisted);
+        let expired = (ErrorKind::Expired, Persisted::Maybe);
+        assert!(world.failures.values().all(|one| told(one) == expired));
+        assert_eq!(world.failures.len(), if is_listed { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn answers_that_no_listing_ever_confirms_make_few_copies_and_then_a_failure_that_says_so() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    world.put(&key_of(0, 2));
+    world.put(&key_of(0, 2));
+    world.settle();
+    // Its sequence numbers tell of another stream than its listings.
+    world.service.created += 5;
+    world.finish();
+    assert_eq!(world.failures.len(), 2);
+    for failure in world.failures.values() {
+        assert_eq!(failure.error.kind(), ErrorKind::Protocol);
+        assert_eq!(failure.persisted, Persisted::Maybe);
+    }
+    assert_eq!(world.service.stored.len(), 1 + MOST_UNCONFIRMED as usize);
+    world.assert_all_room_is_back();
+}
+
+#[test]
 fn a_refused_aggregate_is_taken_apart_when_the_map_changes() {
     let mut world = World::new(settings(Aggregate::Yes), 1);
     let keys = [key_of(0, 2), key_of(1, 2)];
