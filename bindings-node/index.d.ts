@@ -72,18 +72,30 @@ export interface ProducerOptions extends ConnectionOptions {
   stamp?: boolean
   /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
   lazy?: boolean
+  /** How long opening may take to check the stream. Default 30,000. */
+  openTimeoutMs?: number
   /** Default of `flush` and `close`. Default 30,000. */
   flushTimeoutMs?: number
   /** The text of a KPL properties file; what is said beside it wins. docs/kpl.md tells what each of its settings becomes. */
   kplProperties?: string
+  /** Bytes up to which an aggregate is filled; a larger record goes alone. Default 51,200, as KPL's; 64 bytes to 1 MiB. */
+  aggregateBytes?: number
   /** User records up to which an aggregate is filled. Default as many as find room. */
   aggregateRecords?: number
   /** Kinesis records up to which a PutRecords call is filled. Default 500. */
   requestRecords?: number
+  /** Bytes up to which a PutRecords call is filled. Default 1 MiB, at most 10 MiB. */
+  requestBytes?: number
+  /** PutRecords calls that are under way at once. Default 12. */
+  maxInFlight?: number
   /** How long the end of the process or Worker waits for what was put. Default 5,000. */
   exitTimeoutMs?: number
-  /** Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws. */
-  onFailure?: (failures: Failure[]) => void
+  /**
+   * Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws or its
+   * promise rejects: then `takeFailures` and the next error of `flush` or `close` have it. These two wait for its promise,
+   * so it must not await them.
+   */
+  onFailure?: (failures: Failure[]) => void | Promise<void>
   /** Ends the opening. */
   signal?: AbortSignal
 }
@@ -171,6 +183,8 @@ export class Producer implements AsyncDisposable {
   resume(key?: string): Promise<boolean>
   /** Flushes and closes. Later calls of any method fail with ClosedError. */
   close(options?: { timeoutMs?: number }): Promise<Ledger>
+  /** Takes the failures that nobody took yet; until then they count in the buffer's budget. */
+  takeFailures(): Failure[]
   readonly ledger: Ledger
   /** What was counted since it was opened, by KPL's names; values of shards below `shards` (docs/metrics.md). */
   readonly metrics: { readonly [name: string]: unknown }
@@ -303,16 +317,29 @@ export interface StoredRecord {
   shardId: string
   sequenceNumber: string
   subSequenceNumber?: number
+  arrivedAt: Date
 }
 
 export interface EngineOptions {
-  /** The service's limits per shard. Default true. */
+  /** The service's limits per shard: 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out. Default true. */
   quotas?: boolean
-  /** Default `us-east-1`. */
+  /** Bytes that stored records may take, their index included. Default: half of this machine's memory. */
+  memory?: number
+  /** What happens to a put when they are used up: it is throttled (default), or the oldest records make room. */
+  whenFull?: 'throttle' | 'trim'
+  /** How long streams stay in CREATING, UPDATING and DELETING. Default 0. */
+  stateDelayMs?: number
+  /** The region that ARNs name. Default `us-east-1`. */
   region?: string
+  /** The account that ARNs name: twelve digits. Default `000000000000`. */
+  account?: string
+  /** Open shards that the account may have. Default 20,000. */
+  shardLimit?: number
+  /** On-demand streams that the account may have. Default 50. */
+  onDemandStreamLimit?: number
 }
 
-/** The service in memory. */
+/** Which calls a fault strikes, and how many. */
 export interface FaultOptions {
   /** Strikes only calls to this stream. */
   stream?: string
@@ -349,10 +376,20 @@ export interface Clock {
   resume(): void
 }
 
+/** The service in memory: an account with its streams. Give it as `endpoint` to a client, producer or reader. */
 export class Engine {
   readonly faults: Faults
   readonly clock: Clock
+  /** Whether shards have the service's limits; to be set at any time, for all who use the engine. */
+  quotas: boolean
+  /** Bytes of memory that stored records take. */
+  readonly memoryUsed: number
   constructor(options?: EngineOptions)
+  /**
+   * The engine that the endpoint `memory://NAME` means in this process, made with default options if there is none yet.
+   * Default: `default`, as `memory://`. It lives until the process ends; `reset()` empties it.
+   */
+  static named(name?: string): Engine
   createStream(name: string, shards?: number): void
   /** Every record that the stream holds, shard by shard. */
   records(stream: string): StoredRecord[]
@@ -371,6 +408,8 @@ export interface ServerOptions extends EngineOptions {
   host?: string
   /** Default: a free one. */
   port?: number
+  /** The engine that answers, with its own options. Default: a new one. */
+  engine?: Engine
 }
 
 /** An engine behind HTTP, for any AWS SDK. Never keeps Node alive. */
@@ -522,10 +561,11 @@ export function aggregate(records: Iterable<UserRecord>): Buffer
 
 /**
  * Unpacks a record's data, without copying payloads. Data that is not aggregated is one record with the key that was
- * given and without a sub-sequence number.
+ * given and without a sub-sequence number. With `strict: false` user records that stand before a damaged one are kept, as
+ * the KCL does.
  * @throws CorruptAggregateError for a valid digest and an invalid body
  */
-export function deaggregate(data: Uint8Array, partitionKey?: string): { key: string; data: Buffer; explicitHashKey?: bigint; subSequenceNumber?: number }[]
+export function deaggregate(data: Uint8Array, partitionKey?: string, options?: { strict?: boolean }): { key: string; data: Buffer; explicitHashKey?: bigint; subSequenceNumber?: number }[]
 
 /** The 128-bit point of the ring that a partition key names: its MD5 as a big-endian number. */
 export function hashKey(partitionKey: string): bigint

@@ -30,6 +30,32 @@ function options(value, name = 'options') {
   return value
 }
 
+/** How many letters must be changed, added or taken away to make one name of the other. */
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (const letter of a.slice(0, 64)) {
+    const next = [row[0] + 1]
+    for (let at = 0; at < b.length; at += 1) {
+      next.push(Math.min(row[at] + (letter === b[at] ? 0 : 1), row[at + 1] + 1, next[at] + 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+/** An object of options that have these names; absent is empty. Another name is refused as the core refuses a setting. */
+function known(value, names) {
+  const given = options(value)
+  for (const name of Object.keys(given)) {
+    if (given[name] === undefined || names.includes(name)) continue
+    const [far, nearest] = names.map((one) => [distance(name, one), one]).sort(([a], [b]) => a - b)[0]
+    const shown = name.slice(0, 64).replace(/[^!-~]/g, '')
+    const hint = far <= nearest.length / 2 ? `; did you mean ${nearest}?` : `; there are ${names.join(', ')}`
+    throw invalid('setting', `there is none named ${shown}${hint}`)
+  }
+  return given
+}
+
 /** true or false; absent is `absent`. */
 function flag(name, value, absent) {
   if (value === undefined) return absent
@@ -70,4 +96,4 @@ function signal(value) {
   return value
 }
 
-module.exports = { string, optionalString, flag, options, count, millis, callback, signal, wrongType, invalid }
+module.exports = { string, optionalString, flag, options, known, count, millis, callback, signal, wrongType, invalid }

@@ -35,7 +35,7 @@ class Client {
   async call(operation, input, options) {
     check.string('operation', operation)
     check.options(input, 'input')
-    const answer = await cancellable(check.options(options).signal, (cancel) => this.#native.call(operation, input ?? {}, cancel))
+    const answer = await cancellable(check.known(options, ['signal']).signal, (cancel) => this.#native.call(operation, input ?? {}, cancel))
     return answer instanceof native.NativeEvents ? { EventStream: new EventStream(answer) } : answer
   }
 }

@@ -11,8 +11,8 @@ function aggregate(records) {
 }
 
 /** The user records in a record's data, as views of it; data that is no aggregate is one record. */
-function deaggregate(data, partitionKey = '') {
-  const found = native.deaggregate(data)
+function deaggregate(data, partitionKey = '', options) {
+  const found = native.deaggregate(data, check.flag('strict', check.known(options, ['strict']).strict, true))
   const block = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   if (found === null) return [{ key: check.string('partitionKey', partitionKey), data: block }]
   const { places, hashKeys } = found

@@ -7,6 +7,23 @@ const { NATIVE } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
+/** The names of an engine's settings. */
+const SETTINGS = ['quotas', 'memory', 'whenFull', 'stateDelayMs', 'region', 'account', 'shardLimit', 'onDemandStreamLimit']
+
+/** The settings of an engine, each of its type. */
+function settings(options) {
+  return {
+    quotas: check.flag('quotas', options.quotas),
+    memory: check.count('memory', options.memory),
+    whenFull: check.optionalString('whenFull', options.whenFull),
+    stateDelayMs: check.millis('stateDelayMs', options.stateDelayMs),
+    region: check.optionalString('region', options.region),
+    account: check.optionalString('account', options.account),
+    shardLimit: check.count('shardLimit', options.shardLimit),
+    onDemandStreamLimit: check.count('onDemandStreamLimit', options.onDemandStreamLimit),
+  }
+}
+
 /** What goes wrong next, for whoever reaches an engine by an endpoint. */
 class Faults {
   constructor(engine) {
@@ -73,11 +90,29 @@ class Clock {
 
 class Engine {
   constructor(options) {
-    const { quotas, region, [NATIVE]: made } = check.options(options)
-    const value = made ?? native.newEngine(check.flag('quotas', quotas, true), check.optionalString('region', region))
+    const given = check.known(options, SETTINGS)
+    const value = given[NATIVE] ?? native.newEngine(settings(given))
     Object.defineProperty(this, NATIVE, { value })
     this.faults = new Faults(value)
     this.clock = new Clock(value)
+  }
+
+  /** The engine that the endpoint `memory://NAME` means in this process. */
+  static named(name = 'default') {
+    return new Engine({ [NATIVE]: native.namedEngine(check.string('name', name)) })
+  }
+
+  get quotas() {
+    return this[NATIVE].quotas()
+  }
+
+  set quotas(on) {
+    if (on === undefined) throw check.wrongType('quotas', 'true or false', on)
+    this[NATIVE].setQuotas(check.flag('quotas', on))
+  }
+
+  get memoryUsed() {
+    return this[NATIVE].memoryUsed()
   }
 
   createStream(name, shards = 1) {
@@ -105,6 +140,15 @@ class Engine {
   }
 }
 
+/** The engine that a server is to be in front of. */
+function behind(engine, rest) {
+  if (engine === undefined) return new Engine(rest)[NATIVE]
+  if (!(engine instanceof Engine)) throw check.wrongType('engine', 'an Engine', engine)
+  const extra = SETTINGS.find((name) => rest[name] !== undefined)
+  if (extra !== undefined) throw check.invalid('engine', `it has its settings already; expected no ${extra} with it`)
+  return engine[NATIVE]
+}
+
 class Server {
   /** Use `Server.start`. */
   constructor(started) {
@@ -117,10 +161,9 @@ class Server {
   }
 
   static async start(options) {
-    const { streams = {}, host, port, quotas, region } = check.options(options)
+    const { streams = {}, host, port, engine, ...rest } = check.known(options, ['streams', 'host', 'port', 'engine', ...SETTINGS])
     check.options(streams, 'streams')
-    const server = new Server(native.startServer(
-      check.optionalString('host', host), check.count('port', port), check.flag('quotas', quotas, true), check.optionalString('region', region)))
+    const server = new Server(native.startServer(check.optionalString('host', host), check.count('port', port), behind(engine, rest)))
     try {
       for (const [name, shards] of Object.entries(streams)) server.engine.createStream(name, shards)
     } catch (error) {

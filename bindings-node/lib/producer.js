@@ -11,6 +11,9 @@ const { endpoint, settings } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
+/** Milliseconds; the core's default of this setting. */
+const FLUSH_TIMEOUT = 30_000
+
 process.once('exit', () => {
   const left = native.flushAtExit()
   if (left > 0) console.error(`kinetik: ${left} records were not delivered before the program ended; await close() to be sure`)
@@ -19,14 +22,16 @@ process.once('exit', () => {
 class Producer {
   #native
   #putAndWait
-  /** Failures whose callback threw. */
-  #kept
+  #failures
+  #flushTimeout
 
   /** Use `Producer.open`. */
-  constructor(opened, kept) {
+  constructor(opened, failures, flushTimeout) {
     if (!(opened instanceof native.NativeProducer)) throw check.wrongType('Producer', 'a call of Producer.open', opened)
     this.#native = opened
-    this.#kept = kept
+    this.#failures = failures
+    failures.producer = opened
+    this.#flushTimeout = flushTimeout
     const { put, putMany, putAndWait } = opened.functions()
     this.#putAndWait = putAndWait
     Object.defineProperties(this, { put: { value: put, enumerable: true }, putMany: { value: putMany, enumerable: true } })
@@ -35,20 +40,19 @@ class Producer {
   static async open(stream, options) {
     const { endpoint: where, onFailure, signal, ...rest } = check.options(options)
     check.string('stream', stream)
-    const failed = check.callback('onFailure', onFailure)
-    const kept = []
+    const failures = new Failures(check.callback('onFailure', onFailure))
     return cancellable(signal, async (cancel) =>
-      new Producer(await native.openProducer(stream, settings(rest), endpoint(where), failed && guarded(failed, kept), cancel), kept))
+      new Producer(await native.openProducer(stream, settings(rest), endpoint(where), failures.taker, cancel), failures, Number(rest.flushTimeoutMs ?? FLUSH_TIMEOUT)))
   }
 
   async putAndWait(key, data, options) {
-    const { signal } = check.options(options)
+    const { signal } = check.known(options, ['signal', 'explicitHashKey'])
     if (check.signal(signal)?.aborted) return abandonable(signal, new Promise(() => {}))
     return abandonable(signal, this.#putAndWait(key, data, options))
   }
 
   async ready(options) {
-    return cancellable(check.options(options).signal, (cancel) => this.#native.ready(cancel))
+    return cancellable(check.known(options, ['signal']).signal, (cancel) => this.#native.ready(cancel))
   }
 
   writable() {
@@ -80,8 +84,7 @@ class Producer {
   }
 
   async flush(options) {
-    const timeout = check.millis('timeoutMs', check.options(options).timeoutMs)
-    return this.#ending(this.#native.flush(timeout))
+    return this.#ending(options, (timeout) => this.#native.flush(timeout))
   }
 
   async resume(key) {
@@ -90,24 +93,32 @@ class Producer {
   }
 
   async close(options) {
-    const timeout = check.millis('timeoutMs', check.options(options).timeoutMs)
-    await this.#ending(this.#native.close(timeout))
+    await this.#ending(options, (timeout) => this.#native.close(timeout))
     return this.ledger
   }
 
-  /** Gives an error of flush or close the records that it is about. */
-  async #ending(promise) {
-    try {
-      await promise
-    } catch (error) {
-      if (error instanceof DeliveryError || error instanceof FlushTimeoutError) {
-        error.ledger = this.ledger
-        error.pending = error.ledger.pending.records
-        error.failures = [...this.#kept.splice(0), ...this.#native.takeFailures()]
-        if (error instanceof FlushTimeoutError) error.leftover = this.#native.takeLeftover()
-      }
-      throw error
+  /** Flushes or closes, waits for what onFailure is still at, and gives an error the records that it is about. */
+  async #ending(options, end) {
+    const { timeoutMs } = check.known(options, ['timeoutMs'])
+    const limit = check.millis('timeoutMs', timeoutMs) ?? this.#flushTimeout
+    const began = performance.now()
+    let error = await end(timeoutMs).then(() => undefined, (reason) => reason)
+    const under = await this.#failures.underWay(limit - (performance.now() - began))
+    if (under > 0) error ??= new FlushTimeoutError(`FlushTimeout: after ${limit / 1e3} s ${under} calls of onFailure have not ended`)
+    // An earlier flush counted them, when the callback was still at work.
+    if (this.#failures.cameBack) error ??= new DeliveryError('DeliveryFailed: records failed before the last flush, and nobody took their failures')
+    if (error instanceof DeliveryError || error instanceof FlushTimeoutError) {
+      error.ledger = this.ledger
+      error.pending = error.ledger.pending.records
+      error.failures = this.takeFailures()
+      if (error instanceof FlushTimeoutError) error.leftover = this.#native.takeLeftover()
     }
+    if (error !== undefined) throw error
+  }
+
+  takeFailures() {
+    this.#failures.cameBack = false
+    return this.#native.takeFailures()
   }
 
   get ledger() {
@@ -133,15 +144,54 @@ class Producer {
   }
 }
 
-/** A callback that may throw: its exception becomes a warning, and what it was given is kept. */
-function guarded(callback, kept) {
-  return (failures) => {
-    try {
-      callback(failures)
-    } catch (error) {
-      kept.push(...failures)
-      process.emitWarning(`kinetik: onFailure threw: ${error?.stack ?? error}`, 'KinetikWarning')
+/** The caller's onFailure. Where it throws, or its promise rejects, that is a warning, and the producer has its batch again. */
+class Failures {
+  /** The native producer, once there is one. */
+  producer
+  /** Whether a batch came back since failures were taken. */
+  cameBack = false
+  #calls = new Set()
+
+  constructor(callback) {
+    this.taker = callback && ((failures, number) => this.#hand(callback, failures, number))
+  }
+
+  #hand(callback, failures, number) {
+    const taken = () => this.producer.offerEnded(number, true)
+    const refused = (error) => {
+      this.producer.offerEnded(number, false)
+      this.cameBack = true
+      process.emitWarning(`kinetik: onFailure threw: ${shown(error)}`, 'KinetikWarning')
     }
+    try {
+      const answer = callback(failures)
+      if (typeof answer?.then !== 'function') return taken()
+      const call = Promise.resolve(answer).then(taken, refused).finally(() => this.#calls.delete(call))
+      this.#calls.add(call)
+    } catch (error) {
+      refused(error)
+    }
+  }
+
+  /** How many of the calls that are under way now still are when they all ended or `millis` have passed. */
+  async underWay(millis) {
+    const calls = [...this.#calls]
+    if (calls.length === 0) return 0
+    let timer
+    // Node's timers tell no time beyond 24 days.
+    const late = new Promise((resolve) => { timer = setTimeout(resolve, Math.min(Math.max(millis, 0), 2 ** 31 - 1)) })
+    await Promise.race([Promise.all(calls), late])
+    clearTimeout(timer)
+    return calls.filter((call) => this.#calls.has(call)).length
+  }
+}
+
+/** What was thrown, which may be anything. */
+function shown(error) {
+  try {
+    return String(error?.stack ?? error)
+  } catch {
+    return 'a value that cannot be shown'
   }
 }
 

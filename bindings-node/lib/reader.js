@@ -132,7 +132,7 @@ class Reader {
 
   /** The next batch; `undefined` at the end that `until` names. */
   async nextBatch(options) {
-    const { maxWaitMs, signal = this.#signal } = check.options(options)
+    const { maxWaitMs, signal = this.#signal } = check.known(options, ['maxWaitMs', 'signal'])
     const wait = check.millis('maxWaitMs', maxWaitMs)
     const read = await cancellable(signal, (cancel) => this.#native.next(wait, cancel))
     if (read === false) return new Batch(NOTHING)

@@ -64,14 +64,16 @@ fn user_record(
     Ok((key, hash_key, Bytes::copy_from_slice(data)))
 }
 
-/// Where the user records of an aggregate lie in it; `null` for data that is no aggregate.
+/// Where the user records of an aggregate lie in it; `null` for data that is no aggregate. Not strict, those that
+/// stand before a damaged one are kept, as the KCL does.
 #[napi]
-pub fn deaggregate(env: Env, data: Unknown<'_>) -> napi::Result<Option<Raw>> {
+pub fn deaggregate(env: Env, data: Unknown<'_>, strict: bool) -> napi::Result<Option<Raw>> {
     let env = env.raw();
     guard(env, || {
         let data = record::payload(env, data.raw())?;
         let data = Bytes::copy_from_slice(data);
-        match codec::deaggregate(&data, Mode::Strict)? {
+        let mode = if strict { Mode::Strict } else { Mode::Kcl };
+        match codec::deaggregate(&data, mode)? {
             Deaggregated::Raw(_) => Ok(None),
             Deaggregated::Aggregated(records) => Ok(Some(Raw(places(env, &data, &records)))),
         }

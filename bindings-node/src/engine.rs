@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
-use kinetik::engine::{Engine, EngineConfig, Fault, Record};
+use kinetik::engine::{Engine, EngineConfig, Fault, Record, WhenFull};
 use kinetik::metrics::Prometheus;
 use kinetik::transport::Endpoint;
 use kinetik::{Error, Result};
@@ -30,20 +30,89 @@ pub fn parse_endpoint(env: Env, text: String) -> napi::Result<NativeEndpoint> {
 #[napi]
 pub struct NativeEngine(pub(crate) Engine);
 
-/// An engine of its own, without a stream.
-#[napi(catch_unwind)]
-pub fn new_engine(quotas: bool, region: Option<String>) -> NativeEngine {
-    NativeEngine(Engine::new(config(quotas, region)))
+/// The settings of an engine; one that is absent has the default.
+#[napi(object, object_to_js = false)]
+pub struct EngineSettings {
+    /// Whether shards have the service's quotas.
+    pub quotas: Option<bool>,
+    /// Bytes that stored records may take.
+    pub memory: Option<f64>,
+    /// `throttle` or `trim`.
+    pub when_full: Option<String>,
+    /// How long a stream takes to be made, changed and deleted.
+    pub state_delay_ms: Option<f64>,
+    /// What ARNs name.
+    pub region: Option<String>,
+    /// What ARNs name: twelve digits.
+    pub account: Option<String>,
+    /// Open shards that the account may have.
+    pub shard_limit: Option<f64>,
+    /// On-demand streams that the account may have.
+    pub on_demand_stream_limit: Option<f64>,
 }
 
-/// The settings of an engine.
-pub fn config(quotas: bool, region: Option<String>) -> EngineConfig {
-    let default = EngineConfig::default();
-    EngineConfig {
-        quotas,
-        region: region.unwrap_or(default.region),
-        ..default
+impl EngineSettings {
+    /// JavaScript has checked that its numbers are whole and not negative.
+    fn config(self) -> Result<EngineConfig> {
+        let default = EngineConfig::default();
+        let count = |given: Option<f64>, absent| given.map_or(absent, |count| count as usize);
+        Ok(EngineConfig {
+            quotas: self.quotas.unwrap_or(default.quotas),
+            memory: count(self.memory, default.memory),
+            when_full: self
+                .when_full
+                .map_or(Ok(default.when_full), |word| when_full(&word))?,
+            state_delay: self
+                .state_delay_ms
+                .map_or(Ok(default.state_delay), milliseconds)?,
+            region: self.region.unwrap_or(default.region),
+            account: self.account.map_or(Ok(default.account), account)?,
+            shard_limit: count(self.shard_limit, default.shard_limit),
+            on_demand_stream_limit: count(
+                self.on_demand_stream_limit,
+                default.on_demand_stream_limit,
+            ),
+            ..default
+        })
     }
+}
+
+fn when_full(word: &str) -> Result<WhenFull> {
+    match word {
+        "throttle" => Ok(WhenFull::Throttle),
+        "trim" => Ok(WhenFull::Trim),
+        _ => Err(Error::invalid("when_full", "expected throttle or trim")),
+    }
+}
+
+fn account(digits: String) -> Result<String> {
+    match digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(digits),
+        false => Err(Error::invalid("account", "expected twelve digits")),
+    }
+}
+
+/// An engine of its own, without a stream.
+#[napi]
+pub fn new_engine(env: Env, settings: EngineSettings) -> napi::Result<NativeEngine> {
+    guard(env.raw(), || {
+        settings.config().map(Engine::new).map(NativeEngine)
+    })
+}
+
+/// The engine that `memory://NAME` means in this process.
+#[napi]
+pub fn named_engine(env: Env, name: String) -> napi::Result<NativeEngine> {
+    guard(env.raw(), || match format!("memory://{name}").parse() {
+        // What the endpoint reads otherwise than it stands there, no endpoint reaches.
+        Ok(Endpoint::Memory { name: read, .. }) if read == name => {
+            Ok(NativeEngine(Engine::named(&name)))
+        }
+        _ => Err(Error::invalid(
+            "name",
+            "an engine's name is 1 to 128 characters of a-z A-Z 0-9 _ . -, as in memory://NAME",
+        )),
+    })
 }
 
 #[napi]
@@ -52,6 +121,24 @@ impl NativeEngine {
     #[napi(catch_unwind)]
     pub fn endpoint(&self) -> NativeEndpoint {
         NativeEndpoint(self.0.clone().into())
+    }
+
+    /// Whether shards have the service's quotas.
+    #[napi(catch_unwind)]
+    pub fn quotas(&self) -> bool {
+        self.0.quotas()
+    }
+
+    /// Lifts the quotas for all its users, or puts them back.
+    #[napi(catch_unwind)]
+    pub fn set_quotas(&self, on: bool) {
+        self.0.set_quotas(on);
+    }
+
+    /// Bytes of memory that stored records take.
+    #[napi(catch_unwind)]
+    pub fn memory_used(&self) -> f64 {
+        self.0.memory_used() as f64
     }
 
     /// Makes a stream.
@@ -67,7 +154,7 @@ impl NativeEngine {
         guard(env, || {
             let mut found = Vec::new();
             for record in self.0.records(&stream)? {
-                user_records(env, &record, &mut found)?;
+                user_records(env, &record, &mut found);
             }
             Ok(Raw(js::array(env, found.into_iter())))
         })
@@ -177,24 +264,19 @@ fn milliseconds(millis: f64) -> Result<Duration> {
         .map_err(|_| Error::invalid("ms", "expected a number of milliseconds, 0 or more"))
 }
 
-fn user_records(env: napi_env, record: &Record, found: &mut Vec<napi_value>) -> Result<()> {
-    match deaggregate(&record.data, Mode::Strict)? {
-        Deaggregated::Raw(_) => {
-            found.push(user_record(
-                env,
-                record,
-                &record.partition_key,
-                &record.data,
-                None,
-            ));
-        }
-        Deaggregated::Aggregated(records) => found.extend(records.iter().map(|user| {
+fn user_records(env: napi_env, record: &Record, found: &mut Vec<napi_value>) {
+    match deaggregate(&record.data, Mode::Strict) {
+        Ok(Deaggregated::Aggregated(records)) => found.extend(records.iter().map(|user| {
             let key = String::from_utf8_lossy(user.key());
             let sub = Some(user.sub_sequence_number());
             user_record(env, record, &key, user.data(), sub)
         })),
+        // What is no sound aggregate is shown as it is.
+        Ok(Deaggregated::Raw(_)) | Err(_) => {
+            let (key, data) = (&record.partition_key, &record.data);
+            found.push(user_record(env, record, key, data, None));
+        }
     }
-    Ok(())
 }
 
 fn user_record(
@@ -219,5 +301,7 @@ fn user_record(
             js::number(env, sub as f64),
         );
     }
+    let arrived_at = js::date(env, record.arrived_at.as_millis() as f64);
+    js::set(env, object, c"arrivedAt", arrived_at);
     object
 }

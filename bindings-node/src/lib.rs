@@ -21,3 +21,4 @@ mod put;
 mod producer;
 mod reader;
 mod server;
+mod command;

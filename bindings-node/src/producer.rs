@@ -32,15 +32,17 @@ pub struct Shared {
     pub waiting: Waiting,
     /// What `close` left undelivered, until JavaScript takes it.
     left: Mutex<Vec<Failure>>,
+    offered: Arc<Offered>,
 }
 
 impl Shared {
     /// Has the event loop deliver the producer's reports whenever some wait.
-    fn new(producer: Producer, remote: Remote) -> Result<Arc<Self>> {
+    fn new(producer: Producer, remote: Remote, offered: Arc<Offered>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
             producer,
             waiting: Waiting::default(),
             left: Mutex::default(),
+            offered,
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -80,18 +82,33 @@ pub fn open_producer(
         if let Some(endpoint) = endpoint {
             config = config.endpoint(endpoint.0.clone());
         }
+        let offered = Arc::<Offered>::default();
         if let Some(callback) = on_failure {
-            let sink = Sink::new(env, &callback)?;
+            let sink = Sink::new(env, &callback, offered.clone())?;
             config = config.on_failure(move |failures| sink.post(failures));
         }
         let remote = EventLoop::of(env)?.remote();
-        let opened = async move { Shared::new(Producer::open(&stream, config).await?, remote) };
+        let opened =
+            async move { Shared::new(Producer::open(&stream, config).await?, remote, offered) };
         let opened = promise(env, unless(cancel, opened), |_, shared| {
             NativeProducer::registered(shared)
         })?;
         Ok(Raw(opened))
     })
 }
+
+/// Settings of the core that mean nothing here, and what there is instead.
+const ELSEWHERE: [(&str, &str); 3] = [
+    (
+        "reports",
+        "Node has no reports to choose: outcomes are the promises of putAndWait, failures come to onFailure or with the \
+         error of flush and close",
+    ),
+    ("put_timeout", PUT_NEVER_WAITS),
+    ("put_timeout_ms", PUT_NEVER_WAITS),
+];
+
+const PUT_NEVER_WAITS: &str = "put never waits in Node: await ready() where it answers false";
 
 fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
     let aggregate = settings.iter().find(|(name, _)| name == "aggregate");
@@ -100,6 +117,11 @@ fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
             "aggregate",
             "must be said: true = KPL format, which every reader must de-aggregate; false = each record as it is",
         ));
+    }
+    for (name, elsewhere) in ELSEWHERE {
+        if settings.iter().any(|(given, _)| given == name) {
+            return Err(Error::invalid(name, elsewhere));
+        }
     }
     let mut config = ProducerConfig::new(Aggregate::No);
     // What is said beside a KPL properties file wins.
@@ -255,6 +277,15 @@ impl NativeProducer {
             let left = std::mem::take(&mut *self.0.left.lock());
             Ok(Raw(failures(env.raw(), &left)))
         })
+    }
+
+    /// The end of a call of the failure callback, by the number that it was given; whether it took its batch.
+    #[napi(catch_unwind)]
+    pub fn offer_ended(&self, number: f64, is_taken: bool) {
+        let batch = self.0.offered.0.lock().batches.remove(&(number as u64));
+        if let (Some(batch), false) = (batch, is_taken) {
+            self.0.producer.put_back(batch);
+        }
     }
 
     /// The failures that nobody took yet.
@@ -432,25 +463,53 @@ fn ledger(env: napi_env, ledger: Ledger) -> napi_value {
     object
 }
 
+/// The batches that the failure callback has and may yet refuse.
+#[derive(Default)]
+struct Offered(Mutex<Offers>);
+
+#[derive(Default)]
+struct Offers {
+    next: u64,
+    batches: BTreeMap<u64, Vec<Failure>>,
+}
+
+impl Offered {
+    /// Remembers a batch; its number.
+    fn add(&self, batch: Vec<Failure>) -> u64 {
+        let mut offers = self.0.lock();
+        let number = offers.next;
+        offers.next += 1;
+        offers.batches.insert(number, batch);
+        number
+    }
+}
+
 /// The callback that takes failures; it is called on the event loop alone.
 struct Sink {
     remote: Remote,
     callback: Reference,
+    offered: Arc<Offered>,
 }
 
 impl Sink {
-    fn new(env: napi_env, callback: &Function<'_>) -> Result<Self> {
+    fn new(env: napi_env, callback: &Function<'_>, offered: Arc<Offered>) -> Result<Self> {
         let remote = EventLoop::of(env)?.remote();
         let callback = Reference::new(env, callback.raw());
-        Ok(Self { remote, callback })
+        Ok(Self {
+            remote,
+            callback,
+            offered,
+        })
     }
 
     fn post(&self, failures: Vec<Failure>) {
         let callback = self.callback;
+        // A copy shares the payloads.
+        let number = self.offered.add(failures.clone());
         self.remote.post(move |env| {
             let array = self::failures(env, &failures);
             if let Some(callback) = callback.get(env) {
-                js::call(env, callback, &[array]);
+                js::call(env, callback, &[array, js::number(env, number as f64)]);
             }
         });
     }

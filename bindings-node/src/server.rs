@@ -10,7 +10,7 @@ use napi::Env;
 use napi_derive::napi;
 use tokio::sync::oneshot;
 
-use crate::engine::{NativeEndpoint, NativeEngine, config};
+use crate::engine::{NativeEndpoint, NativeEngine};
 use crate::errors::guard;
 use crate::event_loop::promise;
 use crate::js::Raw;
@@ -23,21 +23,20 @@ pub struct NativeServer {
     url: String,
 }
 
-/// Starts a server with an engine of its own.
+/// Starts a server in front of an engine.
 #[napi]
 pub fn start_server(
     env: Env,
     host: Option<String>,
     port: Option<f64>,
-    quotas: bool,
-    region: Option<String>,
+    engine: &NativeEngine,
 ) -> napi::Result<NativeServer> {
     guard(env.raw(), || {
         let default = ServerConfig::default();
         let server = Server::start(ServerConfig {
             host: host.map_or(Ok(default.host), |host| address(&host))?,
             port: port.map_or(Ok(default.port), port_number)?,
-            engine: Engine::new(config(quotas, region)),
+            engine: engine.0.clone(),
             ..default
         })?;
         Ok(NativeServer {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 
-import { InvalidArgumentError, InvalidTypeError, ShardMap, aggregate, deaggregate, hashKey } from '../index.mjs'
+import { CorruptAggregateError, InvalidArgumentError, InvalidTypeError, ShardMap, aggregate, deaggregate, hashKey } from '../index.mjs'
 
 const md5 = (text) => BigInt(`0x${createHash('md5').update(text).digest('hex')}`)
 
@@ -77,6 +77,16 @@ test('views with an offset and data that is no aggregate are read where they lie
     assert.deepEqual([record.key, record.subSequenceNumber, rest.length], ['outer', undefined, 0])
     assert.deepEqual([...record.data], [...plain])
   }
+})
+
+test('an aggregate in which a record names a missing key is refused whole, unless it need not be strict', () => {
+  const body = Buffer.from('0a01611a0508001a01311a0508071a0132', 'hex')
+  const damaged = Buffer.concat([Buffer.from('f3899ac2', 'hex'), body, createHash('md5').update(body).digest()])
+  for (const options of [undefined, {}, { strict: true }, { strict: undefined }]) assert.throws(() => deaggregate(damaged, 'outer', options), CorruptAggregateError)
+  const kept = deaggregate(damaged, 'outer', { strict: false })
+  assert.deepEqual(kept.map(({ key, data, subSequenceNumber }) => [key, `${data}`, subSequenceNumber]), [['a', '1', 0]])
+  assert.throws(() => deaggregate(damaged, 'outer', { strict: 'no' }), InvalidTypeError)
+  assert.throws(() => deaggregate(damaged, 'outer', { strikt: false }), /did you mean strict/)
 })
 
 test('the codec refuses bad records with their index, and what is no data', () => {

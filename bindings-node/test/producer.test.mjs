@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 
 import {
-  AccessDeniedError, BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, InvalidArgumentError, InvalidTypeError, KinetikError,
+  AccessDeniedError, BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, FlushTimeoutError, InvalidArgumentError, InvalidTypeError,
+  KinetikError,
   NotFoundError, OrderBrokenError, Producer, RecordTooLargeError, ShardMap, hashKey,
 } from '../index.mjs'
 import { disposed } from './support.mjs'
@@ -207,6 +208,21 @@ test('options of the wrong type and unknown names are refused, the nearest name 
   assert.throws(() => new Producer(), InvalidTypeError)
 })
 
+test('settings that mean nothing in Node are refused with what there is instead', async () => {
+  const engine = engineWith()
+  for (const [options, words] of [[{ reports: 'none' }, /reports: .*putAndWait.*onFailure/], [{ reports: 'all' }, /reports/], [{ putTimeoutMs: 1 }, /put_timeout_ms: .*ready/], [{ putTimeout: 1 }, /put_timeout: .*ready/]]) {
+    await assert.rejects(open(engine, options), (error) => error instanceof InvalidArgumentError && words.test(error.message))
+  }
+})
+
+test('options of calls that do not exist are refused', async (t) => {
+  const producer = disposed(t, await open(engineWith()))
+  const isUnknown = (near) => (error) => error instanceof InvalidArgumentError && error.message.includes(`did you mean ${near}?`)
+  for (const call of ['flush', 'close']) await assert.rejects(producer[call]({ timeout: 1 }), isUnknown('timeoutMs'))
+  await assert.rejects(producer.ready({ signals: 1 }), isUnknown('signal'))
+  await assert.rejects(producer.putAndWait('k', Buffer.from('x'), { explicitHashkey: 1n }), isUnknown('explicitHashKey'))
+})
+
 test('methods on foreign objects throw and the process lives', async (t) => {
   const producer = disposed(t, await open(engineWith()))
   assert.throws(() => Producer.prototype.flush.call({}).catch(() => {}) && Reflect.get(Producer.prototype, 'ledger', {}), TypeError)
@@ -302,6 +318,102 @@ test('records that cannot be delivered come to onFailure in batches, with their 
   }
   const { accepted, delivered, failed: lost, pending } = producer.ledger
   assert.deepEqual([accepted.records, delivered.records, lost.records, pending.records], [100, 0, 100, 0])
+})
+
+/** A producer whose records fail, and the calls of its onFailure, each with its batch and the ends of its promise. */
+async function failing(options = {}) {
+  const engine = engineWith()
+  const calls = []
+  const onFailure = (failures) => new Promise((resolve, reject) => { calls.push({ failures, resolve, reject }) })
+  const producer = await open(engine, { deadlineMs: 100, lingerMs: 1, onFailure, ...options })
+  engine.reset()
+  return { producer, calls }
+}
+
+const keysOf = (failures) => failures.map(({ key }) => key).sort()
+
+test('records of an onFailure whose promise rejects come with the error of flush, and nothing is unhandled', async (t) => {
+  const unhandled = []
+  const note = (reason) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  t.after(() => process.off('unhandledRejection', note))
+  const warned = once(process, 'warning')
+  const { producer, calls } = await failing()
+  for (const key of ['a', 'b']) producer.put(key, Buffer.from(`of ${key}`))
+  const flushed = producer.flush().catch((error) => error)
+  while (keysOf(calls.flatMap(({ failures }) => failures)).length < 2) await new Promise(setImmediate)
+  // What it does to its batch is its own affair.
+  for (const { failures, reject } of calls) { failures.length = 0; reject(new Error('in the promise')) }
+  const error = await flushed
+  assert.ok(error instanceof DeliveryError, `${error}`)
+  assert.deepEqual(error.failures.map(({ key, data }) => `${key} ${data}`).sort(), ['a of a', 'b of b'])
+  assert.match((await warned)[0].message, /onFailure threw: Error: in the promise/)
+  await producer.close()
+  await new Promise(setImmediate)
+  assert.deepEqual(unhandled, [])
+})
+
+test('flush and close wait for the promise of onFailure, which then counts as taken', async () => {
+  const { producer, calls } = await failing()
+  producer.put('a', Buffer.from('x'))
+  let ended = false
+  const flushed = producer.flush().catch((error) => error).finally(() => { ended = true })
+  while (calls.length === 0) await new Promise(setImmediate)
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  assert.equal(ended, false)
+  calls[0].resolve()
+  const error = await flushed
+  assert.ok(error instanceof DeliveryError)
+  assert.deepEqual(error.failures, [])
+  await producer.close()
+})
+
+test('a rejection that comes after a flush gave up waiting is told by the next flush or close', async () => {
+  const { producer, calls } = await failing({ flushTimeoutMs: 1_500 })
+  producer.put('a', Buffer.from('x'))
+  const first = await producer.flush().catch((error) => error)
+  assert.ok(first instanceof DeliveryError)
+  assert.deepEqual(first.failures, [])
+  await assert.rejects(producer.flush({ timeoutMs: 20 }), (error) => error instanceof FlushTimeoutError && error.pending === 0 && /onFailure/.test(error.message))
+  calls[0].reject(undefined)
+  await assert.rejects(producer.close(), (error) => {
+    assert.ok(error instanceof DeliveryError, `${error?.stack}`)
+    assert.deepEqual([keysOf(error.failures), error.pending], [['a'], 0])
+    return true
+  })
+  await producer.close()
+})
+
+test('what onFailure refused holds its room until it is taken', async () => {
+  let isCalled = false
+  const { producer } = await failing({ bufferRecords: 1, onFailure() { isCalled = true; throw new Error('no') } })
+  producer.put('a', Buffer.from('x'))
+  while (!isCalled) await new Promise(setImmediate)
+  assert.throws(() => producer.put('b', Buffer.from('y')), BufferFullError)
+  const [{ key, data, error, attempts }, ...rest] = producer.takeFailures()
+  assert.deepEqual([key, `${data}`, rest], ['a', 'x', []])
+  assert.ok(error instanceof KinetikError && attempts > 0)
+  assert.deepEqual(producer.takeFailures(), [])
+  producer.put('b', Buffer.from('y'))
+  await assert.rejects(producer.close(), (error) => error instanceof DeliveryError && keysOf(error.failures).join() === 'b')
+})
+
+test('whatever onFailure throws or answers, its records are not lost', async () => {
+  const bare = Object.create(null)
+  const wrong = [
+    () => { throw Symbol('s') }, () => { throw undefined }, () => { throw bare }, async () => { throw bare },
+    () => ({ then() { throw new Error('then') } }), () => ({ get then() { throw new Error('getter') } }),
+  ]
+  for (const onFailure of wrong) {
+    const { producer } = await failing({ onFailure })
+    producer.put('a', Buffer.from('x'))
+    await assert.rejects(producer.close(), (error) => error instanceof DeliveryError && keysOf(error.failures).join() === 'a', `${onFailure}`)
+  }
+  for (const onFailure of [() => 7, () => ({ then: 7 }), async () => 7]) {
+    const { producer } = await failing({ onFailure })
+    producer.put('a', Buffer.from('x'))
+    await assert.rejects(producer.close(), (error) => error instanceof DeliveryError && error.failures.length === 0)
+  }
 })
 
 test('flush tells of failures that nobody took and gives the records back', async () => {

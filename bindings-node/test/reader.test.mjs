@@ -110,6 +110,7 @@ test('bad options are refused by name', async () => {
   await assert.rejects(open(engine, { start: 'OLDEST' }), (error) => error instanceof InvalidArgumentError && /start.*TRIM_HORIZON/.test(error.message))
   await assert.rejects(open(engine, { start: { stream: 'others', shards: {} } }), /another stream/)
   await assert.rejects((await open(engine)).nextBatch({ maxWaitMs: -1 }), InvalidArgumentError)
+  await assert.rejects((await open(engine)).nextBatch({ maxWait: 1 }), /did you mean maxWaitMs/)
   await assert.rejects(open(engine, { start: 7 }), InvalidTypeError)
   await assert.rejects(open(engine, { start: new Date(NaN) }), InvalidArgumentError)
   await assert.rejects(open(engine, { start: { nonsense: true } }), InvalidArgumentError)

@@ -41,7 +41,7 @@ pub fn aggregate<'py>(records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyByte
         let (key, data, explicit) = parts(&record)?;
         let key = buffer::text("key", &key)?;
         PartitionKey::check(key)
-            .map_err(|error| to_record_error(py, &error.index(index), index))?;
+            .map_err(|error| to_record_error(py, &error.index(index), index, index))?;
         let data = Bytes::copy_from_slice(Buffer::of("data", &data)?.as_slice());
         let explicit = explicit
             .map(|value| explicit_hash_key(&value))

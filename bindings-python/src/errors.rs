@@ -1,5 +1,7 @@
 //! From the core's error to an instance of the class that `kinetik.errors` keeps for its kind.
 
+use std::io;
+
 use kinetik::{Error, ErrorKind, Retry};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -56,10 +58,10 @@ pub fn to_client_error(py: Python<'_>, error: &Error) -> PyErr {
 
 /// The exception of a refused record of many: it says which one, and how many were taken.
 #[cold]
-pub fn to_record_error(py: Python<'_>, error: &Error, index: usize) -> PyErr {
+pub fn to_record_error(py: Python<'_>, error: &Error, index: usize, accepted: usize) -> PyErr {
     let made = fields(py, error).and_then(|fields| {
         fields.set_item("index", index)?;
-        fields.set_item("accepted", index)?;
+        fields.set_item("accepted", accepted)?;
         make(py, error, &fields, "plain")
     });
     made.unwrap_or_else(|failure| failure)
@@ -77,8 +79,9 @@ pub fn raise_for_record(py: Python<'_>, error: PyErr, index: usize) -> PyErr {
         fields.set_item("index", index)?;
         fields.set_item("accepted", index)?;
         let code: u16 = value.getattr("code")?.extract()?;
-        let made = maker(py)?.call1((code, value.str()?, fields, "plain"))?;
-        Ok(PyErr::from_value(made))
+        let made = PyErr::from_value(maker(py)?.call1((code, value.str()?, fields, "plain"))?);
+        made.set_cause(py, error.cause(py));
+        Ok(made)
     };
     again().unwrap_or_else(|failure| failure)
 }
@@ -118,7 +121,27 @@ fn maker(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 
 fn make(py: Python<'_>, error: &Error, fields: &Bound<'_, PyDict>, style: &str) -> PyResult<PyErr> {
     let arguments = (error.kind().code(), error.to_string(), fields, style);
-    Ok(PyErr::from_value(maker(py)?.call1(arguments)?))
+    let made = PyErr::from_value(maker(py)?.call1(arguments)?);
+    if let Some(source) = std::error::Error::source(error) {
+        made.set_cause(py, Some(cause(py, source)?));
+    }
+    Ok(made)
+}
+
+/// The exception of what caused an error: Python's own of the operating system's, else one of kinetik's.
+fn cause(py: Python<'_>, source: &(dyn std::error::Error + 'static)) -> PyResult<PyErr> {
+    if let Some(error) = source.downcast_ref() {
+        return Ok(to_py(py, error));
+    }
+    let text = source.to_string();
+    let made = match source.downcast_ref::<io::Error>() {
+        Some(error) => io::Error::new(error.kind(), text).into(),
+        None => PyErr::from_value(maker(py)?.call1((0, text, PyDict::new(py)))?),
+    };
+    if let Some(source) = source.source() {
+        made.set_cause(py, Some(cause(py, source)?));
+    }
+    Ok(made)
 }
 
 fn fields<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {

@@ -28,6 +28,8 @@ pub mod outcome;
 pub mod futures;
 pub mod producer;
 pub mod many;
+pub mod arrow;
+pub mod columns;
 pub mod batch;
 pub mod reader;
 
@@ -42,6 +44,8 @@ mod _kinetik {
     use super::clock::Clock;
     #[pymodule_export]
     use super::codec::{UserRecord, aggregate, deaggregate, hash_key};
+    #[pymodule_export]
+    use super::columns::Columns;
     #[pymodule_export]
     use super::command::run_command;
     #[pymodule_export]

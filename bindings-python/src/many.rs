@@ -14,7 +14,7 @@ use crate::errors::{OrRaise, raise_for_record, to_record_error};
 use crate::producer::{Producer, record};
 
 /// Records that are borrowed before they are put together.
-const TOGETHER: usize = 256;
+pub const TOGETHER: usize = 256;
 
 impl Producer {
     /// Puts the records of a list from an index on, or of any other iterable; how many of them are taken then.
@@ -76,7 +76,7 @@ impl Producer {
     }
 
     /// Puts borrowed records, waiting for room where there is none; how many there are.
-    fn put_plain(
+    pub fn put_plain(
         &self,
         py: Python<'_>,
         records: &[PutRef<'_>],
@@ -92,7 +92,7 @@ impl Producer {
                     let index = first + done;
                     let error = refused.error.index(index);
                     if !block || error.kind() != ErrorKind::BufferFull {
-                        return Err(to_record_error(py, &error, index));
+                        return Err(to_record_error(py, &error, index, index));
                     }
                     let put = || self.inner.put_record(records[done]);
                     self.when_room(py, error, put)

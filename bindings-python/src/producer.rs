@@ -1,6 +1,8 @@
 //! The producer: hot puts, and the way of outcomes back to Python.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track};
@@ -11,6 +13,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::buffer::{self, Buffer};
 use crate::codec::explicit_hash_key;
+use crate::columns::Columns;
 use crate::completions::Completions;
 use crate::endpoint;
 use crate::errors::{OrRaise, to_py, to_py_with};
@@ -26,11 +29,17 @@ pub struct Producer {
     pub(crate) inner: Arc<producer::Producer>,
     put_timeout: Duration,
     futures: Arc<Futures>,
-    unhandled: Unhandled,
+    untold: Arc<Untold>,
 }
 
-/// Failures that a callback was given and did not handle, because it raised.
-type Unhandled = Arc<Mutex<Vec<producer::Failure>>>;
+/// Failures that nobody was told of, although the core handed them out.
+#[derive(Default)]
+struct Untold {
+    /// Of records whose future was cancelled.
+    cancelled: Mutex<Vec<producer::Failure>>,
+    /// The failure callback raised since failures were last taken, so that the core has its batches again.
+    came_back: AtomicBool,
+}
 
 /// How a put waits where the caller does not say: as long as the setting `put_timeout`.
 const PUT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -117,6 +126,26 @@ impl Producer {
         self.put_all(records, start, false)
     }
 
+    /// Takes a record of each row of two columns, keys (text) and data (bytes or text), in order, without making a Python
+    /// object of any: arrays, chunked or sliced ones and columns of tables of pyarrow or any other library with Arrow's
+    /// PyCapsule interface. Blocks while the buffer is full. How many were taken.
+    ///
+    ///     >>> table = pyarrow.table({"key": ["user-1", "user-2"], "data": [b"first", b"second"]})
+    ///     >>> producer.put_columns(keys=table["key"], data=table["data"])
+    ///     2
+    ///
+    /// Nothing is taken of columns of another type, of different lengths, or with a null, for which a RecordError says
+    /// the row's `index`. At a bad record the ones before it are taken: a RecordError with `index` and `accepted`.
+    #[pyo3(signature = (keys, data))]
+    fn put_columns(&self, keys: &Bound<'_, PyAny>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.put_rows(keys.py(), &Columns::new(keys, data)?, 0, true)
+    }
+
+    /// Takes the rows from an index on, until one cannot be taken; never blocks. As put_many_nowait.
+    fn put_columns_nowait(&self, columns: &Bound<'_, Columns>, start: usize) -> PyResult<usize> {
+        self.put_rows(columns.py(), columns.get(), start, false)
+    }
+
     /// Takes a record and waits for its receipt.
     #[pyo3(signature = (key, data, explicit_hash_key=None))]
     fn put_and_wait(
@@ -176,7 +205,7 @@ impl Producer {
         let count = self.inner.poll_reports(1024, &mut reports);
         for report in reports {
             match self.futures.complete(py, report) {
-                Ok(Some(failure)) => self.unhandled.lock().push(failure),
+                Ok(Some(failure)) => self.untold.cancelled.lock().push(failure),
                 Ok(None) => {}
                 // One callback that raises must not take the other outcomes with it.
                 Err(error) => error.write_unraisable(py, None),
@@ -278,7 +307,7 @@ impl Producer {
 
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
     fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
-        take_failures(py, &self.inner, &self.unhandled)
+        self.untold.take(py, &self.inner)
     }
 
     /// What was taken and what became of it, true at every moment.
@@ -337,9 +366,9 @@ impl Producer {
 
     /// What makes of the end of a flush or close what Python is told.
     fn teller(&self) -> impl FnOnce(Python<'_>, Result<()>) -> PyResult<Py<PyAny>> + Send + use<> {
-        let (inner, unhandled) = (self.inner.clone(), self.unhandled.clone());
+        let (inner, untold) = (self.inner.clone(), self.untold.clone());
         let futures = self.futures.clone();
-        move |py, outcome| told(py, &inner, &unhandled, &futures, outcome)
+        move |py, outcome| told(py, &inner, &untold, &futures, outcome)
     }
 
     /// Repeats a put that found the buffer full until there is room, the time runs out or a signal handler raises.
@@ -390,7 +419,7 @@ pub fn record<'a>(
 struct Plan {
     config: ProducerConfig,
     put_timeout: Duration,
-    unhandled: Unhandled,
+    untold: Arc<Untold>,
 }
 
 impl Plan {
@@ -400,8 +429,15 @@ impl Plan {
         let mut plan = Self {
             config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
             put_timeout: PUT_TIMEOUT,
-            unhandled: Unhandled::default(),
+            untold: Arc::default(),
         };
+        if settings
+            .get_item("aggregate")?
+            .is_none_or(|said| said.is_none())
+        {
+            let text = "must be said: True = KPL format, which every reader must de-aggregate; False = each record as it is";
+            return Err(Error::invalid("aggregate", text)).or_raise(settings.py());
+        }
         for (name, value) in settings.iter() {
             let name = buffer::text("setting", &name)?;
             if !value.is_none() {
@@ -409,7 +445,7 @@ impl Plan {
             }
         }
         if let Some(callback) = on_failure {
-            let callback = failure_callback(callback, plan.unhandled.clone());
+            let callback = failure_callback(callback, plan.untold.clone());
             plan.config = plan.config.on_failure(callback);
         }
         Ok(plan)
@@ -421,6 +457,10 @@ impl Plan {
             let endpoint = endpoint::read(Some(value))?;
             self.config = self.config.clone().endpoint(endpoint);
             return Ok(());
+        }
+        if name == "reports" {
+            let text = "in Python futures (submit, put_and_wait) and on_failure are the reports; leave it out";
+            return Err(Error::invalid(name, text)).or_raise(py);
         }
         let value = setting(name, value)?;
         if name == "put_timeout" {
@@ -434,8 +474,29 @@ impl Plan {
             inner: Arc::new(opened),
             put_timeout: self.put_timeout,
             futures: Arc::default(),
-            unhandled: self.unhandled,
+            untold: self.untold,
         }
+    }
+}
+
+impl Untold {
+    /// Whether there are any.
+    fn any(&self) -> bool {
+        self.came_back.load(Ordering::Acquire) || !self.cancelled.lock().is_empty()
+    }
+
+    /// Takes them, and the failures that the core keeps because nobody took them.
+    fn take(&self, py: Python<'_>, inner: &producer::Producer) -> PyResult<Vec<Failure>> {
+        let mut failures = std::mem::take(&mut *self.cancelled.lock());
+        let kept = inner.take_failures();
+        if !kept.is_empty() {
+            self.came_back.store(false, Ordering::Release);
+        }
+        failures.extend(kept);
+        failures
+            .iter()
+            .map(|failure| Failure::new(py, failure))
+            .collect()
     }
 }
 
@@ -443,10 +504,15 @@ impl Plan {
 fn told(
     py: Python<'_>,
     inner: &producer::Producer,
-    unhandled: &Unhandled,
+    untold: &Untold,
     futures: &Futures,
     outcome: Result<()>,
 ) -> PyResult<Py<PyAny>> {
+    let outcome = match outcome {
+        // An earlier flush counted them, when the callback was still at work.
+        Ok(()) if untold.any() => Err(came_back(inner)),
+        outcome => outcome,
+    };
     let Err(error) = outcome else {
         return Ok(py.None());
     };
@@ -454,9 +520,7 @@ fn told(
     Err(to_py_with(py, &error, |fields| {
         fields.set_item("ledger", Ledger::from(ledger).into_pyobject(py)?)?;
         match error.kind() {
-            ErrorKind::DeliveryFailed => {
-                fields.set_item("failures", take_failures(py, inner, unhandled)?)
-            }
+            ErrorKind::DeliveryFailed => fields.set_item("failures", untold.take(py, inner)?),
             ErrorKind::FlushTimeout => {
                 fields.set_item("pending", Tally::from(ledger.pending).into_pyobject(py)?)?;
                 let left = inner.take_pending();
@@ -475,24 +539,17 @@ fn told(
     }))
 }
 
-fn take_failures(
-    py: Python<'_>,
-    inner: &producer::Producer,
-    unhandled: &Unhandled,
-) -> PyResult<Vec<Failure>> {
-    let mut failures = std::mem::take(&mut *unhandled.lock());
-    failures.extend(inner.take_failures());
-    failures
-        .iter()
-        .map(|failure| Failure::new(py, failure))
-        .collect()
+#[cold]
+fn came_back(inner: &producer::Producer) -> Error {
+    let text = "records failed before the last flush, and nobody took their failures";
+    Error::new(ErrorKind::DeliveryFailed, text).stream(inner.stream().name().as_str())
 }
 
 /// Hands batches of failures to a Python function, on the core's thread for them. What it raises is reported as
-/// unraisable, and its failures are kept.
+/// unraisable, and the core keeps its failures.
 fn failure_callback(
     callback: Py<PyAny>,
-    unhandled: Unhandled,
+    untold: Arc<Untold>,
 ) -> impl Fn(Vec<producer::Failure>) + Send + Sync {
     move |failures| {
         let handled = Python::try_attach(|py| {
@@ -506,7 +563,9 @@ fn failure_callback(
                 .is_ok()
         });
         if handled != Some(true) {
-            unhandled.lock().extend(failures);
+            untold.came_back.store(true, Ordering::Release);
+            // How the core is told that a batch was not taken; nothing is printed.
+            resume_unwind(Box::new("the failure callback raised"));
         }
     }
 }

@@ -1,12 +1,19 @@
 //! The events of a SubscribeToShard, one after the other.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
 use kinetik::Error;
-use kinetik::api::{Shape, SubscribeToShardEvent, Subscription};
+use kinetik::api::{Interruption, Shape, SubscribeToShardEvent, Subscription};
 use kinetik::fork::Guard;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use tokio::sync::Notify;
 
+use crate::completions::Completions;
 use crate::convert;
 use crate::errors::{OrRaise, to_client_error};
 use crate::wait::wait;
@@ -15,16 +22,32 @@ use crate::wait::wait;
 /// after five minutes, at the shard's end, or with close(); an exception of the service is raised where it stands.
 #[pyclass(frozen, module = "kinetik")]
 pub struct EventStream {
-    /// `None` once it ended, and while a thread waits for an event.
-    events: Mutex<Option<Subscription>>,
+    shared: Arc<Shared>,
     guard: Guard,
+}
+
+type Event = Result<SubscribeToShardEvent, Interruption>;
+
+/// What the waits of one subscription share.
+struct Shared {
+    /// Held while someone waits for an event; `None` once it ended.
+    events: tokio::sync::Mutex<Option<Subscription>>,
+    /// An event that came, until it is handed out: whoever waited may have given up.
+    at_hand: Mutex<Option<Event>>,
+    /// Ends a wait.
+    closed: Notify,
 }
 
 impl EventStream {
     /// The events of a subscription that begins now.
     pub fn new(subscription: Subscription) -> Self {
+        let shared = Shared {
+            events: tokio::sync::Mutex::new(Some(subscription)),
+            at_hand: Mutex::default(),
+            closed: Notify::new(),
+        };
         Self {
-            events: Mutex::new(Some(subscription)),
+            shared: Arc::new(shared),
             guard: Guard::new(),
         }
     }
@@ -38,26 +61,30 @@ impl EventStream {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
         self.guard.check("subscription").or_raise(py)?;
-        let Some(mut subscription) = self.events.lock().take() else {
-            return Ok(None);
+        wait(py, self.shared.fetch())?;
+        self.shared.take(py)
+    }
+
+    /// An asyncio future of the next event, None at the end. Giving it up loses no event.
+    fn next_with(
+        &self,
+        py: Python<'_>,
+        completions: &Bound<'_, Completions>,
+    ) -> PyResult<Py<PyAny>> {
+        self.guard.check("subscription").or_raise(py)?;
+        let (waiting, shared) = (self.shared.clone(), self.shared.clone());
+        let fetch = async move {
+            waiting.fetch().await;
+            Ok(())
         };
-        let next = wait(py, subscription.next());
-        if !matches!(next, Ok(None | Some(Err(_)))) {
-            *self.events.lock() = Some(subscription);
-        }
-        match next? {
-            None => Ok(None),
-            Some(Ok(event)) => shown(py, &event).map(Some),
-            Some(Err(interruption)) => {
-                let error = Error::from(interruption).operation("SubscribeToShard");
-                Err(to_client_error(py, &error))
-            }
-        }
+        completions.get().spawn(py, fetch, move |py, ()| {
+            Ok(shared.take(py)?.into_pyobject(py)?.into_any().unbind())
+        })
     }
 
     /// Ends the subscription.
     fn close(&self) {
-        self.events.lock().take();
+        self.shared.close();
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -71,6 +98,51 @@ impl EventStream {
         _traceback: &Bound<'_, PyAny>,
     ) {
         self.close();
+    }
+}
+
+impl Shared {
+    /// Waits until an event is at hand or there will be none.
+    async fn fetch(&self) {
+        let mut events = self.events.lock().await;
+        if self.at_hand.lock().is_some() {
+            return;
+        }
+        let Some(subscription) = events.as_mut() else {
+            return;
+        };
+        let next = {
+            let (mut closed, mut next) = (pin!(self.closed.notified()), pin!(subscription.next()));
+            poll_fn(|cx| match closed.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => next.as_mut().poll(cx),
+            })
+            .await
+        };
+        if matches!(next, None | Some(Err(_))) {
+            *events = None;
+        }
+        *self.at_hand.lock() = next;
+    }
+
+    fn close(&self) {
+        *self.at_hand.lock() = None;
+        match self.events.try_lock() {
+            Ok(mut events) => *events = None,
+            Err(_) => self.closed.notify_one(),
+        }
+    }
+
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
+        let event = self.at_hand.lock().take();
+        match event {
+            None => Ok(None),
+            Some(Ok(event)) => shown(py, &event).map(Some),
+            Some(Err(interruption)) => {
+                let error = Error::from(interruption).operation("SubscribeToShard");
+                Err(to_client_error(py, &error))
+            }
+        }
     }
 }
 

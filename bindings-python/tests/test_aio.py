@@ -1,7 +1,9 @@
 """kinetik for asyncio."""
 
 import asyncio
+import contextlib
 import gc
+import sys
 import weakref
 
 import pytest
@@ -100,10 +102,151 @@ def test_failures_reach_the_callback_on_the_loop(stream):
             await lost
         with pytest.raises(kinetik.DeliveryError):
             await producer.close()
-        await asyncio.sleep(0)
+        assert [failure.data for batch in batches for failure in batch] == [b"payload"]
 
     asyncio.run(work())
-    assert [failure.data for batch in batches for failure in batch] == [b"payload"]
+
+
+def failing(engine, on_failure, **settings):
+    """A producer whose next records fail, each put alone."""
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=1_000)
+    return aio.Producer("orders", aggregate=False, endpoint=engine, on_failure=on_failure, linger=0.0, **settings)
+
+
+async def raise_later(failures):
+    await asyncio.sleep(0)
+    raise RuntimeError("mine")
+
+
+def raise_now(failures):
+    raise RuntimeError("mine")
+
+
+@pytest.mark.parametrize("end", ["flush", "close", "take_failures"])
+@pytest.mark.parametrize("on_failure", [raise_now, raise_later])
+def test_a_callback_that_raises_loses_nothing_and_is_told_of(stream, monkeypatch, on_failure, end):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    async def work():
+        producer = await failing(stream, on_failure)
+        await producer.put_many([("k", b"%d" % n) for n in range(20)])
+        if end == "take_failures":
+            with pytest.raises(kinetik.DeliveryError) as failed:
+                await producer.flush()
+            await producer.put("k", b"20")
+            while (ledger := producer.ledger).pending.records:
+                await asyncio.sleep(0)
+            failures = failed.value.failures
+            while len(failures) < ledger.failed.records:
+                failures += producer.take_failures()
+                await asyncio.sleep(0)
+        else:
+            with pytest.raises(kinetik.DeliveryError) as failed:
+                await getattr(producer, end)()
+            failures = failed.value.failures
+        stream.faults.clear()
+        with contextlib.suppress(kinetik.DeliveryError):
+            await producer.close()
+        return failures, producer.ledger.failed.records
+
+    failures, count = asyncio.run(work())
+    assert len(failures) == count >= 20
+    assert {failure.data for failure in failures} == {b"%d" % n for n in range(count)}
+    assert told and all(str(one.exc_value) == "mine" and on_failure.__name__ in repr(one.object) for one in told)
+
+
+def test_a_flush_waits_for_a_callback_that_is_awaited(stream):
+    async def work():
+        begun, go_on, handled = asyncio.Event(), asyncio.Event(), []
+
+        async def on_failure(failures):
+            begun.set()
+            await go_on.wait()
+            handled.extend(failure.data for failure in failures)
+
+        producer = await failing(stream, on_failure)
+        await producer.put("k", b"payload")
+        flush = asyncio.create_task(producer.flush())
+        await begun.wait()
+        with pytest.raises(kinetik.FlushTimeout):
+            await producer.flush(timeout=0.01)
+        assert not flush.done()
+        go_on.set()
+        with pytest.raises(kinetik.DeliveryError) as failed:
+            await flush
+        assert (handled, failed.value.failures) == ([b"payload"], [])
+        stream.faults.clear()
+        with contextlib.suppress(kinetik.DeliveryError):
+            await producer.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_flush_ends_well_before_what_came_back_is_told(stream):
+    async def work():
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def on_failure(failures):
+            begun.set()
+            await go_on.wait()
+            raise RuntimeError("mine")
+
+        producer = await failing(stream, on_failure)
+        await producer.put("k", b"first")
+        await begun.wait()
+        with pytest.raises(kinetik.FlushTimeout):
+            await producer.flush(timeout=0.01)
+        go_on.set()
+        with pytest.raises(kinetik.DeliveryError) as failed:
+            await producer.flush()
+        stream.faults.clear()
+        await producer.flush()
+        await producer.close()
+        return failed.value.failures
+
+    assert [failure.data for failure in asyncio.run(work())] == [b"first"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_what_a_callback_holds_when_its_loop_ends_is_not_lost(stream, is_awaited):
+    async def work():
+        begun = asyncio.Event()
+
+        async def never_done(failures):
+            begun.set()
+            await asyncio.Event().wait()
+
+        def stopped(failures):
+            raise AssertionError("the loop has ended")
+
+        producer = await failing(stream, never_done if is_awaited else stopped)
+        producer.put_nowait("k", b"payload")
+        if is_awaited:
+            await begun.wait()
+        else:
+            while producer.ledger.failed.records == 0:
+                pass
+        return producer
+
+    producer = asyncio.run(work())
+    with pytest.raises(kinetik.DeliveryError) as failed:
+        producer._inner.close_with(30.0)
+    assert [failure.data for failure in failed.value.failures] == [b"payload"]
+
+
+def test_reports_are_refused_and_aggregate_must_be_said(stream):
+    async def work():
+        for reports in ["none", "failures", "all"]:
+            with pytest.raises(kinetik.InvalidArgumentError, match="reports.*futures.*on_failure"):
+                await aio.Producer("orders", aggregate=True, endpoint=stream, reports=reports)
+        for unsaid in [{}, {"aggregate": None}]:
+            with pytest.raises(kinetik.InvalidArgumentError, match="aggregate: must be said"):
+                await aio.Producer("orders", endpoint=stream, **unsaid)
+
+    asyncio.run(work())
 
 
 def test_a_wait_for_a_batch_can_be_cancelled_and_loses_nothing(stream):

@@ -47,6 +47,7 @@ RECORDS = {
 SETTINGS = {
     "a stream that is not there": {"stream": "nowhere"},
     "a stream's name with a blank": {"stream": "no blanks"},
+    "a producer that does not say whether it aggregates": {"aggregate": None},
     "a setting below zero": {"linger": -1.0},
     "an endpoint of an unknown scheme": {"endpoint": "ftp://example.com"},
 }

@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 
 import pytest
+from botocore.config import Config
 
 import kinetik
 
@@ -210,3 +211,153 @@ def test_wrong_settings_of_a_connection_are_refused_by_name_and_secrets_never_sh
                 made()
             assert type(refused.value).__name__ == "InvalidArgumentError"
             assert "canary" not in repr(refused.value)
+
+
+def test_the_region_is_the_second_argument_as_in_boto3():
+    client = kinetik.client("kinesis", "eu-west-1", endpoint_url="memory://", aws_session_token=None)
+    assert client.list_streams()["StreamNames"] == []
+    with pytest.raises(TypeError, match="positional"):
+        kinetik.client("kinesis", "eu-west-1", "2013-12-02")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"use_ssl": True, "verify": True, "api_version": "2013-12-02", "config": None},
+        {"use_ssl": False, "verify": None},
+        {"verify": "/nowhere.pem"},
+        {"aws_access_key_id": "AKID", "aws_secret_access_key": "secret", "aws_session_token": "token"},
+        {"config": Config()},
+        {
+            "config": Config(
+                region_name="eu-west-1",
+                connect_timeout=2,
+                read_timeout=5,
+                retries={"max_attempts": 2, "mode": "standard"},
+                proxies={"https": "http://127.0.0.1:9"},
+                max_pool_connections=50,
+            )
+        },
+    ],
+)
+def test_what_boto3_takes_and_kinetik_has_is_taken(server, arguments):
+    client = kinetik.client("kinesis", endpoint_url=server, **arguments)
+    assert client.list_streams()["StreamNames"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"use_ssl": False}, kinetik.InvalidArgumentError, "use_ssl: AWS is reached over TLS.*endpoint_url"),
+        ({"verify": False}, kinetik.InvalidArgumentError, "verify: .*ca_bundle"),
+        ({"api_version": "2020-01-01"}, kinetik.InvalidArgumentError, "api_version.*2013-12-02"),
+        ({"config": {"retries": {}}}, kinetik.InvalidTypeError, "config: expected a botocore.config.Config, got dict"),
+        ({"config": Config(signature_version="v4a")}, kinetik.InvalidArgumentError, "config: .*signature_version.*retries"),
+        ({"config": Config(connect_timeout=-1)}, kinetik.InvalidArgumentError, "connect_timeout"),
+        ({"aws_account_id": "000000000000"}, kinetik.InvalidArgumentError, "aws_account_id"),
+    ],
+)
+def test_what_kinetik_cannot_do_is_refused_by_name(arguments, kind, words):
+    with pytest.raises(kind, match=words):
+        kinetik.client("kinesis", "us-east-1", **arguments)
+
+
+def attempts(server, **arguments):
+    """How often a client tries a call that always fails."""
+    server.faults.fail("ListStreams", "InternalFailure", times=100)
+    with pytest.raises(kinetik.Unavailable) as failed:
+        kinetik.client("kinesis", endpoint_url=server, **arguments).list_streams()
+    server.faults.clear()
+    return failed.value.attempts
+
+
+def test_retries_of_a_config_count_as_botocore_counts_and_an_argument_wins(server):
+    assert attempts(server, config=Config(retries={"max_attempts": 0})) == 1
+    assert attempts(server, config=Config(retries={"max_attempts": 1})) == 2
+    assert attempts(server, config=Config(retries={"total_max_attempts": 2})) == 2
+    assert attempts(server, config=Config(retries={"max_attempts": 9}), max_attempts=1) == 1
+
+
+@pytest.fixture
+def much(kinesis):
+    """Five streams, one of them with five shards and three consumers."""
+    arn = None
+    for name in ["a", "b", "c", "d"]:
+        kinesis.create_stream(StreamName=name, ShardCount=5)
+        kinesis.get_waiter("stream_exists").wait(StreamName=name)
+        arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    for name in ["x", "y", "z"]:
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)
+    return kinesis, arn
+
+
+def test_pages_are_those_of_botocore(much):
+    kinesis, arn = much
+    cases = [
+        ("list_streams", {}, lambda page: page["StreamNames"], 5),
+        ("list_shards", {"StreamName": "d"}, lambda page: page["Shards"], 5),
+        ("describe_stream", {"StreamName": "d"}, lambda page: page["StreamDescription"]["Shards"], 5),
+        ("list_stream_consumers", {"StreamARN": arn}, lambda page: page["Consumers"], 3),
+    ]
+    for name, arguments, found, count in cases:
+        assert kinesis.can_paginate(name)
+        paginator = kinesis.get_paginator(name)
+        (whole,) = paginator.paginate(**arguments)
+        assert len(found(whole)) == count
+        pages = list(paginator.paginate(**arguments, PaginationConfig={"PageSize": 2}))
+        assert [len(found(page)) for page in pages] == [2] * (count // 2) + [1]
+        assert [one for page in pages for one in found(page)] == found(whole)
+
+
+def test_names_and_limits_are_those_of_botocore():
+    import botocore.session
+
+    theirs = botocore.session.get_session().create_client("kinesis", region_name="us-east-1")
+    ours = kinetik.client("kinesis", "us-east-1")
+    for name in ["list_streams", "list_shards", "describe_stream", "list_stream_consumers"]:
+        assert theirs.can_paginate(name) and ours.can_paginate(name)
+        theirs_of_it = theirs.get_paginator(name)._pagination_cfg
+        ours_of_it = ours.get_paginator(name)._pages
+        assert (ours_of_it.token, ours_of_it.limit) == (theirs_of_it["input_token"], theirs_of_it["limit_key"])
+    assert not ours.can_paginate("put_record")
+    assert set(ours.waiter_names) <= set(theirs.waiter_names)
+    for name in ours.waiter_names:
+        config = theirs.get_waiter(name).config
+        assert len(list(ours.get_waiter(name)._wait.pauses(None))) == config.max_attempts
+        assert set(ours.get_waiter(name)._wait.pauses(None)) == {0, config.delay}
+
+
+def test_pages_and_waiters_refuse_what_they_do_not_know(kinesis):
+    for wrong, words in [
+        (lambda: kinesis.get_paginator("put_record"), "operation_name: expected one of describe_stream"),
+        (lambda: kinesis.get_waiter("stream_active"), "waiter_name: expected one of stream_exists"),
+        (
+            lambda: list(kinesis.get_paginator("list_streams").paginate(PaginationConfig={"MaxItems": 5})),
+            "PaginationConfig: expected PageSize alone, got MaxItems",
+        ),
+        (
+            lambda: kinesis.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig={"delay": 1}),
+            "WaiterConfig: expected Delay and MaxAttempts, got delay",
+        ),
+    ]:
+        with pytest.raises(kinetik.InvalidArgumentError, match=words):
+            wrong()
+
+
+def test_waiters_wait_for_a_stream_to_come_and_to_go():
+    engine = kinetik.Engine(quotas=False, state_delay=0.2)
+    kinesis = kinetik.client("kinesis", endpoint_url=engine)
+    soon = {"Delay": 0.02, "MaxAttempts": 1_000}
+    kinesis.create_stream(StreamName="orders", ShardCount=1)
+    with pytest.raises(kinetik.TimedOut, match="stream_exists") as late:
+        kinesis.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig={"Delay": 0, "MaxAttempts": 1})
+    assert late.value.operation == "DescribeStream"
+    kinesis.get_waiter("stream_exists").wait(StreamName="orders", WaiterConfig=soon)
+    assert kinesis.describe_stream(StreamName="orders")["StreamDescription"]["StreamStatus"] == "ACTIVE"
+    kinesis.delete_stream(StreamName="orders")
+    kinesis.get_waiter("stream_not_exists").wait(StreamName="orders", WaiterConfig=soon)
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
+        kinesis.get_waiter("stream_exists").wait(StreamName="orders")
+    engine.faults.fail("DescribeStream", "AccessDeniedException")
+    with pytest.raises(kinetik.AccessDenied):
+        kinesis.get_waiter("stream_not_exists").wait(StreamName="orders")

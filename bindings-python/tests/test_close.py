@@ -35,7 +35,8 @@ def test_a_callback_that_raises_does_not_take_other_outcomes_with_it(monkeypatch
     def leave(_):
         raise SystemExit
 
-    with kinetik.Producer("orders", aggregate=True, endpoint=endpoint) as producer:
+    # Nothing is sent, and no future is complete, before the flush.
+    with kinetik.Producer("orders", aggregate=True, endpoint=endpoint, linger=30.0) as producer:
         futures = [producer.submit("key", b"data") for _ in range(50)]
         futures[0].add_done_callback(leave)
         producer.flush()

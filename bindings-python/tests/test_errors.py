@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 import kinetik
-from kinetik import _kinetik
+from kinetik import Producer, _kinetik
 from kinetik.errors import CLASSES, make
 
 
@@ -52,3 +52,30 @@ def test_a_record_error_is_also_of_its_kind_and_survives_pickling():
 )
 def test_kinds_are_the_builtin_exceptions_that_say_the_same(name, builtin):
     assert issubclass(getattr(kinetik, name), builtin)
+
+
+def test_a_denied_listing_of_shards_at_opening_is_caused_by_the_services_answer(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("ListShards", "AccessDeniedException", message="no such right", times=10)
+    with pytest.raises(kinetik.AccessDenied, match="kinesis:ListShards") as denied:
+        Producer("orders", aggregate=True, endpoint=engine)
+    cause = denied.value.__cause__
+    assert isinstance(cause, kinetik.AccessDenied)
+    assert (cause.operation, cause.aws_code) == ("ListShards", "AccessDeniedException")
+    assert "no such right" in str(cause) and cause.__cause__ is None
+
+
+def test_a_connection_that_is_refused_is_caused_by_the_operating_systems_error():
+    client = kinetik.client("kinesis", endpoint_url="http://127.0.0.1:9", region_name="us-east-1", max_attempts=1)
+    with pytest.raises(kinetik.ConnectionFailed) as failed:
+        client.list_streams()
+    causes, error = [], failed.value
+    while (error := error.__cause__) is not None:
+        causes.append(type(error))
+    assert causes[-1] is ConnectionRefusedError, causes
+
+
+def test_a_refusal_of_the_service_has_no_cause(engine):
+    with pytest.raises(kinetik.NotFound) as missing:
+        kinetik.client("kinesis", endpoint_url=engine).describe_stream(StreamName="missing")
+    assert missing.value.__cause__ is None

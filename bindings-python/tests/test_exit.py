@@ -42,6 +42,30 @@ producer.put_many([("k", b"x")] * 100)
     assert time.monotonic() - began < 20
 
 
+def test_a_failure_callback_whose_loop_stands_still_does_not_hold_up_the_exit():
+    program = """
+import asyncio, kinetik
+from kinetik import aio
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+engine.faults.fail("PutRecords", "AccessDeniedException")
+async def put():
+    begun = asyncio.Event()
+    async def on_failure(failures):
+        begun.set()
+        await asyncio.Event().wait()
+    producer = await aio.Producer("orders", aggregate=True, endpoint=engine, on_failure=on_failure, exit_timeout=60.0)
+    await producer.put("k", b"x")
+    await begun.wait()
+loop = asyncio.new_event_loop()
+loop.run_until_complete(put())
+"""
+    began = time.monotonic()
+    shown = run(program)
+    assert shown.returncode == 0
+    assert "0 records were left and 1 failed" in shown.stderr
+    assert time.monotonic() - began < 30
+
+
 def test_exit_is_clean_with_futures_readers_threads_and_an_open_server():
     program = """
 import kinetik, threading

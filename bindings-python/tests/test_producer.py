@@ -219,6 +219,8 @@ def test_a_closed_producer_refuses_records_and_closes_again_without_effect(engin
         ({"lazy": []}, kinetik.InvalidTypeError, "lazy"),
         ({"endpoint": "localhost:4567"}, kinetik.InvalidArgumentError, "endpoint"),
         ({"endpoint": 5}, kinetik.InvalidTypeError, "endpoint"),
+        ({"reports": "failures"}, kinetik.InvalidArgumentError, "reports.*futures.*on_failure"),
+        ({"reports": "all"}, kinetik.InvalidArgumentError, "reports"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(engine, settings, kind, words):
@@ -228,8 +230,9 @@ def test_a_setting_that_cannot_be_is_refused_by_name(engine, settings, kind, wor
 
 
 def test_aggregate_must_be_said_and_an_unknown_setting_is_refused(engine):
-    with pytest.raises(TypeError, match="aggregate"):
-        Producer("orders", endpoint=engine)
+    for unsaid in [{}, {"aggregate": None}]:
+        with pytest.raises(kinetik.InvalidArgumentError, match="aggregate: must be said"):
+            Producer("orders", endpoint=engine, **unsaid)
     with pytest.raises(kinetik.InvalidArgumentError, match="did you mean linger"):
         Producer("orders", aggregate=True, endpoint=engine, lingr=1)
 
@@ -290,6 +293,40 @@ def test_a_callback_that_raises_loses_nothing(engine):
     assert [failure.data for failure in failed.value.failures] == [b"payload"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_a_callback_that_raises_was_given_keeps_its_room_until_it_is_taken(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=100)
+    called = threading.Event()
+
+    def on_failure(failures):
+        called.set()
+        raise RuntimeError("mine")
+
+    producer = Producer("orders", aggregate=True, endpoint=engine, on_failure=on_failure, buffer_records=4, linger=0.0)
+    producer.put_many([("k", b"payload")] * 4)
+    assert called.wait(30)
+    with pytest.raises(kinetik.BufferFull):
+        producer.put_nowait("k", b"more")
+    with pytest.raises(kinetik.DeliveryError) as failed:
+        producer.flush()
+    assert [failure.data for failure in failed.value.failures] == [b"payload"] * 4
+    assert producer.take_failures() == []
+    producer.flush()
+    engine.faults.clear()
+    producer.put_nowait("k", b"more")
+    producer.close()
+    assert producer.ledger.delivered.records == 1
+
+
+def test_a_callback_that_only_asyncio_could_await_is_refused(engine):
+    async def on_failure(failures):
+        pass
+
+    with pytest.raises(kinetik.InvalidTypeError, match="on_failure.*kinetik.aio"):
+        Producer("orders", aggregate=True, endpoint=engine, on_failure=on_failure)
+
+
 def test_a_flush_that_runs_out_of_time_says_what_is_pending_and_a_close_gives_it_back():
     engine = kinetik.Engine()
     engine.create_stream("orders")
@@ -330,6 +367,16 @@ def test_many_threads_put_into_one_producer(engine, producer):
         thread.join()
     producer.flush()
     assert len({record.key for record in engine.records("orders")}) == 2_000
+
+
+def test_closing_does_not_hide_the_exception_that_left_the_block(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException")
+    with pytest.raises(kinetik.DeliveryError) as failed:
+        with Producer("orders", aggregate=True, endpoint=engine) as producer:
+            producer.put("k", b"x")
+            raise RuntimeError("mine")
+    assert repr(failed.value.__context__) == "RuntimeError('mine')"
 
 
 def test_after_a_failed_record_its_key_is_broken_until_it_is_resumed(engine):

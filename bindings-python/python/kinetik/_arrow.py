@@ -1,14 +1,26 @@
-"""Batches as Arrow columns; imported only when someone asks for them."""
+"""Batches as Arrow columns, and what columns are to type checkers; imported only when someone asks for them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-import pyarrow as pa  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+class SupportsArrowArray(Protocol):
+    """A column in one piece, by Arrow's PyCapsule interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+
+class SupportsArrowStream(Protocol):
+    """A column in chunks, by Arrow's PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 def record_batch(columns: tuple[int, dict[str, bytes]]) -> Any:
     """A pyarrow.RecordBatch over buffers that are laid out as Arrow's."""
+    import pyarrow as pa  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
     rows, buffers = columns
 
     def column(kind: Any, *names: str | None) -> Any:

@@ -11,6 +11,7 @@ from ._kinetik import Producer
 from .errors import Forked, KinetikError
 
 _open: dict[int, Producer] = {}
+_has_begun = False
 
 
 def remember(producer: Producer) -> None:
@@ -23,7 +24,14 @@ def forget(producer: Producer) -> None:
     _open.pop(id(producer), None)
 
 
+def has_begun() -> bool:
+    """Whether the interpreter ends, so that no event loop goes on."""
+    return _has_begun
+
+
 def _close_all() -> None:
+    global _has_begun
+    _has_begun = True
     began = time.monotonic()
     for producer in list(_open.values()):
         try:

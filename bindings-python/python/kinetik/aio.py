@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Mapping
+from concurrent.futures import Future, wait
 from datetime import datetime
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
 from . import _exit, _kinetik
-from ._kinetik import Batch, Completions, Failure, Ledger, Receipt, Record
+from ._boto import PAGES, WAITS, Options, Pages, Wait, find
+from ._kinetik import Batch, Columns, Completions, Engine, Failure, Ledger, Receipt, Record, Server
+from .client import Face, connect, operation_of
 from .errors import CLASSES, BufferFull, KinetikError
 from .reader import Backlog, Settings, backlogs, counters, lags
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._kinetik import Engine, Server
+    from ._arrow import SupportsArrowArray, SupportsArrowStream
 
-__all__ = ["Producer", "Reader"]
+__all__ = ["Client", "Engine", "EventStream", "Producer", "Reader", "Server", "client"]
 
 _completions: WeakKeyDictionary[asyncio.AbstractEventLoop, Completions] = WeakKeyDictionary()
 
@@ -40,15 +44,17 @@ class Producer:
         async with Producer("orders", aggregate=True, endpoint="memory://") as producer:
             await producer.put("user-1", b"...")
 
-    Settings are those of kinetik.Producer. `on_failure(failures)` runs on the loop. Instead of `async with`,
-    `producer = await Producer(...)` opens and `await producer.close()` closes.
+    Settings are those of kinetik.Producer. `on_failure(failures)`, a function or an `async def`, runs on the loop; flush and
+    close wait for it, so it must not await them. One that raises or is cancelled loses nothing: its failures come with the
+    DeliveryError of the next flush or close. Instead of `async with`, `producer = await Producer(...)` opens and
+    `await producer.close()` closes.
     """
 
     def __init__(
         self,
         stream: str,
         *,
-        aggregate: bool,
+        aggregate: bool | None = None,
         on_failure: Callable[[list[Failure]], object] | None = None,
         **settings: Any,
     ) -> None:
@@ -60,12 +66,7 @@ class Producer:
 
     async def _open(self) -> Self:
         loop, on_failure = asyncio.get_running_loop(), self._on_failure
-        sink = None
-        if on_failure is not None:
-
-            def sink(failures: list[Failure]) -> None:
-                loop.call_soon_threadsafe(on_failure, failures)
-
+        sink = None if on_failure is None else _OnLoop(loop, on_failure)
         self._inner = await _kinetik.Producer.open(self._stream, self._settings, sink, _here())
         self._loop = loop
         _exit.remember(self._inner)
@@ -91,15 +92,17 @@ class Producer:
         At a bad record it raises a RecordError with `index` and `accepted`.
         """
         listed = records if isinstance(records, list) else list(records)
-        start, patience = 0, self._patience()
-        while start < len(listed):
-            try:
-                start = self._inner.put_many_nowait(listed, start)
-            except BufferFull as full:
-                if full.accepted > start:  # type: ignore[attr-defined]
-                    start, patience = full.accepted, self._patience()  # type: ignore[attr-defined]
-                await self._room(full, patience)
-        return start
+        return await self._put_all(len(listed), lambda start: self._inner.put_many_nowait(listed, start))
+
+    async def put_columns(
+        self, keys: SupportsArrowArray | SupportsArrowStream, data: SupportsArrowArray | SupportsArrowStream
+    ) -> int:
+        """Takes a record of each row of two Arrow columns, in order; waits for room only. How many.
+
+        As kinetik.Producer.put_columns: `await producer.put_columns(keys=table["key"], data=table["data"])`.
+        """
+        columns = Columns(keys, data)
+        return await self._put_all(len(columns), lambda start: self._inner.put_columns_nowait(columns, start))
 
     def submit(
         self, key: str, data: Buffer, explicit_hash_key: int | str | None = None
@@ -210,6 +213,18 @@ class Producer:
         except TimeoutError:
             raise full from None
 
+    async def _put_all(self, count: int, put: Callable[[int], int]) -> int:
+        """Puts records from an index on, again and again until all are taken."""
+        start, patience = 0, self._patience()
+        while start < count:
+            try:
+                start = put(start)
+            except BufferFull as full:
+                if full.accepted > start:  # type: ignore[attr-defined]
+                    start, patience = full.accepted, self._patience()  # type: ignore[attr-defined]
+                await self._room(full, patience)
+        return start
+
     async def _when_room(self, put: Callable[[], None]) -> None:
         until = self._patience()
         while True:
@@ -317,6 +332,165 @@ class Reader:
 
     async def __aexit__(self, *raised: Any) -> None:
         await self.close()
+
+
+def client(
+    service_name: str = "kinesis",
+    region_name: str | None = None,
+    *,
+    endpoint_url: str | Engine | Server | None = None,
+    **options: Unpack[Options],
+) -> Client:
+    """A client of Kinesis whose methods are awaited; its arguments are those of kinetik.client.
+
+        await aio.client("kinesis").put_record(StreamName="orders", Data=b"...", PartitionKey="user-1")
+    """
+    return Client(connect(service_name, region_name, endpoint_url, options))
+
+
+class Client(Face):
+    """The operations of Kinesis under boto3's names, awaited; see kinetik.Client.
+
+    Cancelling gives up the answer; what was asked may be done all the same.
+    """
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, dict[str, Any]]]:
+        operation = operation_of(name)
+
+        async def method(**arguments: Any) -> dict[str, Any]:
+            answer: dict[str, Any] = await self._inner.call(operation, arguments, _here())
+            if operation == "SubscribeToShard":
+                answer["EventStream"] = EventStream(answer["EventStream"])
+            return answer
+
+        self._named(name, method)
+        return method
+
+    def get_paginator(self, operation_name: str) -> _Paginator:
+        """Pages of a method's answers: `async for page in client.get_paginator("list_shards").paginate(...)`."""
+        return _Paginator(getattr(self, operation_name), find("operation_name", operation_name, PAGES))
+
+    def get_waiter(self, waiter_name: str) -> _Waiter:
+        """Waits for a stream: `await client.get_waiter("stream_exists").wait(StreamName="orders")`."""
+        return _Waiter(self.describe_stream, find("waiter_name", waiter_name, WAITS))
+
+    async def close(self) -> None:
+        """Does nothing: connections close with the process."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await self.close()
+
+
+class _Paginator:
+    """The pages of one method's answers; see kinetik.client.Paginator."""
+
+    def __init__(self, method: Callable[..., Coroutine[Any, Any, dict[str, Any]]], pages: Pages) -> None:
+        self._method = method
+        self._pages = pages
+
+    async def paginate(
+        self, *, PaginationConfig: dict[str, Any] | None = None, **arguments: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """One answer after the other, until there is no more. `PaginationConfig={"PageSize": n}` bounds each."""
+        following: dict[str, Any] | None = self._pages.first(arguments, PaginationConfig)
+        while following is not None:
+            page = await self._method(**following)
+            yield page
+            following = self._pages.following(following, page)
+
+
+class _Waiter:
+    """Asks DescribeStream again and again until a stream is as it must; see kinetik.client.Waiter."""
+
+    def __init__(self, method: Callable[..., Coroutine[Any, Any, dict[str, Any]]], wait: Wait) -> None:
+        self._method = method
+        self._wait = wait
+
+    async def wait(self, *, WaiterConfig: dict[str, Any] | None = None, **arguments: Any) -> None:
+        """Waits; raises TimedOut after WaiterConfig's MaxAttempts (18), Delay (10) seconds apart."""
+        for pause in self._wait.pauses(WaiterConfig):
+            await asyncio.sleep(pause)
+            try:
+                if self._wait.is_over(await self._method(**arguments)):
+                    return
+            except KinetikError as error:
+                if self._wait.is_over_with(error):
+                    return
+                raise
+        raise self._wait.timed_out()
+
+
+class EventStream:
+    """The events of a subscription: `async for event in answer["EventStream"]`; see kinetik.EventStream.
+
+    Waiting may be cancelled at any point; no event is lost by it.
+    """
+
+    def __init__(self, inner: _kinetik.EventStream) -> None:
+        self._inner = inner
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        event = await self._inner.next_with(_here())
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    def close(self) -> None:
+        """Ends the subscription, and a wait that is under way."""
+        self._inner.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: Any) -> None:
+        self.close()
+
+
+class _OnLoop:
+    """Calls a failure callback on a loop, from kinetik's thread, which waits for its end: so long the failures hold their
+    room in the buffer, and a flush goes on."""
+
+    #: How often the thread that waits looks whether the loop is closed, in seconds.
+    SLICE = 0.05
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[list[Failure]], object]) -> None:
+        self._loop = loop
+        self._callback = callback
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, failures: list[Failure]) -> None:
+        end: Future[None] = Future()
+        self._loop.call_soon_threadsafe(self._begin, failures, end)
+        while not wait([end], self.SLICE).done:
+            if self._loop.is_closed() or _exit.has_begun():
+                raise RuntimeError("the event loop ended before the failure callback did")
+        end.result()
+
+    def _begin(self, failures: list[Failure], end: Future[None]) -> None:
+        # The loop itself holds its tasks but weakly.
+        self._task = self._loop.create_task(self._run(failures, end))
+
+    async def _run(self, failures: list[Failure], end: Future[None]) -> None:
+        try:
+            answer = self._callback(failures)
+            if isawaitable(answer):
+                await answer
+        except BaseException as error:
+            end.set_exception(error)
+            # Those that the loop must see: it is stopped or cancels.
+            if not isinstance(error, Exception):
+                raise
+        else:
+            end.set_result(None)
+
+    def __repr__(self) -> str:
+        return repr(self._callback)
 
 
 class _NotOpen:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from . import _exit, _outcomes
 from ._kinetik import Failure, Producer as _Producer, Receipt
+from .errors import CLASSES, KinetikError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,9 +24,10 @@ class Producer(_Producer):
         with Producer("orders", aggregate=True, endpoint="memory://") as producer:
             producer.put("user-1", b"...")
 
-    `aggregate` has no default: True packs many records into one Kinesis record in KPL's format, which every reader must
+    `aggregate` must be said: True packs many records into one Kinesis record in KPL's format, which every reader must
     take apart; False sends each record as it is. Times are seconds, sizes bytes; what is None has the default.
-    `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put.
+    `on_failure(failures)` is called with lists of failed records on one thread of kinetik, never inside a put. One that
+    raises loses nothing: its failures come with the DeliveryError of the next flush or close.
     `ordered` keeps the order of each key through retries and reshards; after a failed record, later ones of its key fail
     with OrderBroken until `resume(key)`, unless `stop_on_failure` is False. `stamp` numbers records, so that a reader with
     `drop_duplicates` hands out copies once.
@@ -43,7 +45,7 @@ class Producer(_Producer):
         cls,
         stream: str,
         *,
-        aggregate: bool,
+        aggregate: bool | None = None,
         endpoint: str | Engine | Server | None = None,
         on_failure: Callable[[list[Failure]], object] | None = None,
         linger: float | None = None,
@@ -66,6 +68,7 @@ class Producer(_Producer):
         lazy: bool | None = None,
         poll_mode: bool | None = None,
         exit_timeout: float | None = None,
+        open_timeout: float | None = None,
         kpl_properties: str | None = None,
         **connection: Unpack[Connection],
     ) -> Self:
@@ -94,8 +97,14 @@ class Producer(_Producer):
             "lazy": lazy,
             "poll_mode": poll_mode,
             "exit_timeout": exit_timeout,
+            "open_timeout": open_timeout,
             **connection,
         }
+        if on_failure is not None:
+            from inspect import iscoroutinefunction
+
+            if iscoroutinefunction(on_failure):
+                raise CLASSES[1002]("on_failure: expected a function, got an async def, which kinetik.aio.Producer awaits")
         self = super().__new__(cls, stream, settings, on_failure)
         _exit.remember(self)
         return self
@@ -156,5 +165,10 @@ class Producer(_Producer):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: Any) -> None:
-        self.close()
+    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
+        try:
+            self.close()
+        except KinetikError as left:
+            # An exception of the block is not hidden by what closing has to tell.
+            left.__context__ = left.__context__ or error
+            raise
