@@ -15,7 +15,8 @@ use crate::{Failure, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The address to listen on. Any but a loopback address lets other machines in, without a password.
+    /// The address to listen on. Any but a loopback address lets other machines in, without a password unless there are
+    /// credentials.
     #[arg(long, env = "KINETIK_HOST", default_value = "127.0.0.1")]
     host: IpAddr,
     /// The port; 0 picks a free one.
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     /// How long streams stay in CREATING, UPDATING and DELETING.
     #[arg(long, env = "KINETIK_STATE_DELAY", default_value = "0ms", value_parser = units::duration)]
     state_delay: Duration,
-    /// The service's quotas per shard: on or off.
+    /// The service's quotas of shards, rates, consumers and tags: on or off.
     #[arg(long, env = "KINETIK_QUOTAS", default_value = "on", action = clap::ArgAction::Set, value_parser = units::switch)]
     quotas: bool,
     /// Open shards that the account may have.
@@ -57,6 +58,7 @@ pub(crate) struct Options {
     #[arg(long, env = "KINETIK_CORS", default_value = "loopback", value_parser = units::cors, value_name = "loopback|ORIGIN|*")]
     cors: Cors,
     /// An access key and its secret; may be repeated. With one, signatures are verified; without, every one is accepted.
+    /// Control and metrics need one where other machines are let in.
     #[arg(long = "credentials", env = "KINETIK_CREDENTIALS", hide_env_values = true, value_delimiter = ',', value_parser = GivenKey::parse, value_name = "KEY:SECRET")]
     keys: Vec<GivenKey>,
     /// What stored records may take, for example 512MiB [default: half of this machine's memory]
@@ -129,8 +131,12 @@ fn start(options: Options) -> Result<Server, Error> {
             .create_stream(&stream.name, stream.shards)
             .map_err(|error| error.stream(&stream.name))?;
     }
-    if !options.host.is_loopback() {
-        tracing::warn!(host = %options.host, "other machines can reach this server, and nobody is asked for a password");
+    if !options.host.is_loopback() && options.keys.is_empty() {
+        tracing::warn!(
+            host = %options.host,
+            "other machines can reach this server, and nobody is asked for a password; --credentials KEY:SECRET asks for \
+             signatures"
+        );
     }
     let keys = options.keys.into_iter().map(GivenKey::key);
     Server::start(ServerConfig {

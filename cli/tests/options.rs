@@ -147,6 +147,37 @@ fn what_there_may_be_many_of_is_repeated() {
 }
 
 #[test]
+fn streams_of_the_start_are_made_however_many_there_are_and_however_long_it_takes() {
+    let mut options = vec!["--state-delay", "1h"];
+    for stream in ["s0:1", "s1:1", "s2:1", "s3:1", "s4:1", "s5:1"] {
+        options.extend(["--stream", stream]);
+    }
+    let served = Served::start(&options);
+    let listed = post(&served, "ListStreams", "{}", "X: 1");
+    assert!(listed.contains(r#""s5"]"#), "{listed}");
+}
+
+#[test]
+fn other_machines_without_a_password_are_warned_of_and_those_with_one_are_not() {
+    for (keys, is_warned) in [(&[][..], true), (&["--credentials=AKID:secret"], false)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetik"));
+        let command = command
+            .args(["serve", "--port=0", "--host=0.0.0.0"])
+            .args(keys);
+        let mut served = Served::of(command.env_clear().stderr(Stdio::piped()));
+        let _ = served.process.kill();
+        let mut said = String::new();
+        let stderr = served.process.stderr.as_mut();
+        stderr.unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(
+            said.contains("nobody is asked for a password"),
+            is_warned,
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn nothing_that_a_client_sends_is_logged_even_at_trace() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kinetik"));
     command.args([

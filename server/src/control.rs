@@ -6,15 +6,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
+use kinetik::api::Refusal;
 use kinetik::engine::{Engine, Fault};
 use kinetik::metrics::Prometheus;
 use serde_json::{Value, json};
 
+use crate::listen::Shared;
 use crate::reply::{Body, reply};
+use crate::signature;
 
 const JSON: &str = "application/json";
 const PATHS: &str = "expected GET /metrics, GET, POST or DELETE /_kinetik/faults, GET or POST /_kinetik/clock, or \
                      POST /_kinetik/reset";
+
+const UNSIGNED: &str = "This server has access keys and listens to other machines: sign requests for control and \
+                        metrics as those for Kinesis are signed.";
 
 /// Whether a request is for the engine's control and not for the service.
 pub(crate) fn is_control(head: &Parts) -> bool {
@@ -22,8 +28,13 @@ pub(crate) fn is_control(head: &Parts) -> bool {
     path.starts_with("/_kinetik/") || (path == "/metrics" && head.method == Method::GET)
 }
 
-/// Carries out what is asked.
-pub(crate) fn answer(engine: &Engine, head: &Parts, body: &Bytes) -> Response<Body> {
+/// Carries out what is asked, if who asks may.
+pub(crate) fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Body> {
+    if let Err(refusal) = check(shared, head, body) {
+        let text = refusal.message().unwrap_or_default();
+        return said(403, &json!({ "error": format!("{UNSIGNED} {text}") }));
+    }
+    let engine = &shared.engine;
     let done = match (head.method.as_str(), head.uri.path()) {
         ("GET", "/metrics") => return metrics(engine),
         ("GET", "/_kinetik/faults") => Ok(waiting(engine)),
@@ -43,6 +54,17 @@ pub(crate) fn answer(engine: &Engine, head: &Parts, body: &Bytes) -> Response<Bo
     match done {
         Ok(value) => said(200, &value),
         Err(error) => said(400, &json!({ "error": error })),
+    }
+}
+
+/// Where keys are given and other machines can call, a signature of one of them must be right; on a loopback address
+/// whoever calls is on this machine.
+fn check(shared: &Shared, head: &Parts, body: &Bytes) -> Result<(), Refusal> {
+    match &shared.verifier {
+        Some(keys) if shared.door.is_open() => {
+            signature::check(head).and_then(|()| keys.check(head, body))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN, VARY,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, Version};
 
@@ -55,6 +59,11 @@ impl Door {
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
         }
+    }
+
+    /// Whether other machines can reach the server.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 
     pub(crate) fn judge(&self, head: &Parts) -> Verdict {
@@ -173,41 +182,69 @@ impl Page {
             .map(Self)
     }
 
-    /// Answers a page's question what it may send.
-    pub(crate) fn preflight(&self) -> Response<Body> {
+    /// Answers a page's question what it may send: where every page may call, whatever it asks for, as AWS does
+    /// (reference/kinesis-api.md 3.4).
+    pub(crate) fn preflight(&self, asked: &HeaderMap) -> Response<Body> {
         let mut response = reply(200, None, Body::default());
-        set(
-            &mut response,
-            hyper::header::ACCESS_CONTROL_ALLOW_METHODS,
-            "POST, OPTIONS",
-        );
-        set(
-            &mut response,
-            hyper::header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-type, x-amz-target, x-amz-date, x-amz-content-sha256, x-amz-security-token, \
-             x-amz-user-agent, amz-sdk-invocation-id, amz-sdk-request",
-        );
-        set(
-            &mut response,
-            hyper::header::ACCESS_CONTROL_MAX_AGE,
-            "172800",
-        );
-        self.admit(&mut response);
+        let allowed = [
+            (
+                ACCESS_CONTROL_ALLOW_METHODS,
+                ACCESS_CONTROL_REQUEST_METHOD,
+                METHODS,
+            ),
+            (
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                ACCESS_CONTROL_REQUEST_HEADERS,
+                HEADERS,
+            ),
+        ];
+        for (name, asked_for, known) in allowed {
+            let value = match self.is_any() {
+                true => asked
+                    .get(asked_for)
+                    .filter(|value| is_tokens(value))
+                    .cloned(),
+                false => Some(HeaderValue::from_static(known)),
+            };
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        set(&mut response, ACCESS_CONTROL_MAX_AGE, "172800");
+        self.allow(&mut response);
         response
     }
 
     /// Lets the page read an answer.
     pub(crate) fn admit(&self, response: &mut Response<Body>) {
-        let headers = response.headers_mut();
-        headers.insert(hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
-        headers.insert(hyper::header::VARY, HeaderValue::from_static("Origin"));
-        headers.insert(
-            hyper::header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(
-                "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date",
-            ),
+        self.allow(response);
+        set(
+            response,
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date",
         );
     }
+
+    fn allow(&self, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
+    }
+
+    fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+}
+
+/// What pages of this machine may send.
+const METHODS: &str = "POST, OPTIONS";
+const HEADERS: &str = "authorization, content-type, x-amz-target, x-amz-date, x-amz-content-sha256, \
+                       x-amz-security-token, x-amz-user-agent, amz-sdk-invocation-id, amz-sdk-request";
+
+/// Whether a value holds nothing but names, so that it may come back in a header.
+fn is_tokens(value: &HeaderValue) -> bool {
+    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_., ".contains(byte);
+    value.as_bytes().iter().all(legal)
 }
 
 /// Whether a request only asks what it may send.

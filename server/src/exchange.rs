@@ -25,7 +25,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Endin
     if let Some(page) = &page
         && is_preflight(&head)
     {
-        return Ok(page.preflight());
+        return Ok(page.preflight(&head.headers));
     }
     let mut response = respond(shared, &head, body).await?;
     if let Some(page) = &page {
@@ -45,7 +45,7 @@ async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
         Err(cut) => return Ok(last(cut_off(cut))),
     };
     if is_control {
-        return Ok(control::answer(&shared.engine, head, &taken.bytes));
+        return Ok(control::answer(shared, head, &taken.bytes));
     }
     let Admitted { form, call } = match gate::admit(shared.verifier.as_ref(), head, &taken.bytes) {
         Ok(admitted) => admitted,

@@ -51,7 +51,7 @@ pub use verify::Key;
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// The address to listen on, default 127.0.0.1. Any other than a loopback address lets other machines in:
-    /// nobody is asked for a password.
+    /// without `keys`, nobody is asked for a password.
     pub host: IpAddr,
     /// The port, default 0: the operating system picks one.
     pub port: u16,
@@ -65,7 +65,7 @@ pub struct ServerConfig {
     /// The certificate, default none: plain HTTP. With one, nothing but TLS is answered.
     pub tls: Option<Tls>,
     /// The access keys that may call, default none: then every signature is accepted, whoever made it. Control and
-    /// metrics need none.
+    /// metrics need one only where other machines are let in.
     pub keys: Vec<Key>,
     /// The dice of request ids.
     pub rng: Rng,

@@ -92,10 +92,14 @@ pub(crate) fn reply(status: u16, content_type: Option<&'static str>, body: Body)
     response
 }
 
-/// An answer to a request that is not the service's business at all; the service writes these in XML.
+/// An answer to a request that is not the service's business at all; the service writes these in XML. The message may
+/// hold what a client sent.
 pub(crate) fn xml(status: u16, name: &str, message: Option<&str>) -> Response<Body> {
     let body = match message {
-        Some(message) => format!("<{name}>\n  <Message>{message}</Message>\n</{name}>\n"),
+        Some(message) => {
+            let message = message.replace('&', "&amp;").replace('<', "&lt;");
+            format!("<{name}>\n  <Message>{message}</Message>\n</{name}>\n")
+        }
         None => format!("<{name}/>\n"),
     };
     reply(status, None, Body::new(body, None))

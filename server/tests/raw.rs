@@ -4,6 +4,7 @@
 //! | threat | shown by |
 //! |---|---|
 //! | web pages, DNS rebinding | `pages_from_elsewhere_…`, `hosts_that_are_no_name_…`, `control_and_metrics_are_behind_…` |
+//! | control from other machines | `server/tests/guarded.rs` |
 //! | sizes | `a_body_above_the_bound_…`, `heads_above_the_bounds_…`, `lengths_that_are_only_promised_…`, `bodies_beyond_…` |
 //! | slowness, half-open connections | `slow_heads_and_slow_bodies_…`, `half_open_connections_…`, `a_connection_with_a_request_…` |
 //! | smuggled requests, injected headers | `chunked_bodies_…`, `a_length_that_…`, `malformed_heads_…`, `what_a_client_sends_…` |
@@ -19,7 +20,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use kinetik::engine::{Engine, EngineConfig};
-use kinetik_server::{Limits, Server, ServerConfig};
+use kinetik_server::{Cors, Limits, Server, ServerConfig};
 
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=0";
 
@@ -424,6 +425,41 @@ fn pages_of_this_machine_may_call() {
             .contains("x-amz-target")
     );
     assert!(!answer.head.contains("canary"));
+    assert_eq!(answer.header("access-control-expose-headers"), None);
+}
+
+#[test]
+fn where_every_page_may_call_a_preflight_is_granted_what_it_asks_for() {
+    let server = Server::start(ServerConfig {
+        cors: Cors::Any,
+        ..ServerConfig::default()
+    })
+    .unwrap();
+    let preflight = |asked: &str| {
+        let text = format!(
+            "OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://page.test\r\n{asked}\r\n"
+        );
+        ask(&server, text.as_bytes())
+    };
+    let headers = "Access-Control-Request-Headers: a, x-amz-target\r\n";
+    let answer = preflight(&format!("{headers}Access-Control-Request-Method: PUT\r\n"));
+    let allowed = [
+        ("access-control-allow-origin", Some("*")),
+        ("access-control-allow-headers", Some("a, x-amz-target")),
+        ("access-control-allow-methods", Some("PUT")),
+        ("access-control-max-age", Some("172800")),
+        ("access-control-expose-headers", None),
+        ("x-amz-id-2", None),
+    ];
+    for (name, value) in allowed {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    let none = preflight("");
+    let odd = preflight("Access-Control-Request-Headers: <canary>; \"x\"\r\n");
+    for answer in [none, odd] {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("access-control-allow-headers"), None);
+    }
 }
 
 // Sizes, framing, time.

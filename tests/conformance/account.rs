@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use kinetik::api::{
-    Call, DescribeAccountSettingsInput, DescribeChannelInput, DescribeQueueInput, Form,
-    ListChannelsInput, ListQueuesInput, MinimumThroughputBillingCommitmentInput,
-    MinimumThroughputBillingCommitmentOutput, Operation, UpdateAccountSettingsInput, Value,
+    Call, DescribeAccountSettingsInput, DescribeChannelInput, DescribeLimitsInput,
+    DescribeQueueInput, Form, ListChannelsInput, ListQueuesInput,
+    MinimumThroughputBillingCommitmentInput, MinimumThroughputBillingCommitmentOutput, Operation,
+    UpdateAccountSettingsInput, Value,
 };
 
 use crate::behaviours;
@@ -63,6 +64,14 @@ behaviours! {
         assert!(text.contains("Member must satisfy enum value set: ["), "{text}");
     };
 
+    "M 1.13" limits_are_six_integers PLAIN => |service| {
+        service.create("one", 3);
+        let limits = service.ok(DescribeLimitsInput {});
+        assert_eq!((limits.shard_limit, limits.open_shard_count), (20_000, 3));
+        assert_eq!((limits.on_demand_stream_count_limit, limits.on_demand_stream_count), (50, 0));
+        // There are no channels here: kinetik's choice.
+        assert_eq!((limits.channel_count_limit, limits.channel_count), (Some(0), Some(0)));
+    };
     "W 6.1" an_account_has_no_queues_and_no_channels PLAIN => |service| {
         assert_eq!(service.ok(ListQueuesInput::default()).queue_summaries, []);
         assert_eq!(service.ok(ListChannelsInput::default()).channel_summaries, []);

@@ -29,6 +29,14 @@ pub(crate) fn registered(service: &Service<'_>, name: &str) -> Consumer {
     service.ok(register(name)).consumer
 }
 
+/// So many of them, five a second.
+fn register_all(service: &Service<'_>, count: u64) {
+    for n in 0..count {
+        registered(service, &format!("app-{n}"));
+        service.advance(Duration::from_millis(200));
+    }
+}
+
 fn by_name(name: &str) -> DescribeStreamConsumerInput {
     DescribeStreamConsumerInput {
         stream_arn: Some(ARN.into()),
@@ -124,22 +132,22 @@ behaviours! {
         service.refused(register("app"), IN_USE, text);
     };
 
-    "M 1.11; text kinetik's" a_stream_has_twenty_consumers PLAIN => |service| {
+    "M 1.11; text kinetik's" a_stream_has_twenty_consumers QUOTAS => |service| {
         service.create("one", 1);
-        (0..20).for_each(|n| drop(registered(service, &format!("app-{n}"))));
+        register_all(service, 20);
         let text = "Stream one under account 000000000000 cannot have more than 20 registered consumers.";
         service.refused(register("another"), LIMIT, text);
         assert_eq!(count(service), Some(20));
     };
 
-    "M 1.11" an_account_with_the_commitment_has_fifty_consumers_a_stream PLAIN => |service| {
+    "M 1.11" an_account_with_the_commitment_has_fifty_consumers_a_stream QUOTAS => |service| {
         service.create("one", 1);
         service.ok(UpdateAccountSettingsInput {
             minimum_throughput_billing_commitment: Some(kinetik::api::MinimumThroughputBillingCommitmentInput {
                 status: Some("ENABLED".into()),
             }),
         });
-        (0..50).for_each(|n| drop(registered(service, &format!("app-{n}"))));
+        register_all(service, 50);
         let text = "Stream one under account 000000000000 cannot have more than 50 registered consumers.";
         service.refused(register("another"), LIMIT, text);
     };

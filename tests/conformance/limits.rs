@@ -5,7 +5,8 @@ use std::time::Duration;
 use kinetik::api::{
     AddTagsToStreamInput, CreateStreamInput, DescribeStreamInput, GetRecordsInput,
     ListStreamsInput, ListTagsForStreamInput, PutRecordInput, PutRecordsInput,
-    PutRecordsRequestEntry, RemoveTagsFromStreamInput, UpdateShardCountInput,
+    PutRecordsRequestEntry, RegisterStreamConsumerInput, RemoveTagsFromStreamInput,
+    UpdateShardCountInput,
 };
 
 use crate::behaviours;
@@ -96,6 +97,40 @@ behaviours! {
         assert_eq!(service.refusal(update(4)).code(), "LimitExceededException");
         service.advance(Duration::from_secs(24 * 3_600));
         service.ok(update(4));
+    };
+    "M 2" a_stream_grows_to_ten_thousand_shards QUOTAS => |service| {
+        service.create("one", 5_001);
+        service.refused(
+            update(10_002),
+            "LimitExceededException",
+            "Target shard count or number of open shards cannot be greater than 10000. Current open shard count: 5001, \
+             Target shard count: 10002",
+        );
+    };
+    "issue 3" lifted_quotas_lift_that_of_a_streams_shards PLAIN => |service| {
+        service.create("one", 5_001);
+        service.ok(update(10_002));
+    };
+    "issue 3" a_shard_limit_above_the_services_lifts_that_of_a_streams_shards
+        Setup { shard_limit: Some(20_001), ..QUOTAS } => |service| {
+        service.create("one", 5_001);
+        service.ok(update(10_002));
+    };
+    "issue 3" lifted_quotas_bind_neither_consumers_nor_tags PLAIN => |service| {
+        service.create("one", 1);
+        for n in 0..25 {
+            service.ok(RegisterStreamConsumerInput {
+                stream_arn: Some("arn:aws:kinesis:us-east-1:000000000000:stream/one".into()),
+                consumer_name: Some(format!("app-{n}").into()),
+                ..Default::default()
+            });
+        }
+        for half in ["a", "b"] {
+            let tags = (0..40).map(|n| (format!("{half}{n}").into(), "".into())).collect();
+            service.ok(AddTagsToStreamInput {
+                stream_name: Some("one".into()), tags: Some(tags), ..Default::default()
+            });
+        }
     };
     "D 2" a_record_of_ten_mebibytes_uses_the_whole_reserve QUOTAS => |service| {
         large_stream(service);

@@ -180,4 +180,16 @@ behaviours! {
         let after = ListStreamsInput { exclusive_start_stream_name: Some("a".into()), ..Default::default() };
         assert_eq!(service.ok(after).stream_names, ["b", "c"]);
     };
+    "M 1.6 (which of them wins is kinetik's choice)" a_token_of_streams_wins_over_the_name_that_paginators_repeat PLAIN => |service| {
+        for name in ["a", "b", "c", "d"] {
+            service.create(name, 1);
+        }
+        let after = || ListStreamsInput {
+            exclusive_start_stream_name: Some("a".into()), limit: Some(2), ..Default::default()
+        };
+        let first = service.ok(after());
+        assert_eq!(first.stream_names, ["b", "c"]);
+        let rest = service.ok(ListStreamsInput { next_token: first.next_token, ..after() });
+        assert_eq!((rest.stream_names, rest.has_more_streams), (vec!["d".into()], false));
+    };
 }

@@ -147,7 +147,7 @@ behaviours! {
         assert_eq!((told.target_mibps, told.current_mibps), (Some(100), Some(100)));
     };
 
-    "M 1.3; texts kinetik's" warm_throughput_needs_the_mode_and_the_commitment PLAIN => |service| {
+    "M 1.3; texts kinetik's" warm_throughput_needs_the_mode_and_the_commitment QUOTAS => |service| {
         service.create("one", 1);
         service.refused(warm(1), VALIDATION, "Warm throughput can only be set for a stream in ON_DEMAND mode.");
         service.ok(switch("ON_DEMAND"));

@@ -74,7 +74,7 @@ behaviours! {
         service.create("one", 1);
         let input = PutRecordInput {
             explicit_hash_key: Some(BEYOND.into()),
-            sequence_number_for_ordering: Some("7".into()),
+            sequence_number_for_ordering: Some("1".repeat(56).into()),
             ..put("one", "k", "x")
         };
         let text = service.refusal(input).message().unwrap().to_owned();
@@ -180,6 +180,22 @@ behaviours! {
             merge("one", "8", "9"), NOT_FOUND,
             "Could not find shard shardId-000000000008 in stream one under account 000000000000.",
         );
+    };
+    "K 5.3" a_merge_tells_a_missing_shard_before_a_closed_one PLAIN => |service| {
+        service.create("one", 1);
+        service.ok(split("one", "0", "7"));
+        service.refused(
+            merge("one", "0", "9"), NOT_FOUND,
+            "Could not find shard shardId-000000000009 in stream one under account 000000000000.",
+        );
+    };
+    "F 5.3" a_split_tells_quota_and_hash_key_before_a_closed_shard Setup { shard_limit: Some(3), ..PLAIN } => |service| {
+        service.create("one", 1);
+        service.ok(split("one", "0", "7"));
+        let text = service.refusal(split("one", "0", "0")).message().unwrap().to_owned();
+        assert!(text.starts_with("NewStartingHashKey 0 used in SplitShard()"), "{text}");
+        service.ok(split("one", "2", "100"));
+        assert_eq!(service.refusal(split("one", "0", "7")).code(), "LimitExceededException");
     };
     "F 5.3" a_new_shard_count_tells_the_streams_state_first SLOW => |service| {
         service.create("one", 1);

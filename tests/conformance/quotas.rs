@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kinetik::api::{GetRecordsInput, PutRecordsInput, PutRecordsRequestEntry};
+use kinetik::api::{
+    CreateStreamInput, GetRecordsInput, PutRecordInput, PutRecordsInput, PutRecordsRequestEntry,
+};
 
 use crate::behaviours;
 use crate::service::{QUOTAS, Service, put, shard};
@@ -103,6 +105,27 @@ behaviours! {
         assert_eq!(service.refusal(again()).code(), THROTTLED);
         service.advance(Duration::from_millis(1));
         service.ok(again());
+    };
+    "M 1.10, 2" a_small_answer_before_a_large_record_shuts_nothing QUOTAS => |service| {
+        service.ok(CreateStreamInput {
+            stream_name: Some("one".into()),
+            shard_count: Some(1),
+            max_record_size_in_kib: Some(10_240),
+            ..Default::default()
+        });
+        service.put("one", "k", &"x".repeat(1_000));
+        service.advance(Duration::from_secs(1));
+        service.ok(PutRecordInput { data: Some(vec![0; (10 << 20) - 1].into()), ..put("one", "k", "") });
+        let from = service.iterator("one", &shard(0), "TRIM_HORIZON");
+        let small = service.get(&from);
+        assert_eq!(small.records.len(), 1);
+        let large = service.get(&small.next_shard_iterator.unwrap());
+        assert_eq!(large.records[0].data.len(), (10 << 20) - 1);
+        let again = GetRecordsInput { shard_iterator: large.next_shard_iterator, ..Default::default() };
+        service.advance(Duration::from_millis(4_999));
+        assert_eq!(service.refusal(again.clone()).code(), THROTTLED);
+        service.advance(Duration::from_millis(1));
+        service.ok(again);
     };
     "D 2" a_shard_gives_five_iterators_a_second QUOTAS => |service| {
         service.create("one", 1);

@@ -150,11 +150,13 @@ behaviours! {
     };
     "K 5.3" a_number_that_decodes_to_nothing_is_refused PLAIN => |service| {
         service.create("one", 1);
-        let wrong = "1".repeat(56);
-        service.refused(at_number("AT_SEQUENCE_NUMBER", &wrong), ARGUMENT, &format!(
-            "StartingSequenceNumber {wrong} used in GetShardIterator on shard shardId-000000000000 in stream one under \
-             account 000000000000 is invalid."
-        ));
+        // The second is of version 0 and the year 2477, which is too late.
+        for wrong in [&"1".repeat(56), "26227199374822427428162556223570313216"] {
+            service.refused(at_number("AT_SEQUENCE_NUMBER", wrong), ARGUMENT, &format!(
+                "StartingSequenceNumber {wrong} used in GetShardIterator on shard shardId-000000000000 in stream one \
+                 under account 000000000000 is invalid."
+            ));
+        }
     };
     "K 5.3" a_number_of_another_shard_is_refused PLAIN => |service| {
         service.create("one", 1);
@@ -171,6 +173,27 @@ behaviours! {
         let parts = SequenceParts { created: 1_600_000_000, index: 1, put: 1_600_000_000, shard: ShardId::new(0) };
         let number = parts.pack().unwrap().to_string();
         service.refused(at_number("AT_SEQUENCE_NUMBER", &number), ARGUMENT, &format!(
+            "StartingSequenceNumber {number} used in GetShardIterator on shard shardId-000000000000 in stream one \
+             under account 000000000000 is invalid because it did not come from this stream."
+        ));
+    };
+    "K 4.1" a_number_of_an_old_layout_names_its_shard PLAIN => |service| {
+        service.create("one", 1);
+        // 5: version 0. Below 2^185 + 17: version 1, of the shard after the first.
+        let of_2013 = "49039857307708443467467104868809893875799651909875269649";
+        // A shard's 32 bits beyond all shards are a negative number.
+        let negative = "49039857307708443467467104868809893875799651944235008002";
+        for (number, encoded) in [("5", "000000000005"), (of_2013, "000000000001"), (negative, "-02147483648")] {
+            service.refused(at_number("AT_SEQUENCE_NUMBER", number), ARGUMENT, &format!(
+                "Invalid StartingSequenceNumber. It encodes shardId-{encoded}, while it was used in a call to a shard \
+                 with shardId-000000000000"
+            ));
+        }
+    };
+    "K 4.1, 5.3" a_number_of_2013_did_not_come_from_a_stream_of_today PLAIN => |service| {
+        service.create("one", 1);
+        let number = "49039857307708443467467104868809893875799651909875269633";
+        service.refused(at_number("AFTER_SEQUENCE_NUMBER", number), ARGUMENT, &format!(
             "StartingSequenceNumber {number} used in GetShardIterator on shard shardId-000000000000 in stream one \
              under account 000000000000 is invalid because it did not come from this stream."
         ));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kinetik::api::{
-    CreateStreamInput, ListShardsInput, MergeShardsInput, Shard, ShardFilter, SplitShardInput,
-    StreamModeDetails, UpdateShardCountInput,
+    CreateStreamInput, DeleteStreamInput, ListShardsInput, MergeShardsInput, Shard, ShardFilter,
+    SplitShardInput, StreamModeDetails, UpdateShardCountInput,
 };
 use kinetik::types::{HashRange, SequenceNumber, SequenceParts};
 
@@ -285,6 +285,19 @@ behaviours! {
             "Target shard count or number of open shards cannot be greater than 2. Current open shard count: 2, Target \
              shard count: 3",
         );
+    };
+    "M 1.9" shards_that_are_open_only_on_the_way_to_a_target_count Setup { shard_limit: Some(4), ..PLAIN } => |service| {
+        // Thirds are cut out of halves, so that four shards are open before two of them are merged.
+        service.create("two", 2);
+        service.create("other", 1);
+        service.refused(
+            update("two", 3),
+            "LimitExceededException",
+            "Target shard count or number of open shards cannot be greater than 3. Current open shard count: 2, Target \
+             shard count: 3",
+        );
+        service.ok(DeleteStreamInput { stream_name: Some("other".into()), ..Default::default() });
+        service.ok(update("two", 3));
     };
     "F 1.9" an_on_demand_stream_is_not_resharded_by_hand PLAIN => |service| {
         service.ok(CreateStreamInput {

@@ -10,7 +10,7 @@ use kinetik::api::{
 
 use crate::behaviours;
 use crate::consumers::{ARN, registered};
-use crate::service::{PLAIN, SLOW, Service};
+use crate::service::{PLAIN, QUOTAS, SLOW, Service};
 
 const IN_USE: &str = "ResourceInUseException";
 const MISSING: &str = "ResourceNotFoundException";
@@ -137,7 +137,7 @@ behaviours! {
         assert!(keys(service, ARN).is_empty());
     };
 
-    "K 5.3" a_resource_has_fifty_tags PLAIN => |service| {
+    "K 5.3" a_resource_has_fifty_tags QUOTAS => |service| {
         service.create("one", 1);
         service.ok(tag(ARN, 50));
         let text = "Failed to add tags to stream one under account 000000000000 because a given stream cannot have \
@@ -156,7 +156,7 @@ behaviours! {
         service.ok(tag(ARN, 1));
     };
 
-    "D 1.13" a_resource_is_made_with_at_most_fifty_tags PLAIN => |service| {
+    "D 1.13" a_resource_is_made_with_at_most_fifty_tags QUOTAS => |service| {
         let tags = |count| tag(ARN, count).tags;
         let stream = |count| CreateStreamInput { stream_name: Some("one".into()), tags: tags(count), ..Default::default() };
         assert_eq!(service.refusal(stream(51)).code(), ARGUMENT);

@@ -8,7 +8,7 @@ use kinetik::api::{
 };
 
 use crate::behaviours;
-use crate::service::{PLAIN, Service, shard};
+use crate::service::{PLAIN, QUOTAS, Service, shard};
 
 const ARGUMENT: &str = "InvalidArgumentException";
 
@@ -133,7 +133,7 @@ behaviours! {
         });
         assert_eq!((&*output.tags[0].key, output.tags.len(), output.has_more_tags), ("c", 1, true));
     };
-    "K 5.3" a_fifty_first_tag_is_refused PLAIN => |service| {
+    "K 5.3" a_fifty_first_tag_is_refused QUOTAS => |service| {
         service.create("one", 1);
         service.ok(tag((0..50).map(|n| (n.to_string(), String::new()))));
         service.refused(

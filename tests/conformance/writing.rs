@@ -183,11 +183,29 @@ behaviours! {
         service.ok(ordered(&first));
         let mut parts = number(&first).parts().unwrap();
         parts.put += 1;
-        for wrong in ["7".to_owned(), parts.pack().unwrap().to_string()] {
+        for wrong in ["1".repeat(56), parts.pack().unwrap().to_string()] {
             service.refused(ordered(&wrong), "InvalidArgumentException", &format!(
                 "ExclusiveMinimumSequenceNumber {wrong} used in PutRecord on stream one under account 000000000000 is \
                  invalid."
             ));
+        }
+    };
+    "K 4.1, 1.12" an_ordering_number_may_be_of_an_old_layout PLAIN => |service| {
+        service.create("one", 1);
+        let zeros = |version: u32| {
+            let high: SequenceNumber = "49039857307708443467467104868809893875799651909875269632".parse().unwrap();
+            (0..version).fold(high, |number, _| number.next()).to_string()
+        };
+        // Version 0 tells no time; all zeros of versions 1 and 2 tell 1970.
+        for old in ["7".to_owned(), zeros(1), zeros(2)] {
+            service.ok(PutRecordInput { sequence_number_for_ordering: Some(old.into()), ..put("one", "a", "y") });
+        }
+        for version in [0, 3, 4] {
+            let wrong = PutRecordInput {
+                sequence_number_for_ordering: Some(zeros(version).into()),
+                ..put("one", "a", "y")
+            };
+            assert_eq!(service.refusal(wrong).code(), "InvalidArgumentException", "{version}");
         }
     };
     "M 1.12, W 6.1" a_dry_run_is_checked_and_stores_nothing PLAIN => |service| {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::address::{Refused, Verdict, arn, other, stream, unless};
 use crate::streams::{Phase, Stream};
-use crate::tags::{TAGS_MOST, TagSet, Tags, tag_set, told};
+use crate::tags::{TagSet, Tags, tag_set, told};
 use crate::world::{World, at};
 
 const MOST: usize = 20;
@@ -181,7 +181,7 @@ impl World {
     fn may_register(&self, stream: &Stream, name: u8, tags: Option<&TagSet>) -> Verdict {
         if let Some(tags) = tags {
             tags.check()?;
-            unless(tags.tags().len() > TAGS_MOST, Refused::Argument)?;
+            unless(tags.tags().len() > self.tags_most(), Refused::Argument)?;
         }
         let stays = matches!(stream.phase, Phase::Active | Phase::Updating(..));
         unless(!stays, Refused::InUse)?;
@@ -191,7 +191,10 @@ impl World {
         } else {
             MOST
         };
-        unless(stream.consumers.len() >= most, Refused::Limit)?;
+        unless(
+            self.quotas && stream.consumers.len() >= most,
+            Refused::Limit,
+        )?;
         let creating = stream
             .consumers
             .values()

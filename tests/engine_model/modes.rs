@@ -131,7 +131,7 @@ impl World {
             !on_demand || !self.commitment.is_on(self.now),
             Refused::Validation,
         )?;
-        unless(warm > WARM_MOST, Refused::Limit)
+        unless(self.quotas && warm > WARM_MOST, Refused::Limit)
     }
 
     fn warm(&mut self, stream: Address, warm: i32) {

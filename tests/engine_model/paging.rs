@@ -232,7 +232,8 @@ impl World {
                     exclusive_start_stream_name,
                     ..Default::default()
                 };
-                self.list_streams(input, limit, Some(after), alone.and(aged));
+                // The token wins over a name beside it.
+                self.list_streams(input, limit, Some(after), aged);
             }
             Listing::Shards {
                 stream,

@@ -12,6 +12,8 @@ use crate::streams::Stream;
 use crate::world::{World, pick};
 
 const BATCH_MOST: usize = 10 << 20;
+/// 2^185, of no layout.
+const NO_NUMBER: &str = "49039857307708443467467104868809893875799651909875269632";
 
 /// A record in a shard.
 #[derive(Clone, Debug)]
@@ -73,6 +75,8 @@ pub enum Order {
     None,
     /// The last number of a shard.
     After(u8),
+    /// A number of the oldest layout, which tells no time.
+    Old(u8),
     Unreadable,
 }
 
@@ -89,7 +93,7 @@ fn entry() -> impl Strategy<Value = Entry> + Clone {
 
 pub fn steps() -> impl Strategy<Value = Step> + Clone {
     let dry = || prop::bool::weighted(0.1);
-    let order = prop_oneof![8 => Just(Order::None), 3 => any::<u8>().prop_map(Order::After), 1 => Just(Order::Unreadable)];
+    let order = prop_oneof![8 => Just(Order::None), 3 => any::<u8>().prop_map(Order::After), 1 => any::<u8>().prop_map(Order::Old), 1 => Just(Order::Unreadable)];
     let entries = prop::collection::vec(entry(), 1..16);
     prop_oneof![
         1 => (address(), entry(), order, dry())
@@ -169,9 +173,10 @@ impl World {
                 let shard = &model.shards[pick(shard, model.shards.len())?];
                 shard.records.last().map(|last| last.number.to_string())
             }),
-            Order::Unreadable => Some("12345".into()),
+            Order::Old(number) => Some(number.to_string()),
+            Order::Unreadable => Some(NO_NUMBER.into()),
         };
-        let is_unreadable = order.as_deref() == Some("12345");
+        let is_unreadable = order.as_deref() == Some(NO_NUMBER);
         let input = PutRecordInput {
             stream_name: stream.name(),
             stream_arn: stream.arn(),

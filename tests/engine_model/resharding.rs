@@ -167,10 +167,12 @@ impl World {
         let verdict = self.find(stream).and_then(|stream| {
             shard.is_readable()?;
             stream.active()?;
-            stream.reshardable(place)?;
+            stream.is_there(place)?;
+            unless(stream.on_demand, Refused::Validation)?;
             unless(self.open_shards() + 1 > SHARD_LIMIT, Refused::Limit)?;
             let is_inside = start.checked_add(1).is_some_and(|next| next < at) && at < end;
-            unless(!is_inside, Refused::Argument)
+            unless(!is_inside, Refused::Argument)?;
+            stream.is_open(place)
         });
         if self.expect(input, stream.about(), verdict).is_some() {
             self.update(stream.stream, Change::Split { shard: place, at });
@@ -206,8 +208,11 @@ impl World {
                 .flatten()
                 .try_for_each(Which::is_readable)?;
             stream.active()?;
-            stream.reshardable(lower)?;
-            stream.reshardable(upper)?;
+            stream.is_there(lower)?;
+            stream.is_there(upper)?;
+            unless(stream.on_demand, Refused::Validation)?;
+            stream.is_open(lower)?;
+            stream.is_open(upper)?;
             unless(stream.next_of(lower) != Some(upper), Refused::Argument)
         });
         if self.expect(input, stream.about(), verdict).is_some() {
@@ -255,10 +260,8 @@ impl World {
         let open = stream.open().len();
         unless(target > open * 2 || target * 2 < open, Refused::Limit)?;
         let others = self.open_shards() - open;
-        unless(
-            target > open && others + target > SHARD_LIMIT,
-            Refused::Limit,
-        )?;
+        let most = open + stream.cuts(target);
+        unless(most > open && others + most > SHARD_LIMIT, Refused::Limit)?;
         unless(
             self.quotas && used_up(&stream.rescalings, self.now, 10),
             Refused::Limit,
@@ -348,11 +351,24 @@ impl World {
 }
 
 impl Stream {
-    /// That a shard can be split or merged.
-    fn reshardable(&self, place: usize) -> Verdict {
+    fn is_there(&self, place: usize) -> Verdict {
+        self.shard(place).map(|_| ()).ok_or(Refused::Missing)
+    }
+
+    fn is_open(&self, place: usize) -> Verdict {
         let shard = self.shard(place).ok_or(Refused::Missing)?;
-        unless(self.on_demand, Refused::Validation)?;
         unless(shard.closed.is_some(), Refused::Argument)
+    }
+
+    /// How often shards are split on the way to another count: at each wanted boundary that is not there.
+    fn cuts(&self, target: usize) -> usize {
+        let open = self.open();
+        let is_there = |at: u128| {
+            open.iter()
+                .any(|&place| near(self.shards[place].start, at, target))
+        };
+        let wanted = even(target).into_iter().skip(1);
+        wanted.filter(|&(start, _)| !is_there(start)).count()
     }
 
     /// The open shard whose range follows that of another.

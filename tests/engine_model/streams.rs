@@ -13,7 +13,7 @@ use crate::consumers::Consumer;
 use crate::modes::WARM_MOST;
 use crate::resharding::Change;
 use crate::shards::{Shard, even, shard_id};
-use crate::tags::{TAGS_MOST, TagSet, Tags, tag_set};
+use crate::tags::{TagSet, Tags, tag_set};
 use crate::world::{ON_DEMAND_LIMIT, SHARD_LIMIT, World, at};
 
 /// Everything that the service knows of a stream.
@@ -210,7 +210,7 @@ impl World {
         }
         if let Some(tags) = &new.tags {
             tags.check()?;
-            unless(tags.tags().len() > TAGS_MOST, Refused::Argument)?;
+            unless(tags.tags().len() > self.tags_most(), Refused::Argument)?;
         }
         unless(self.streams.contains_key(&new.stream), Refused::InUse)?;
         unless(self.open_shards() + count > SHARD_LIMIT, Refused::Limit)?;
@@ -319,6 +319,10 @@ impl World {
                 self.on_demand_streams()
             );
             assert_eq!(told.on_demand_stream_count_limit as usize, ON_DEMAND_LIMIT);
+            assert_eq!(
+                (told.channel_count, told.channel_count_limit),
+                (Some(0), Some(0))
+            );
         }
     }
 

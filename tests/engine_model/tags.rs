@@ -13,7 +13,7 @@ use crate::address::{Address, Refused, Verdict, address, arn, stream, unless};
 use crate::consumers::number;
 use crate::world::World;
 
-pub const TAGS_MOST: usize = 50;
+const TAGS_MOST: usize = 50;
 
 pub type Tags = BTreeMap<String, String>;
 
@@ -140,10 +140,10 @@ impl TagSet {
     }
 
     /// That a resource with these tags can have those beside them.
-    fn fits(&self, tags: &Tags) -> Verdict {
+    fn fits(&self, tags: &Tags, most: usize) -> Verdict {
         let mut all = tags.clone();
         all.extend(self.tags());
-        unless(all.len() > TAGS_MOST, Refused::Argument)
+        unless(all.len() > most, Refused::Argument)
     }
 }
 
@@ -192,7 +192,7 @@ impl World {
         let verdict = self.find(stream).and_then(|stream| {
             tags.check()?;
             unless(stream.is_being_made(), Refused::InUse)?;
-            tags.fits(&stream.tags)
+            tags.fits(&stream.tags, self.tags_most())
         });
         if self.expect(input, stream.about(), verdict).is_some() {
             self.streams
@@ -252,7 +252,7 @@ impl World {
             .and_then(|there| {
                 tags.check()?;
                 self.taggable(target)?;
-                tags.fits(&there)
+                tags.fits(&there, self.tags_most())
             });
         if self.expect(input, None, verdict).is_some() {
             self.tags_of(target).unwrap().extend(tags.tags());
@@ -286,6 +286,11 @@ impl World {
             let tags = self.tags_of(target).unwrap();
             compare_tags(&output.tags.unwrap(), &tags.iter().collect::<Vec<_>>());
         }
+    }
+
+    /// How many tags a resource may have.
+    pub fn tags_most(&self) -> usize {
+        if self.quotas { TAGS_MOST } else { usize::MAX }
     }
 
     /// Tags of a stream cannot be changed while it is made: reference/kinesis-api.md 1.8.

@@ -263,8 +263,8 @@ fn truth(text: &str) -> Result<bool, TypeMismatch> {
 }
 
 impl Shape for Timestamp {
-    /// Times before 1970 become 1970 and those after 2554 the last one that can be told;
-    /// JSON's fractions are rounded to milliseconds.
+    /// Times before 1970 become 1970 and those after 2554 the last one that can be told; what is left of a millisecond
+    /// is dropped, so that a caller's present is no future here.
     fn from_value(value: Value, form: Form) -> Result<Self, TypeMismatch> {
         match (value, form) {
             (Value::Timestamp(time), _) => Ok(time),
@@ -273,9 +273,11 @@ impl Shape for Timestamp {
             (Value::Integer(seconds), Form::Json) => Ok(Self::from_millis(
                 (seconds.max(0) as u64).saturating_mul(1000),
             )),
-            // Milliseconds are the service's own resolution.
+            // Milliseconds are the service's own resolution. One that a double could not hold exactly is a whole one all
+            // the same.
             (Value::Float(seconds), Form::Json) => {
-                Ok(Self::from_millis((seconds * 1e3).round() as u64))
+                let millis = seconds * 1e3;
+                Ok(Self::from_millis((millis + millis * f64::EPSILON) as u64))
             }
             (other, _) => Err(not_a("milliseconds since epoch", &other)),
         }

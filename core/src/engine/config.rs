@@ -18,8 +18,8 @@ pub struct EngineConfig {
     pub region: String,
     /// The account that ARNs and texts name: twelve digits. Default: `000000000000`.
     pub account: String,
-    /// Whether shards have the service's quotas: 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out. Default:
-    /// yes.
+    /// Whether there are the service's quotas: of each shard 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out, and
+    /// those of control-plane rates, consumers, tags and changes in a day. Default: yes.
     pub quotas: bool,
     /// Bytes that stored records may take, their index included. Default: [`default_memory`].
     pub memory: usize,
@@ -27,7 +27,8 @@ pub struct EngineConfig {
     pub when_full: WhenFull,
     /// How long a stream stays in CREATING, UPDATING and DELETING. Default: no time.
     pub state_delay: Duration,
-    /// Open shards that the account may have. Default: 20,000.
+    /// Open shards that the account may have. Default: 20,000; above that, UpdateShardCount takes a stream beyond its
+    /// 10,000 too.
     pub shard_limit: usize,
     /// On-demand streams that the account may have. Default: 50.
     pub on_demand_stream_limit: usize,

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use super::listing::{check_age, together, token_invalid};
 use super::stream::Stream;
-use super::tags::{self, Tags};
+use super::tags::Tags;
 use super::token::{Purpose, Reader, Writer};
 use super::{Inner, Now};
 use crate::api::{
@@ -110,11 +110,12 @@ impl Inner {
         let stream = self.stream(now, None, input.stream_arn.as_ref())?;
         let name = input.consumer_name.clone().unwrap_or_default();
         let given = input.tags.clone().unwrap_or_default();
-        tags::check_all(stream.named(), &given)?;
+        self.check_tags(stream.named(), &given)?;
         let most = match self.account.has_advantage(now) {
             true => CONSUMERS_ADVANTAGE_MAX,
             false => CONSUMERS_MAX,
         };
+        let (most, creating) = (self.most(most), self.most(CREATING_CONSUMERS_MAX));
         let until = self.settled_at(now);
         let registered = stream.change(|state| {
             state.serving(stream.named())?;
@@ -125,7 +126,7 @@ impl Inner {
             if consumers.count() >= most {
                 return Err(quota(&stream, most));
             }
-            if self.has_quotas() && consumers.creating() >= CREATING_CONSUMERS_MAX {
+            if consumers.creating() >= creating {
                 return Err(creating_quota(&stream));
             }
             let second = now.wall.as_secs().max(consumers.last_gone + 1);

@@ -5,6 +5,7 @@ use super::{Inner, Now};
 use crate::api::{
     Answer, Call, ListChannelsInput, ListChannelsOutput, ListQueuesInput, ListQueuesOutput, Refusal,
 };
+use crate::types::limits::CREATING_STREAMS_MAX;
 
 impl Inner {
     /// Answers a request whose constraints were checked.
@@ -46,7 +47,10 @@ impl Inner {
     /// Answers what changes something and has nothing to say.
     fn change(&self, now: Now, call: &Call) -> Result<Answer, Refusal> {
         let (answer, done) = match call {
-            Call::CreateStream(input) => (Answer::CreateStream, self.create_stream(now, input)),
+            Call::CreateStream(input) => (
+                Answer::CreateStream,
+                self.create_stream(now, input, self.most(CREATING_STREAMS_MAX)),
+            ),
             Call::DeleteStream(input) => (Answer::DeleteStream, self.delete_stream(now, input)),
             Call::SplitShard(input) => (Answer::SplitShard, self.split_shard(now, input)),
             Call::MergeShards(input) => (Answer::MergeShards, self.merge_shards(now, input)),

@@ -77,7 +77,7 @@ impl Inner {
         stream.change(|state| {
             state.active(stream.named())?;
             let encryption = &mut state.profile.encryption;
-            if self.has_quotas() && encryption.starts.is_used_up(now.moment, CHANGES) {
+            if encryption.starts.is_used_up(now.moment, self.most(CHANGES)) {
                 return Err(quota("StartStreamEncryption"));
             }
             encryption.starts.note(now.moment);
@@ -99,7 +99,7 @@ impl Inner {
         stream.change(|state| {
             state.active(stream.named())?;
             let encryption = &mut state.profile.encryption;
-            if self.has_quotas() && encryption.stops.is_used_up(now.moment, CHANGES) {
+            if encryption.stops.is_used_up(now.moment, self.most(CHANGES)) {
                 return Err(quota("StopStreamEncryption"));
             }
             encryption.stops.note(now.moment);

@@ -1,6 +1,7 @@
 //! Faults that a test asks for: exceptions, lost answers and delays, for the next calls of an operation, stream or shard.
 //!
-//! Whoever reaches the engine by an endpoint meets them, in process or over HTTP; [`Engine::call`] itself does not.
+//! Whoever reaches the engine by an endpoint meets them, in process or over HTTP; [`Engine::call`] itself does not, but
+//! for those that come within a subscription.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,21 +10,12 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 
 use super::position::Position;
-use super::{Engine, Now};
+use super::stream::Stream;
+use super::{Engine, Now, exceptions};
 use crate::api::{Call, Operation, PutRecordsInput, Refusal, Value};
 use crate::codec::digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::types::{ShardId, setting};
-
-/// Exceptions that every operation may be told to answer, beside those of its model.
-const COMMON: [&str; 6] = [
-    "InternalFailure",
-    "ServiceUnavailable",
-    "ValidationException",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-];
 
 /// A fault: which calls it strikes, how often, and what it does to them.
 ///
@@ -86,8 +78,7 @@ impl Fault {
     /// not have, with the nearest that it has.
     pub fn fail(operation: &str, exception: &str) -> Result<Self> {
         Self::new(operation, |operation| {
-            let known = operation.errors().iter().chain(&COMMON);
-            let known: Vec<_> = known.copied().collect();
+            let known = exceptions::of(operation);
             if !known.contains(&exception) {
                 return Err(setting::unknown_of("error", exception, &known));
             }
@@ -147,12 +138,23 @@ impl Fault {
         self
     }
 
-    /// Lets an exception come after everything was done, as a failure after the commit.
+    /// Lets an exception come after everything was done, as a failure after the commit: of SubscribeToShard in the
+    /// subscription itself, as its first event, whatever the way to the engine.
     pub fn after_commit(mut self) -> Self {
         if let Trouble::Refuse(refusal) = self.trouble {
             self.trouble = Trouble::RefuseApplied(refusal);
         }
         self
+    }
+
+    /// Whether it strikes within a subscription that has begun.
+    fn is_of_events(&self) -> bool {
+        self.operation == Operation::SubscribeToShard
+            && matches!(self.trouble, Trouble::RefuseApplied(_))
+    }
+
+    fn is_about(&self, stream: &Option<ByteString>) -> bool {
+        self.stream.is_none() || self.stream == *stream
     }
 
     /// Gives the exception a text of its own.
@@ -200,6 +202,21 @@ impl Faults {
         self.is_armed.store(is_armed, Ordering::Release);
     }
 
+    /// Takes one strike of the first fault of which `look` makes something.
+    fn take<T>(&self, look: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+        let mut waiting = self.waiting.lock();
+        let looks = waiting.iter().enumerate();
+        let (at, struck) = looks
+            .filter_map(|(at, fault)| Some((at, look(fault)?)))
+            .next()?;
+        waiting[at].times -= 1;
+        if waiting[at].times == 0 {
+            waiting.remove(at);
+            self.arm(&waiting);
+        }
+        Some(struck)
+    }
+
     /// Whether calls have to be looked at.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
@@ -220,23 +237,28 @@ impl Engine {
     /// What is to be done to a call, which counts as done by that.
     pub(crate) fn strike(&self, call: &Call) -> Option<Strike> {
         let (now, about) = (self.now(), self.about(call));
-        let mut waiting = self.0.faults.waiting.lock();
-        let mut struck = None;
-        for (at, fault) in waiting.iter().enumerate() {
+        self.0.faults.take(|fault| {
             let strikes = fault.operation == call.operation()
-                && (fault.stream.is_none() || fault.stream == about.stream);
-            if strikes && let Some(strike) = self.strike_of(now, fault, &about, call) {
-                struck = Some((at, strike));
-                break;
+                && !fault.is_of_events()
+                && fault.is_about(&about.stream);
+            strikes.then(|| self.strike_of(now, fault, &about, call))?
+        })
+    }
+
+    /// The exception that ends a subscription that has begun, which counts as done by that.
+    pub(super) fn strike_subscription(&self, stream: &Stream, shard: ShardId) -> Option<Refusal> {
+        let faults = &self.0.faults;
+        if !faults.is_armed() {
+            return None;
+        }
+        let stream = Some(stream.name.clone());
+        faults.take(|fault| match &fault.trouble {
+            Trouble::RefuseApplied(refusal) if fault.is_of_events() => {
+                let strikes = fault.is_about(&stream) && fault.shard.is_none_or(|of| of == shard);
+                strikes.then(|| refusal.clone())
             }
-        }
-        let (at, strike) = struck?;
-        waiting[at].times -= 1;
-        if waiting[at].times == 0 {
-            waiting.remove(at);
-            self.0.faults.arm(&waiting);
-        }
-        Some(strike)
+            _ => None,
+        })
     }
 
     fn strike_of(&self, now: Now, fault: &Fault, about: &About, call: &Call) -> Option<Strike> {
@@ -338,72 +360,6 @@ struct About {
     shard: Option<ShardId>,
 }
 
-impl std::str::FromStr for Fault {
-    type Err = Error;
-
-    /// Reads a fault from JSON: `operation`, and one of `error` (with `message` and `after_commit`), `lose_answer`
-    /// (true) and `delay_ms`; `stream`, `shard` (its number) and `times` where wanted.
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = |expected| Error::invalid("fault", expected);
-        let value = crate::api::json::decode(&text.as_bytes().to_vec().into());
-        let Some(Value::Map(members)) = value else {
-            return Err(wrong("expected a JSON object"));
-        };
-        const KNOWN: [&str; 9] = [
-            "operation",
-            "error",
-            "message",
-            "after_commit",
-            "lose_answer",
-            "delay_ms",
-            "stream",
-            "shard",
-            "times",
-        ];
-        for (name, _) in members.clone().present() {
-            if !KNOWN.contains(&&*name) {
-                return Err(setting::unknown_of("fault", &name, &KNOWN));
-            }
-        }
-        let text = |name: &str| match members.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let number = |name: &'static str| {
-            let found = match members.get(name) {
-                Some(Value::Null) | None => return Ok(None),
-                Some(Value::Integer(number)) => u32::try_from(*number).ok(),
-                Some(_) => None,
-            };
-            let wrong = || Error::invalid(name, "expected a whole number, 0 or more");
-            found.map(Some).ok_or_else(wrong)
-        };
-        let is_set = |name: &str| matches!(members.get(name), Some(Value::Bool(true)));
-        let operation = text("operation").unwrap_or_default();
-        let mut fault = match (text("error"), is_set("lose_answer"), number("delay_ms")?) {
-            (Some(error), false, None) => Self::fail(&operation, &error)?,
-            (None, true, None) => Self::lose_answer(&operation)?,
-            (None, false, Some(by)) => {
-                Self::delay(&operation, Duration::from_millis(u64::from(by)))?
-            }
-            _ => return Err(wrong("expected one of error, lose_answer and delay_ms")),
-        };
-        if let Some(message) = text("message") {
-            fault = fault.message(&message);
-        }
-        if is_set("after_commit") {
-            fault = fault.after_commit();
-        }
-        if let Some(stream) = text("stream") {
-            fault = fault.stream(&stream);
-        }
-        if let Some(shard) = number("shard")? {
-            fault = fault.shard(shard);
-        }
-        Ok(fault.times(number("times")?.unwrap_or(1)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -420,30 +376,5 @@ mod tests {
         );
         let text = Fault::lose_answer("PutRecrods").unwrap_err().to_string();
         assert!(text.contains("PutRecords"), "{text}");
-    }
-
-    #[test]
-    fn a_fault_is_read_from_json() {
-        let read: Fault = r#"{"operation":"PutRecords","error":"InternalFailure","stream":"orders","shard":1,"times":3,"after_commit":true}"#
-            .parse()
-            .unwrap();
-        let made = Fault::fail("PutRecords", "InternalFailure")
-            .unwrap()
-            .stream("orders")
-            .shard(1)
-            .times(3)
-            .after_commit();
-        assert_eq!(read, made);
-        for wrong in [
-            "[]",
-            "{}",
-            r#"{"operation":"PutRecord"}"#,
-            r#"{"operation":"PutRecord","delay_ms":-1}"#,
-            r#"{"operation":"PutRecord","delay_ms":1,"lose_answer":true}"#,
-            r#"{"operation":"PutRecord","delay_ms":1,"shrad":1}"#,
-        ] {
-            let error = wrong.parse::<Fault>().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{wrong}");
-        }
     }
 }

@@ -7,20 +7,26 @@ use crate::api::{
     StreamModeDetails,
 };
 use crate::types::ShardId;
-use crate::types::limits::{CREATING_STREAMS_MAX, DESCRIBE_STREAM_MAX_SHARDS};
+use crate::types::limits::DESCRIBE_STREAM_MAX_SHARDS;
 
 use super::account::Usage;
 use super::modes::{check_distribution, mode_of, warm_throughput};
 use super::monitoring::described;
 use super::stream::{LEAD_MAX, NewStream, State, Stream};
-use super::{Inner, Now, tags};
+use super::{Inner, Now};
 
 /// The shards that an on-demand stream begins with, and one whose maker says nothing of shards. Source: LocalStack's
 /// recording of AWS, 2022.
 const UNASKED_SHARDS: u32 = 4;
 
 impl Inner {
-    pub(super) fn create_stream(&self, now: Now, input: &CreateStreamInput) -> Result<(), Refusal> {
+    /// At most so many streams are in state CREATING `at_once`.
+    pub(super) fn create_stream(
+        &self,
+        now: Now,
+        input: &CreateStreamInput,
+        at_once: usize,
+    ) -> Result<(), Refusal> {
         let name = self.account.name_of(input.stream_name.as_ref(), None)?;
         let (shards, mode) = shards_and_mode(input)?;
         let distribution = input.record_distribution_strategy.as_deref();
@@ -30,10 +36,11 @@ impl Inner {
             self.check_warm(now, mode, input.warm_throughput_mibps)?;
         }
         let tags = input.tags.clone().unwrap_or_default();
-        tags::check_all(self.account.named(&name), &tags)?;
+        self.check_tags(self.account.named(&name), &tags)?;
         let ready = self.settled_at(now);
         let make = |usage: Usage, not_before| {
             self.check_room(&name, usage, shards)?;
+            self.check_creating(usage, at_once)?;
             if mode == StreamMode::OnDemand {
                 self.check_on_demand_room(usage.on_demand)?;
             }
@@ -57,22 +64,25 @@ impl Inner {
         Ok(())
     }
 
-    /// Refuses what goes beyond the account's quotas of shards and of streams that are being made.
+    /// Refuses what goes beyond the account's quota of shards.
     fn check_room(&self, name: &str, usage: Usage, shards: u32) -> Result<(), Refusal> {
         let (limit, more) = (self.config.shard_limit, shards as usize);
         if usage.open_shards + more > limit {
             let named = self.account.named(name);
             return Err(named.shard_quota(&self.account.region, usage.open_shards, limit, more));
         }
-        if usage.creating >= CREATING_STREAMS_MAX && self.has_quotas() {
-            // AWS's text is not known.
-            return Err(Refusal::limit_exceeded(format!(
-                "This request would exceed the limit of {CREATING_STREAMS_MAX} streams in state CREATING for the \
-                 account {} in {}.",
-                self.account.id, self.account.region
-            )));
-        }
         Ok(())
+    }
+
+    /// Refuses more streams in state CREATING than there may be at once. AWS's text is not known.
+    fn check_creating(&self, usage: Usage, at_once: usize) -> Result<(), Refusal> {
+        if usage.creating < at_once {
+            return Ok(());
+        }
+        Err(Refusal::limit_exceeded(format!(
+            "This request would exceed the limit of {at_once} streams in state CREATING for the account {} in {}.",
+            self.account.id, self.account.region
+        )))
     }
 
     pub(super) fn delete_stream(&self, now: Now, input: &DeleteStreamInput) -> Result<(), Refusal> {
@@ -159,6 +169,7 @@ impl Inner {
         })
     }
 
+    /// The engine has no channels, and can have none.
     pub(super) fn describe_limits(&self, now: Now) -> DescribeLimitsOutput {
         let usage = self.account.usage(now, &self.memory);
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
@@ -167,7 +178,8 @@ impl Inner {
             open_shard_count: count(usage.open_shards),
             on_demand_stream_count: count(usage.on_demand),
             on_demand_stream_count_limit: count(self.config.on_demand_stream_limit),
-            ..Default::default()
+            channel_count: Some(0),
+            channel_count_limit: Some(0),
         }
     }
 }
@@ -211,7 +223,20 @@ fn shards_and_mode(input: &CreateStreamInput) -> Result<(u32, StreamMode), Refus
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::engine::{Engine, EngineConfig};
+
+    #[test]
+    fn streams_that_no_request_asked_for_may_all_be_made_at_once() {
+        let engine = Engine::new(EngineConfig {
+            state_delay: Duration::from_millis(200),
+            ..EngineConfig::default()
+        });
+        for index in 0..20 {
+            engine.create_stream(&format!("stream-{index}"), 1).unwrap();
+        }
+    }
 
     #[test]
     fn streams_that_nobody_looked_at_since_they_became_active_do_not_count_as_being_made() {

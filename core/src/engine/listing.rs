@@ -48,10 +48,10 @@ impl Inner {
         now: Now,
         input: &ListStreamsInput,
     ) -> Result<ListStreamsOutput, Refusal> {
-        let after = match (&input.next_token, &input.exclusive_start_stream_name) {
-            (Some(_), Some(_)) => return Err(together("ExclusiveStartStreamName")),
-            (Some(token), None) => Some(self.stream_page(now, token)?),
-            (None, name) => name.clone(),
+        // botocore's paginator sends a first page's name again beside the token, which goes on from there.
+        let after = match &input.next_token {
+            Some(token) => Some(self.stream_page(now, token)?),
+            None => input.exclusive_start_stream_name.clone(),
         };
         let most = LIST_STREAMS_MAX_STREAMS;
         let limit = input.limit.map_or(most, |limit| most.min(limit as usize));

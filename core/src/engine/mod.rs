@@ -16,6 +16,8 @@ mod consumers;
 mod dispatch;
 mod encryption;
 mod evict;
+mod exceptions;
+mod fault_text;
 mod faults;
 mod lifecycle;
 mod listing;
@@ -24,6 +26,7 @@ mod metrics;
 mod modes;
 mod monitoring;
 mod named;
+mod origin;
 mod outcome;
 mod policies;
 mod position;
@@ -194,7 +197,8 @@ impl Engine {
         self.0.guard.check("engine")
     }
 
-    /// Makes a stream, which is ACTIVE at once unless a state delay is set. The rate of CreateStream is not taken.
+    /// Makes a stream, which is ACTIVE at once unless a state delay is set. The rate of CreateStream is not taken, and
+    /// however many may be in state CREATING.
     ///
     /// # Errors
     /// What CreateStream refuses, such as a name that is in use.
@@ -205,9 +209,10 @@ impl Engine {
             shard_count: Some(i32::try_from(shards).unwrap_or(i32::MAX)),
             ..Default::default()
         };
-        let call = Call::from(input);
-        let made = call.check().and_then(|()| self.0.answer(self.now(), &call));
-        made.map(|_| ()).map_err(|refusal| {
+        let now = self.now();
+        let checked = Call::from(input.clone()).check();
+        let made = checked.and_then(|()| self.0.create_stream(now, &input, usize::MAX));
+        made.map_err(|refusal| {
             crate::Error::from(refusal)
                 .operation("CreateStream")
                 .stream(name)
@@ -291,6 +296,14 @@ impl Inner {
 
     fn has_quotas(&self) -> bool {
         self.quotas.load(Ordering::Relaxed)
+    }
+
+    /// How many of something there may be, of which the service allows `quota`.
+    fn most(&self, quota: usize) -> usize {
+        match self.has_quotas() {
+            true => quota,
+            false => usize::MAX,
+        }
     }
 
     /// When a change of state that begins now is complete.

@@ -37,7 +37,7 @@ impl Inner {
                     self.check_on_demand_room(on_demand)?;
                 }
                 let changes = &mut state.profile.mode_changes;
-                if self.has_quotas() && changes.is_used_up(now.moment, MODE_CHANGES) {
+                if changes.is_used_up(now.moment, self.most(MODE_CHANGES)) {
                     return Err(mode_quota(&stream));
                 }
                 changes.note(now.moment);
@@ -132,7 +132,7 @@ impl Inner {
                  (UpdateAccountSettings).",
             ));
         }
-        if asked.is_some_and(|asked| asked > WARM_THROUGHPUT_MAX) {
+        if self.has_quotas() && asked.is_some_and(|asked| asked > WARM_THROUGHPUT_MAX) {
             return Err(Refusal::limit_exceeded(format!(
                 "Warm throughput cannot be more than {WARM_THROUGHPUT_MAX} MiB per second."
             )));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::origin::Origin;
 use super::outcome::{Outcome, Outcomes};
 use super::sequence::Numerals;
 use super::shard::Shard;
@@ -15,8 +16,8 @@ use super::stream::{State, Stream};
 use super::{Inner, Now, refuse};
 use crate::api::{PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput, Refusal};
 use crate::codec::digest;
+use crate::types::HashKey;
 use crate::types::limits::PUT_RECORDS_MAX_BYTES;
-use crate::types::{HashKey, SequenceNumber};
 
 /// How often a full engine looks for records whose retention has passed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -383,24 +384,21 @@ fn no_order() -> Refusal {
     )
 }
 
-/// A number for ordering must be one that the service gives, and not of the future. A shard made by a reshard may
-/// begin a little ahead of the clock, so the newest shard's start counts as now.
+/// A number for ordering must be one that the service gives or gave, and not of the future. A shard made by a reshard
+/// may begin a little ahead of the clock, so the newest shard's start counts as now.
 fn check_ordering(
     stream: &Stream,
     state: &State,
     number: &ByteString,
     now: Now,
 ) -> Result<(), Refusal> {
-    let parts = number
-        .parse()
-        .ok()
-        .and_then(SequenceNumber::parts)
-        .ok_or_else(|| stream.named().ordering_number_invalid(number))?;
     let newest = state.shards(now.wall).map(|shard| shard.created).max();
-    if parts.put > now.wall.as_secs().max(newest.unwrap_or(0)) {
-        return Err(stream.named().ordering_number_invalid(number));
+    let latest = now.wall.as_secs().max(newest.unwrap_or(0));
+    let is_past = |origin: Origin| origin.put().is_none_or(|put| put <= latest);
+    match Origin::of_text(number).is_some_and(is_past) {
+        true => Ok(()),
+        false => Err(stream.named().ordering_number_invalid(number)),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use super::stream::Stream;
 use crate::limit::{Bucket, ShardLimit};
 use crate::time::Moment;
 use crate::types::ShardId;
-use crate::types::limits::{GET_RECORDS_MAX_BYTES, SHARD_READS_PER_SECOND};
+use crate::types::limits::{
+    GET_RECORDS_MAX_BYTES, RECORD_DEFAULT_MAX_BYTES, SHARD_READS_PER_SECOND,
+};
 
 /// The quotas of one shard, as the service has them: judged under the shard's lock, together with what they guard.
 #[derive(Debug)]
@@ -65,9 +67,15 @@ impl Quota {
         self.reads.ready_at(1, 0)
     }
 
-    /// Takes the bytes that the call answered; `full` says that the limit of bytes ended it.
-    pub fn answered(&mut self, now: Moment, bytes: usize, full: bool) {
-        let bytes = if full { GET_RECORDS_MAX_BYTES } else { bytes };
+    /// Takes the bytes that the call answered; `is_cut` says that the limit of bytes ended it. One that no record of the
+    /// default size fits beside counts as a full one; a small one whose next record is large does not.
+    pub fn answered(&mut self, now: Moment, bytes: usize, is_cut: bool) {
+        let is_full = is_cut && bytes + RECORD_DEFAULT_MAX_BYTES > GET_RECORDS_MAX_BYTES;
+        let bytes = if is_full {
+            GET_RECORDS_MAX_BYTES
+        } else {
+            bytes
+        };
         self.reads.charge_answer(now, bytes as u64);
     }
 

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 
 use super::encryption::Spans;
 use super::log::{Page, Run};
+use super::origin::{Layout, Origin};
 use super::position::Position;
 use super::sequence::{DIGITS, Numerals, ascii};
 use super::shard::Shard;
@@ -18,7 +19,7 @@ use crate::api::{
 };
 use crate::time::Timestamp;
 use crate::types::limits::{GET_RECORDS_MAX_BYTES, GET_RECORDS_MAX_RECORDS, ITERATOR_LIFE};
-use crate::types::{SequenceNumber, SequenceParts, ShardId};
+use crate::types::{SequenceNumber, ShardId};
 
 /// Where a reader asks to begin.
 pub(super) enum Start {
@@ -27,7 +28,7 @@ pub(super) enum Start {
     At(Timestamp),
     Number {
         number: SequenceNumber,
-        parts: SequenceParts,
+        index: u64,
         after: bool,
     },
 }
@@ -85,18 +86,18 @@ impl Inner {
             Start::At(time) => log.at_time(time.as_nanos().div_ceil(1_000_000)),
             Start::Number {
                 number,
-                parts,
+                index,
                 after,
             } => {
                 // The number need not be a record's: it may lie between the numbers of two records.
                 let stored = log
-                    .millis_of(parts.index)
-                    .and_then(|millis| shard.numbers().record(parts.index, millis).pack());
+                    .millis_of(index)
+                    .and_then(|millis| shard.numbers().record(index, millis).pack());
                 match stored {
-                    Some(stored) if number < stored => parts.index,
-                    Some(stored) if number > stored || after => parts.index + 1,
-                    Some(_) => parts.index,
-                    None => parts.index.saturating_add(u64::from(after)),
+                    Some(stored) if number < stored => index,
+                    Some(stored) if number > stored || after => index + 1,
+                    Some(_) => index,
+                    None => index.saturating_add(u64::from(after)),
                 }
             }
         }
@@ -176,8 +177,8 @@ impl Inner {
         log.trim(state.horizon(now.wall).as_millis());
         let page = log.read(from, limit, GET_RECORDS_MAX_BYTES);
         if quotas {
-            let full = page.more && page.count() < limit;
-            quota.answered(now.moment, page.bytes, full);
+            let is_cut = page.more && page.count() < limit;
+            quota.answered(now.moment, page.bytes, is_cut);
         }
         counts.outgoing_records += page.count() as u64;
         counts.outgoing_bytes += page.bytes as u64;
@@ -272,41 +273,27 @@ fn start_time(now: Now, time: Option<Timestamp>) -> Result<Timestamp, Refusal> {
 fn start_number(stream: &Stream, shard: &Shard, text: &str, after: bool) -> Result<Start, Refusal> {
     let invalid = |why| stream.named().starting_number_invalid(text, shard.id, why);
     let number: SequenceNumber = text.parse().map_err(|_| invalid("."))?;
-    let Some(parts) = number.parts() else {
-        return Err(match legacy_shard(number) {
-            // As AWS answers a number of the oldest layout that names the right shard.
-            Some(id) if id == shard.id => Refusal::internal_failure(),
-            Some(id) => encodes_another(id, shard.id),
-            None => invalid("."),
-        });
-    };
-    if parts.shard != shard.id {
-        return Err(encodes_another(parts.shard, shard.id));
+    let origin = Origin::of(number).ok_or_else(|| invalid("."))?;
+    if !origin.is_of(shard.id) {
+        return Err(encodes_another(origin, shard.id));
     }
-    if parts.created != shard.created {
-        return Err(invalid(" because it did not come from this stream."));
+    match origin.layout {
+        Layout::Version2 { index, .. } if origin.created == shard.created => Ok(Start::Number {
+            number,
+            index,
+            after,
+        }),
+        // As AWS answers a number of the oldest layout that names the right shard.
+        Layout::Version0 => Err(Refusal::internal_failure()),
+        _ => Err(invalid(" because it did not come from this stream.")),
     }
-    Ok(Start::Number {
-        number,
-        parts,
-        after,
-    })
-}
-
-/// The shard of a number of version 0: below 2^124, to which 2^124 is added; 32 hexadecimal digits of which the last
-/// is the version and the four before it the shard.
-fn legacy_shard(number: SequenceNumber) -> Option<ShardId> {
-    let bytes = number.to_bytes();
-    let (high, low) = bytes.split_first_chunk::<8>()?;
-    let low = u128::from_be_bytes(low.try_into().ok()?);
-    let small = *high == [0; 8] && low < 1 << 124;
-    (small && low & 0xf == 0).then(|| ShardId::new((low >> 4) as u32 & 0xffff))
 }
 
 #[cold]
-fn encodes_another(encoded: ShardId, used: ShardId) -> Refusal {
+fn encodes_another(encoded: Origin, used: ShardId) -> Refusal {
     Refusal::invalid_argument(format!(
-        "Invalid StartingSequenceNumber. It encodes {encoded}, while it was used in a call to a shard with {used}"
+        "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard with {used}",
+        encoded.shard_text()
     ))
 }
 

@@ -12,7 +12,7 @@ use crate::api::{
     UpdateShardCountOutput,
 };
 use crate::types::HashKey;
-use crate::types::limits::UPDATE_SHARD_COUNT_MAX;
+use crate::types::limits::{ACCOUNT_SHARDS, UPDATE_SHARD_COUNT_MAX};
 
 /// UpdateShardCount calls of a stream within a day. Source: AWS, UpdateShardCount.
 const RESCALINGS: usize = 10;
@@ -25,10 +25,12 @@ impl Inner {
         let stream = self.stream(now, name, arn)?;
         let used = self.account.usage(now, &self.memory).open_shards;
         stream.change(|state| {
-            let shard = open_shard(now, &stream, state, raw)?;
+            let shard = named_shard(now, &stream, state, raw)?;
+            provisioned(&stream, state)?;
             self.check_shard_quota(&stream, used, 1)?;
             let asked = input.new_starting_hash_key.as_deref().unwrap_or_default();
             let at = split_point(&stream, &shard, asked)?;
+            open(&stream, &shard)?;
             let step = Step::Split {
                 shard: shard.id,
                 at,
@@ -45,8 +47,11 @@ impl Inner {
         self.check_shard_text(name, arn, &[lower, upper])?;
         let stream = self.stream(now, name, arn)?;
         stream.change(|state| {
-            let lower = open_shard(now, &stream, state, lower)?;
-            let upper = open_shard(now, &stream, state, upper)?;
+            let lower = named_shard(now, &stream, state, lower)?;
+            let upper = named_shard(now, &stream, state, upper)?;
+            provisioned(&stream, state)?;
+            open(&stream, &lower)?;
+            open(&stream, &upper)?;
             if !lower.range.is_followed_by(upper.range) {
                 return Err(stream.named().not_adjacent(lower.id, upper.id));
             }
@@ -67,15 +72,14 @@ impl Inner {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let target = input.target_shard_count.unwrap_or_default().max(1) as usize;
         let used = self.account.usage(now, &self.memory).open_shards;
-        let current = stream.change(|state| {
+        let current = stream.change(|state| -> Result<_, Refusal> {
             state.active(stream.named())?;
-            if state.mode == StreamMode::OnDemand {
-                return Err(stream.named().on_demand());
-            }
+            provisioned(&stream, state)?;
             let current = state.open_count();
-            self.check_target(current, target, used)?;
-            self.check_rescalings(now, state)?;
+            check_step(current, target)?;
             let steps = plan(&state.open_ranges(), target as u32, state.next_shard());
+            self.check_target(current, target, used.saturating_sub(current), &steps)?;
+            self.check_rescalings(now, state)?;
             state.update(self.settled_at(now), steps, now, &self.memory);
             Ok(current)
         })?;
@@ -111,32 +115,43 @@ impl Inner {
         Err(stream.named().shard_quota(region, used, limit, more))
     }
 
-    /// At most double, at least half, and within the quotas of stream and account.
-    fn check_target(&self, current: usize, target: usize, used: usize) -> Result<(), Refusal> {
-        let counts = format!("Current open shard count: {current}, Target shard count: {target}");
-        let limit =
-            UPDATE_SHARD_COUNT_MAX.min(self.config.shard_limit.saturating_sub(used - current));
-        let text = if target > current * 2 {
-            format!(
-                "UpdateShardCount cannot scale up over double your current open shard count. {counts}"
-            )
-        } else if target * 2 < current {
-            format!(
-                "UpdateShardCount cannot scale down below half your current open shard count. {counts}"
-            )
-        } else if target > current && target > limit {
-            format!(
-                "Target shard count or number of open shards cannot be greater than {limit}. {counts}"
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Refusal::limit_exceeded(text))
+    /// Within the quotas of the stream and of the account, `others` being open in its other streams. Shards that are open
+    /// only on the way to the target count. Source: AWS, UpdateShardCount.
+    fn check_target(
+        &self,
+        current: usize,
+        target: usize,
+        others: usize,
+        steps: &[Step],
+    ) -> Result<(), Refusal> {
+        let room = self.config.shard_limit.saturating_sub(others);
+        let limit = self.most_shards_of_a_stream().min(room);
+        let most_open = most_open(current, steps);
+        let is_within =
+            (target <= limit || target <= current) && (most_open <= room || most_open <= current);
+        match is_within {
+            true => Ok(()),
+            false => Err(Refusal::limit_exceeded(format!(
+                "Target shard count or number of open shards cannot be greater than {limit}. {}",
+                counts(current, target)
+            ))),
+        }
+    }
+
+    /// The service's quota of a stream, which a limit of the account above AWS's own lifts as well.
+    fn most_shards_of_a_stream(&self) -> usize {
+        match self.config.shard_limit > ACCOUNT_SHARDS {
+            true => usize::MAX,
+            false => self.most(UPDATE_SHARD_COUNT_MAX),
+        }
     }
 
     /// Ten a day; AWS's text is not known.
     fn check_rescalings(&self, now: Now, state: &mut State) -> Result<(), Refusal> {
-        if self.has_quotas() && state.rescalings.is_used_up(now.moment, RESCALINGS) {
+        if state
+            .rescalings
+            .is_used_up(now.moment, self.most(RESCALINGS))
+        {
             return Err(Refusal::limit_exceeded(format!(
                 "UpdateShardCount cannot be called more than {RESCALINGS} times in a rolling 24-hour period for a stream."
             )));
@@ -146,21 +161,63 @@ impl Inner {
     }
 }
 
-/// The shard that a split or merge names; the stream must be ACTIVE and the shard open.
-fn open_shard(now: Now, stream: &Stream, state: &State, raw: &str) -> Result<Arc<Shard>, Refusal> {
+/// At most double, at least half.
+fn check_step(current: usize, target: usize) -> Result<(), Refusal> {
+    let beyond = if target > current * 2 {
+        "scale up over double"
+    } else if target * 2 < current {
+        "scale down below half"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::limit_exceeded(format!(
+        "UpdateShardCount cannot {beyond} your current open shard count. {}",
+        counts(current, target)
+    )))
+}
+
+fn counts(current: usize, target: usize) -> String {
+    format!("Current open shard count: {current}, Target shard count: {target}")
+}
+
+/// How many shards are open at most while steps are carried out one by one.
+fn most_open(current: usize, steps: &[Step]) -> usize {
+    let (mut open, mut most) = (current, current);
+    for step in steps {
+        match step {
+            Step::Split { .. } => open += 1,
+            Step::Merge { .. } => open -= 1,
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+/// The shard that a split or merge names; the stream must be ACTIVE.
+fn named_shard(now: Now, stream: &Stream, state: &State, raw: &str) -> Result<Arc<Shard>, Refusal> {
     let named = stream.named();
     state.active(named)?;
     let id = shard_id(stream, raw)?;
-    let shard = state
-        .shard(id, now.wall)
-        .ok_or_else(|| named.shard_not_found(&id.to_string()))?;
-    if state.mode == StreamMode::OnDemand {
-        return Err(named.on_demand());
+    let shard = state.shard(id, now.wall);
+    shard
+        .cloned()
+        .ok_or_else(|| named.shard_not_found(&id.to_string()))
+}
+
+/// The shards of an on-demand stream are the service's affair.
+fn provisioned(stream: &Stream, state: &State) -> Result<(), Refusal> {
+    match state.mode {
+        StreamMode::Provisioned => Ok(()),
+        StreamMode::OnDemand => Err(stream.named().on_demand()),
     }
-    if !shard.is_open() {
-        return Err(named.shard_is_closed(id));
+}
+
+/// Refuses a shard that has children already: the last that is told of a shard by itself.
+fn open(stream: &Stream, shard: &Shard) -> Result<(), Refusal> {
+    match shard.is_open() {
+        true => Ok(()),
+        false => Err(stream.named().shard_is_closed(shard.id)),
     }
-    Ok(Arc::clone(shard))
 }
 
 /// Where a shard is split: above its start plus one, below its end. Source: kinesalite's tests.

@@ -42,6 +42,8 @@ struct Live {
     /// Nothing is told before: the consumer's two mebibytes a second.
     paced: Moment,
     sleep: Option<(Moment, Sleep)>,
+    /// The exception that a test asked for.
+    fault: Option<Refusal>,
     is_over: bool,
 }
 
@@ -96,6 +98,7 @@ impl Engine {
         }
         let shard = Arc::clone(shard);
         drop(state);
+        let fault = self.strike_subscription(&stream, id);
         stream.calls.subscription();
         Ok(Subscription::new(Live {
             engine: self.clone(),
@@ -108,6 +111,7 @@ impl Engine {
             beats: now.moment + SUBSCRIPTION_HEARTBEAT,
             paced: Moment::ZERO,
             sleep: None,
+            fault,
             is_over: false,
         }))
     }
@@ -115,6 +119,9 @@ impl Engine {
 
 impl Live {
     fn look(&mut self, now: Now, waker: &Waker) -> Look {
+        if let Some(refusal) = self.fault.take() {
+            return Look::Cut(refusal);
+        }
         let inner = &self.engine.0;
         self.stream.settle(now, &inner.memory);
         // Held until the waker is left, so that whoever ends the stream or the consumer wakes it afterwards.
@@ -241,4 +248,52 @@ fn another(stream: &Stream, shard: ShardId, consumer: &Consumer) -> Refusal {
         "Another active subscription exists for this consumer: {}:{}:{shard}:{}",
         stream.account, stream.name, consumer.name
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Answer, Call, RegisterStreamConsumerInput, StartingPosition};
+    use crate::engine::{EngineConfig, Fault};
+
+    #[test]
+    fn an_exception_that_a_test_asked_for_comes_within_the_subscription() {
+        let engine = Engine::new(EngineConfig::default());
+        engine.create_stream("orders", 1).unwrap();
+        let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
+        let registered = engine.call(&Call::from(RegisterStreamConsumerInput {
+            stream_arn: Some(arn.into()),
+            consumer_name: Some("app".into()),
+            ..Default::default()
+        }));
+        let Ok(Answer::RegisterStreamConsumer(output)) = registered else {
+            panic!("a consumer")
+        };
+        let call = Call::from(SubscribeToShardInput {
+            consumer_arn: Some(output.consumer.consumer_arn),
+            shard_id: Some("0".into()),
+            starting_position: Some(StartingPosition {
+                r#type: Some("LATEST".into()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let fault = Fault::fail("SubscribeToShard", "KMSDisabledException").unwrap();
+        let elsewhere = fault.clone().after_commit().shard(7);
+        engine.faults().push(elsewhere);
+        engine
+            .faults()
+            .push(fault.after_commit().stream("orders").shard(0));
+        assert_eq!(engine.strike(&call), None, "the call itself is answered");
+        let Ok(Answer::SubscribeToShard(mut events)) = engine.call(&call) else {
+            panic!("a subscription")
+        };
+        let mut next = || Pin::new(&mut events).poll_next(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Some(Err(Interruption::Refused(refusal)))) = next() else {
+            panic!("an exception")
+        };
+        assert_eq!(refusal.code(), "KMSDisabledException");
+        assert!(matches!(next(), Poll::Ready(None)));
+        assert_eq!(engine.faults().waiting(), 1);
+    }
 }

@@ -27,7 +27,7 @@ impl Inner {
         check(stream.named(), &new)?;
         stream.change(|state| {
             state.made(stream.named())?;
-            add(stream.named(), &mut state.tags, new)
+            add(stream.named(), &mut state.tags, new, self.most(TAGS))
         })
     }
 
@@ -72,7 +72,7 @@ impl Inner {
         let resource = self.resource(now, input.resource_arn.as_ref())?;
         let new = input.tags.clone().unwrap_or_default();
         check(resource.stream.named(), &new)?;
-        resource.change_tags(|tags| add(resource.stream.named(), tags, new))
+        resource.change_tags(|tags| add(resource.stream.named(), tags, new, self.most(TAGS)))
     }
 
     pub(super) fn untag_resource(
@@ -100,14 +100,14 @@ impl Inner {
         let tags = resource.change(|tags, _| Ok(tags.iter().map(told).collect()))?;
         Ok(ListTagsForResourceOutput { tags: Some(tags) })
     }
-}
 
-/// Refuses tags that a new stream or consumer cannot be made with.
-pub(super) fn check_all(named: Named<'_>, tags: &Tags) -> Result<(), Refusal> {
-    check(named, tags)?;
-    match tags.len() > TAGS {
-        true => Err(too_many(named)),
-        false => Ok(()),
+    /// Refuses tags that a new stream or consumer cannot be made with.
+    pub(super) fn check_tags(&self, named: Named<'_>, tags: &Tags) -> Result<(), Refusal> {
+        check(named, tags)?;
+        match tags.len() > self.most(TAGS) {
+            true => Err(too_many(named)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -117,10 +117,10 @@ fn check(named: Named<'_>, tags: &Tags) -> Result<(), Refusal> {
     check_characters(named, texts, "add tags to")
 }
 
-/// Adds tags to those that are there, if they are not too many then.
-fn add(named: Named<'_>, tags: &mut Tags, new: Tags) -> Result<(), Refusal> {
+/// Adds tags to those that are there, if they are not more than `most` then.
+fn add(named: Named<'_>, tags: &mut Tags, new: Tags, most: usize) -> Result<(), Refusal> {
     let more = new.keys().filter(|key| !tags.contains_key(*key)).count();
-    if tags.len() + more > TAGS {
+    if tags.len() + more > most {
         return Err(too_many(named));
     }
     tags.extend(new);

@@ -69,8 +69,28 @@ wire_behaviours! {
         let plain = ("Content-Type", "text/plain");
         let reply = wire.post("ListStreams", b"{}", &[plain]);
         assert_eq!((reply.status, reply.text()), (404, "<UnknownOperationException/>\n"));
-        let reply = wire.post("", b"{}", &[plain, ("X-Amz-Target", "")]);
-        assert_eq!((reply.status, reply.text()), (403, NOT_OURS));
+        for target in ["", "whatever", "Kinesis_20131202.", ".ListStreams"] {
+            let reply = wire.post("", b"{}", &[plain, ("X-Amz-Target", target)]);
+            assert_eq!((reply.status, reply.text()), (403, NOT_OURS), "{target}");
+        }
+        let reply = wire.post("Whatever", b"{}", &[plain]);
+        assert_eq!((reply.status, reply.text()), (500, "<InternalFailure/>\n"));
+        let reply = wire.post("", b"{}", &[plain, ("X-Amz-Target", "what<ever.ListStreams")]);
+        let text = "<UnrecognizedClientException>\n  <Message>No authorization strategy was found for service: \
+                    what&lt;ever, operation: ListStreams</Message>\n</UnrecognizedClientException>\n";
+        assert_eq!((reply.status, reply.text()), (403, text));
+    };
+    "K 3.4, 3.5" a_body_of_an_unknown_type_that_is_not_signed_is_refused_in_xml => |wire| {
+        let plain = ("Content-Type", "text/plain");
+        for target in ["Kinesis_20131202.ListStreams", "whatever"] {
+            let reply = wire.post("", b"{}", &[plain, ("X-Amz-Target", target), ("Authorization", "")]);
+            let text = "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n\
+                        </MissingAuthenticationTokenException>\n";
+            assert_eq!((reply.status, reply.text()), (403, text));
+        }
+        let reply = wire.post("ListStreams", b"{}", &[plain, ("Authorization", "a")]);
+        assert!(reply.text().starts_with("<IncompleteSignatureException>\n"), "{}", reply.text());
+        assert_eq!(reply.header("content-type"), None);
     };
     "K 3.4" plain_json_is_refused_in_a_wrapper => |wire| {
         let plain = [("Content-Type", "application/json")];
@@ -132,6 +152,17 @@ wire_behaviours! {
         let reply = wire.json("GetRecords", &format!(r#"{{"ShardIterator":"{iterator}"}}"#));
         assert!(reply.text().contains(r#""ApproximateArrivalTimestamp":1700000000.5"#), "{}", reply.text());
         assert!(reply.text().contains(r#""Data":"eA==""#), "{}", reply.text());
+    };
+    "K 3.2 (that the rest is dropped is kinetik's choice)" what_is_left_of_a_millisecond_is_no_future => |wire| {
+        let at = |time: &str| wire.json("GetShardIterator", &format!(
+            r#"{{"StreamName":"one","ShardId":"0","ShardIteratorType":"AT_TIMESTAMP","Timestamp":{time}}}"#
+        ));
+        // The server's clock stands at 1700000000.500.
+        for time in ["1700000000.5", "1700000000.500500", "1700000000.5007", "1.7000000005009e9"] {
+            assert_eq!(at(time).status, 200, "{time}");
+        }
+        let text = at("1700000000.501001").text().to_owned();
+        assert!(text.contains("timestampInMillis: 1700000000501, currentTimestampInMillis: 1700000000500"), "{text}");
     };
     "K 3.3, W 6.1" a_listing_is_answered_in_cbor => |wire| {
         let empty = Form::Cbor.encode(&Value::Map(Default::default()));

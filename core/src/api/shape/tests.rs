@@ -174,6 +174,33 @@ fn times_out_of_range_are_clamped() {
 }
 
 #[test]
+fn every_millisecond_is_read_exactly_and_what_is_left_of_one_is_dropped() {
+    let time = |text: &str| {
+        let time = read::<Timestamp>(text).expect("a time");
+        time.as_millis()
+    };
+    for second in [0, 1_700_000_000, 4_102_444_799, 9_999_999_999] {
+        for millis in 0..1_000 {
+            let whole = second * 1_000 + millis;
+            assert_eq!(time(&format!("{second}.{millis:03}")), whole);
+            for micros in [1, 250, 499, 500, 501, 750, 990] {
+                let text = format!("{second}.{millis:03}{micros:03}");
+                assert_eq!(time(&text), whole, "{text}");
+            }
+        }
+    }
+    for micros in 0..1_000_000 {
+        assert_eq!(
+            time(&format!("1700000000.{micros:06}")),
+            1_700_000_000_000 + micros / 1_000
+        );
+    }
+    // As other programs write such a double.
+    assert_eq!(time("1700000000.1239989"), 1_700_000_000_123);
+    assert_eq!(time("1.7000000001239989e9"), 1_700_000_000_123);
+}
+
+#[test]
 fn lists_maps_and_structures_are_no_scalars() {
     let list = |value: &str| refused::<PutRecordsInput>(&format!(r#"{{"Records":{value}}}"#));
     let map = |value: &str| refused::<AddTagsToStreamInput>(&format!(r#"{{"Tags":{value}}}"#));
