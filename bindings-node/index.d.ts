@@ -165,7 +165,10 @@ export class Producer implements AsyncDisposable {
    * @throws KinetikError at a bad record, with its `index`; those before it (`accepted`) are taken
    */
   readonly putMany: (keys: readonly string[], data: readonly Uint8Array[]) => number
-  /** Takes a record and waits for its receipt. An aborted wait does not call the record back. */
+  /**
+   * Takes a record and waits for its receipt. The error of a record that was taken and failed has it as `failure`. An aborted
+   * wait does not call the record back: if that fails later, it goes to `onFailure` or `takeFailures`.
+   */
   putAndWait(key: string, data: Uint8Array, options?: PutOptions & { signal?: AbortSignal }): Promise<Receipt>
   /** Resolves when the buffer is below its high-water mark. */
   ready(options?: { signal?: AbortSignal }): Promise<void>
@@ -286,14 +289,15 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   private constructor()
   static open(stream: string, options: ReaderOptions): Promise<Reader>
   /**
-   * The next batch; `undefined` at the end that `until` names; one without records when none came within `maxWaitMs`.
+   * The next batch, or what a loop over `records()` left of one; `undefined` at the end that `until` names; one without records
+   * when none came within `maxWaitMs`.
    * `signal` ends this wait alone; nothing is lost by it. Default: the reader's.
    */
   nextBatch(options?: { maxWaitMs?: number; signal?: AbortSignal }): Promise<Batch | undefined>
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch>
-  /** The records of all batches. */
+  /** The records of all batches. Leave the loop, and the next one, or the next batch, goes on behind its last record. */
   records(): AsyncIterableIterator<Record>
-  /** Behind the last batch that was handed out. */
+  /** Behind the last batch that was handed out, and in and after a loop over `records()` behind its last record. */
   readonly positions: Positions
   /** What was counted so far, by name: records, reads, events, subscriptions, throttles, … */
   readonly stats: { readonly [name: string]: number }
@@ -609,28 +613,32 @@ export class KinetikError extends Error {
   readonly requestId?: string
   readonly httpStatus?: number
   readonly cause?: unknown
+  /** Of `putAndWait`: the record, and whether it may have been stored. It is not printed, nor in the error's JSON. */
+  readonly failure?: Failure
 }
 
-/** What flush and close fail with carries what is left. */
+/** What flush and close fail with carries what is left; every error of close does. */
 export interface Undelivered {
   readonly ledger: Ledger
   /** How many records are neither delivered nor failed. */
   readonly pending: number
   /** The records that failed, given back. */
   readonly failures: Failure[]
+  /** After `close`: the records that are pending for good, given back. Empty after `flush`, which may still deliver them. */
+  readonly leftover: Failure[]
 }
 
 export class FlushTimeoutError extends KinetikError implements Undelivered {
   readonly ledger: Ledger
   readonly pending: number
   readonly failures: Failure[]
-  /** After `close`: the records that are pending for good, given back. Empty after `flush`, which may still deliver them. */
   readonly leftover: Failure[]
 }
 export class DeliveryError extends KinetikError implements Undelivered {
   readonly ledger: Ledger
   readonly pending: number
   readonly failures: Failure[]
+  readonly leftover: Failure[]
 }
 export class InvalidArgumentError extends KinetikError {}
 export class InvalidTypeError extends KinetikError {}
@@ -659,4 +667,10 @@ export class RefusedError extends KinetikError {}
 export class ConnectionError extends KinetikError {}
 export class ProtocolError extends KinetikError {}
 export class CorruptAggregateError extends KinetikError {}
-export class InternalError extends KinetikError {}
+/** Of `close`, it carries what is left. */
+export class InternalError extends KinetikError implements Partial<Undelivered> {
+  readonly ledger?: Ledger
+  readonly pending?: number
+  readonly failures?: Failure[]
+  readonly leftover?: Failure[]
+}

@@ -26,12 +26,10 @@ async function cancellable(signal, start) {
   }
 }
 
-/** Stops waiting for a promise when the signal is aborted; what it stands for goes on. */
-function abandonable(signal, promise) {
-  if (check.signal(signal) === undefined) return promise
+/** Stops waiting for a promise when the signal is aborted, unless `abandon` says that it has its outcome; what it stands for goes on. */
+function abandonable(signal, promise, abandon) {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(cancelled(signal))
-    if (signal.aborted) abort()
+    const abort = () => { if (abandon()) reject(cancelled(signal)) }
     signal.addEventListener('abort', abort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })

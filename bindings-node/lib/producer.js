@@ -5,7 +5,7 @@ const { Writable } = require('node:stream')
 
 const { BufferFullError, DeliveryError, FlushTimeoutError } = require('../errors.js')
 const native = require('../native.js')
-const { abandonable, cancellable } = require('./cancel.js')
+const { abandonable, cancellable, cancelled } = require('./cancel.js')
 const check = require('./check.js')
 const { endpoint, settings } = require('./settings.js')
 
@@ -40,15 +40,21 @@ class Producer {
   static async open(stream, options) {
     const { endpoint: where, onFailure, signal, ...rest } = check.options(options)
     check.string('stream', stream)
+    // Null says as little as nothing.
+    if (rest.aggregate === null) delete rest.aggregate
     const failures = new Failures(check.callback('onFailure', onFailure))
     return cancellable(signal, async (cancel) =>
       new Producer(await native.openProducer(stream, settings(rest), endpoint(where), failures.taker, cancel), failures, Number(rest.flushTimeoutMs ?? FLUSH_TIMEOUT)))
   }
 
   async putAndWait(key, data, options) {
-    const { signal } = check.known(options, ['signal', 'explicitHashKey'])
-    if (check.signal(signal)?.aborted) return abandonable(signal, new Promise(() => {}))
-    return abandonable(signal, this.#putAndWait(key, data, options))
+    const { signal, explicitHashKey } = check.known(options, ['signal', 'explicitHashKey'])
+    if (check.signal(signal) === undefined) return this.#putAndWait(key, data, options)
+    if (signal.aborted) throw cancelled(signal)
+    // Nothing of the caller's runs between these two: the hash key was read above.
+    const waiting = this.#putAndWait(key, data, explicitHashKey === undefined ? undefined : { explicitHashKey })
+    const number = this.#native.lastWait()
+    return abandonable(signal, waiting, () => this.#native.abandon(number))
   }
 
   async ready(options) {
@@ -93,12 +99,15 @@ class Producer {
   }
 
   async close(options) {
-    await this.#ending(options, (timeout) => this.#native.close(timeout))
+    await this.#ending(options, (timeout) => this.#native.close(timeout), () => this.#native.takeLeftover())
     return this.ledger
   }
 
-  /** Flushes or closes, waits for what onFailure is still at, and gives an error the records that it is about. */
-  async #ending(options, end) {
+  /**
+   * Flushes or closes, waits for what onFailure is still at, and gives an error the records that it is about: `leftover` takes
+   * those that close left behind, whatever kept it.
+   */
+  async #ending(options, end, leftover) {
     const { timeoutMs } = check.known(options, ['timeoutMs'])
     const limit = check.millis('timeoutMs', timeoutMs) ?? this.#flushTimeout
     const began = performance.now()
@@ -107,13 +116,14 @@ class Producer {
     if (under > 0) error ??= new FlushTimeoutError(`FlushTimeout: after ${limit / 1e3} s ${under} calls of onFailure have not ended`)
     // An earlier flush counted them, when the callback was still at work.
     if (this.#failures.cameBack) error ??= new DeliveryError('DeliveryFailed: records failed before the last flush, and nobody took their failures')
-    if (error instanceof DeliveryError || error instanceof FlushTimeoutError) {
+    if (error === undefined) return
+    if (leftover || error instanceof DeliveryError || error instanceof FlushTimeoutError) {
       error.ledger = this.ledger
       error.pending = error.ledger.pending.records
       error.failures = this.takeFailures()
-      if (error instanceof FlushTimeoutError) error.leftover = this.#native.takeLeftover()
+      error.leftover = leftover?.() ?? []
     }
-    if (error !== undefined) throw error
+    throw error
   }
 
   takeFailures() {

@@ -73,12 +73,14 @@ function start(columns, index) {
   return index === 0 ? 0 : columns[(index - 1) * WIDTH + DATA_END]
 }
 
-/** Records of one shard, in order. */
+/** Records of one shard, in order; a view of what was read, from one of its records on. */
 class Batch {
   #native
+  #from
 
-  constructor(read) {
+  constructor(read, from = 0) {
     this.#native = read
+    this.#from = from
   }
 
   get shardId() {
@@ -90,16 +92,16 @@ class Batch {
   }
 
   get length() {
-    return this.#native.arrivals.length
+    return this.#native.arrivals.length - this.#from
   }
 
   at(index) {
     const from = index < 0 ? index + this.length : index
-    return from >= 0 && from < this.length ? new Record(this.#native, from) : undefined
+    return from >= 0 && from < this.length ? new Record(this.#native, this.#from + from) : undefined
   }
 
   *[Symbol.iterator]() {
-    for (let index = 0; index < this.length; index += 1) yield new Record(this.#native, index)
+    for (let index = 0; index < this.length; index += 1) yield new Record(this.#native, this.#from + index)
   }
 
   [inspect]() {
@@ -113,6 +115,8 @@ const NOTHING = { shardId: undefined, millisBehindLatest: undefined, arrivals: [
 class Reader {
   #native
   #signal
+  /** What was read and not handed out to its end, oldest first, and how many of its records were: `{ read, next }`. */
+  #begun = []
   /** Where it stood, and what it had counted, when it was closed. */
   #last
 
@@ -134,21 +138,49 @@ class Reader {
   async nextBatch(options) {
     const { maxWaitMs, signal = this.#signal } = check.known(options, ['maxWaitMs', 'signal'])
     const wait = check.millis('maxWaitMs', maxWaitMs)
-    const read = await cancellable(signal, (cancel) => this.#native.next(wait, cancel))
+    if (this.#begun.length > 0 && !check.signal(signal)?.aborted) {
+      const { read, next } = this.#begun.shift()
+      return new Batch(read, next)
+    }
+    const read = await this.#fetch(signal, wait)
     if (read === false) return new Batch(NOTHING)
     return read === null ? undefined : new Batch(read)
+  }
+
+  #fetch(signal, wait) {
+    return cancellable(signal, (cancel) => this.#native.next(wait, cancel))
   }
 
   async *[Symbol.asyncIterator]() {
     for (let batch; (batch = await this.nextBatch()) !== undefined; ) yield batch
   }
 
+  /** A loop over it that is left leaves the rest of its batch to whoever reads on. */
   async *records() {
-    for await (const batch of this) yield* batch
+    for (;;) {
+      for (let record; (record = this.#take()) !== undefined; ) yield record
+      const read = await this.#fetch(this.#signal)
+      if (read === null) return
+      if (this.#last === undefined) this.#begun.push({ read, next: 0 })
+    }
   }
 
+  /** The next record of what was read, if there is one. */
+  #take() {
+    const [oldest] = this.#begun
+    if (oldest === undefined) return undefined
+    const record = new Record(oldest.read, oldest.next)
+    oldest.next += 1
+    if (oldest.next === oldest.read.arrivals.length) this.#begun.shift()
+    return record
+  }
+
+  /** Behind what was handed out: of a batch that was begun that is its last record, and of a shard's batches the first decides. */
   get positions() {
-    return this.#last?.positions ?? JSON.parse(this.#native.positions())
+    if (this.#last !== undefined) return this.#last.positions
+    const positions = JSON.parse(this.#native.positions())
+    for (const { read, next } of this.#begun.toReversed()) positions.shards[read.shardId] = behind(read, next)
+    return positions
   }
 
   /** What was counted, by name in snake case. */
@@ -176,12 +208,22 @@ class Reader {
 
   async close() {
     this.#last ??= { positions: this.positions, counted: this.#counted() }
+    this.#begun = []
     await this.#native.close()
   }
 
   async [asyncDispose]() {
     await this.close()
   }
+}
+
+/** The position of a batch's shard when `count` of its records were handed out, and not all. */
+function behind(read, count) {
+  if (count === 0) return JSON.parse(read.before).shards[read.shardId]
+  const [last, following] = [new Record(read, count - 1), new Record(read, count)]
+  const position = { sequence_number: last.sequenceNumber }
+  if (following.sequenceNumber === last.sequenceNumber) position.sub_sequence_number = last.subSequenceNumber
+  return position
 }
 
 /** A place in a stream, a word, a time or saved positions, as the core's setting of that name. */

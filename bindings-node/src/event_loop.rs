@@ -219,16 +219,18 @@ impl Deferred {
         Ok((Self(deferred), promise))
     }
 
-    /// Resolves or rejects the promise.
+    /// Resolves the promise, or rejects it with the error.
     pub fn settle(self, env: napi_env, outcome: Result<napi_value>) {
+        self.settle_with(env, outcome.map_err(|error| errors::to_js(env, &error)));
+    }
+
+    /// The same with a reason that is a JavaScript value already.
+    pub fn settle_with(self, env: napi_env, outcome: std::result::Result<napi_value, napi_value>) {
         match outcome {
             // SAFETY: this is the environment's thread, and the end is used once because it is consumed.
             Ok(value) => unsafe { sys::napi_resolve_deferred(env, self.0, value) },
-            Err(error) => {
-                let reason = errors::to_js(env, &error);
-                // SAFETY: as above.
-                unsafe { sys::napi_reject_deferred(env, self.0, reason) }
-            }
+            // SAFETY: as above.
+            Err(reason) => unsafe { sys::napi_reject_deferred(env, self.0, reason) },
         };
         if let Ok(event_loop) = EventLoop::of(env) {
             event_loop.release();

@@ -147,6 +147,21 @@ pub fn set(env: napi_env, object: napi_value, name: &CStr, value: napi_value) {
     unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) };
 }
 
+/// The same, but printing and `JSON.stringify` pass it over.
+pub fn set_hidden(env: napi_env, object: napi_value, name: &CStr, value: napi_value) {
+    let property = sys::napi_property_descriptor {
+        utf8name: name.as_ptr(),
+        name: ptr::null_mut(),
+        method: None,
+        getter: None,
+        setter: None,
+        value,
+        attributes: sys::PropertyAttributes::writable | sys::PropertyAttributes::configurable,
+        data: ptr::null_mut(),
+    };
+    unsafe { sys::napi_define_properties(env, object, 1, &property) };
+}
+
 /// Sets `object[key] = value`.
 pub fn set_key(env: napi_env, object: napi_value, key: napi_value, value: napi_value) {
     unsafe { sys::napi_set_property(env, object, key, value) };

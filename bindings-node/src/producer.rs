@@ -32,17 +32,17 @@ pub struct Shared {
     pub waiting: Waiting,
     /// What `close` left undelivered, until JavaScript takes it.
     left: Mutex<Vec<Failure>>,
-    offered: Arc<Offered>,
+    sink: Option<Arc<Sink>>,
 }
 
 impl Shared {
     /// Has the event loop deliver the producer's reports whenever some wait.
-    fn new(producer: Producer, remote: Remote, offered: Arc<Offered>) -> Result<Arc<Self>> {
+    fn new(producer: Producer, remote: Remote, sink: Option<Arc<Sink>>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
             producer,
             waiting: Waiting::default(),
             left: Mutex::default(),
-            offered,
+            sink,
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -54,6 +54,20 @@ impl Shared {
             });
         })?;
         Ok(shared)
+    }
+
+    /// Failures whose waits were aborted: for the failure callback, or kept until they are taken.
+    fn hand_over(&self, env: napi_env, failures: Vec<Failure>) {
+        match &self.sink {
+            _ if failures.is_empty() => {}
+            // Here and now, not by way of the core's own thread: flush and close may be the next to run, and wait for the
+            // calls that they know of.
+            Some(sink) => {
+                let number = sink.offered.add(failures.clone());
+                sink.call(env, &failures, number);
+            }
+            None => self.producer.hand_over(failures),
+        }
     }
 }
 
@@ -82,14 +96,15 @@ pub fn open_producer(
         if let Some(endpoint) = endpoint {
             config = config.endpoint(endpoint.0.clone());
         }
-        let offered = Arc::<Offered>::default();
-        if let Some(callback) = on_failure {
-            let sink = Sink::new(env, &callback, offered.clone())?;
+        let sink = on_failure
+            .map(|callback| Sink::new(env, &callback).map(Arc::new))
+            .transpose()?;
+        if let Some(sink) = sink.clone() {
             config = config.on_failure(move |failures| sink.post(failures));
         }
         let remote = EventLoop::of(env)?.remote();
         let opened =
-            async move { Shared::new(Producer::open(&stream, config).await?, remote, offered) };
+            async move { Shared::new(Producer::open(&stream, config).await?, remote, sink) };
         let opened = promise(env, unless(cancel, opened), |_, shared| {
             NativeProducer::registered(shared)
         })?;
@@ -232,12 +247,15 @@ impl NativeProducer {
                 let left = shared.producer.take_pending();
                 let told = left
                     .iter()
-                    .filter_map(|left| Some((left.opaque?, left.record.error.clone())));
+                    .filter_map(|left| Some((left.opaque?, left.record.clone())));
                 let told: Vec<_> = told.collect();
                 let waiting = shared.clone();
                 remote.post(move |env| {
-                    for (id, error) in told {
-                        js::scoped(env, || waiting.waiting.settle(env, id, Err(error)));
+                    for (id, record) in told {
+                        js::scoped(env, || {
+                            let reason = rejection(env, &record);
+                            waiting.waiting.settle(env, id, Err(reason));
+                        });
                     }
                 });
                 shared
@@ -282,10 +300,23 @@ impl NativeProducer {
     /// The end of a call of the failure callback, by the number that it was given; whether it took its batch.
     #[napi(catch_unwind)]
     pub fn offer_ended(&self, number: f64, is_taken: bool) {
-        let batch = self.0.offered.0.lock().batches.remove(&(number as u64));
+        let Some(sink) = &self.0.sink else { return };
+        let batch = sink.offered.0.lock().batches.remove(&(number as u64));
         if let (Some(batch), false) = (batch, is_taken) {
             self.0.producer.put_back(batch);
         }
+    }
+
+    /// The number of the promise that `putAndWait` made last.
+    #[napi(catch_unwind)]
+    pub fn last_wait(&self) -> f64 {
+        self.0.waiting.last() as f64
+    }
+
+    /// Nobody waits for the promise with this number any more; false when it was settled before.
+    #[napi(catch_unwind)]
+    pub fn abandon(&self, number: f64) -> bool {
+        self.0.waiting.give_up(number as u64)
     }
 
     /// The failures that nobody took yet.
@@ -309,9 +340,15 @@ pub struct Waiting(Mutex<Promises>);
 #[derive(Default)]
 struct Promises {
     next: u64,
-    open: BTreeMap<u64, Deferred>,
+    open: BTreeMap<u64, Wait>,
     /// Keeps the producer while promises are open, even when JavaScript has forgotten it.
     keep: Option<Arc<Shared>>,
+}
+
+/// The native end of a promise, and whether somebody waits for it.
+struct Wait {
+    deferred: Deferred,
+    is_wanted: bool,
 }
 
 impl Waiting {
@@ -321,24 +358,51 @@ impl Waiting {
         let mut promises = self.0.lock();
         let id = promises.next;
         promises.next += 1;
-        promises.open.insert(id, deferred);
+        let wait = Wait {
+            deferred,
+            is_wanted: true,
+        };
+        promises.open.insert(id, wait);
         promises.keep.get_or_insert_with(|| shared.clone());
         Ok((id, promise))
     }
 
-    /// Settles the promise with this number.
-    pub fn settle(&self, env: napi_env, id: u64, outcome: Result<napi_value>) {
+    /// The number that [`Waiting::add`] gave last.
+    fn last(&self) -> u64 {
+        self.0.lock().next.saturating_sub(1)
+    }
+
+    /// Nobody waits for the promise with this number; false when there is none.
+    fn give_up(&self, id: u64) -> bool {
+        match self.0.lock().open.get_mut(&id) {
+            Some(wait) => {
+                wait.is_wanted = false;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Settles the promise with this number; whether somebody learns of it.
+    pub fn settle(
+        &self,
+        env: napi_env,
+        id: u64,
+        outcome: std::result::Result<napi_value, napi_value>,
+    ) -> bool {
         let mut promises = self.0.lock();
-        let deferred = promises.open.remove(&id);
+        let wait = promises.open.remove(&id);
         let keep = match promises.open.is_empty() {
             true => promises.keep.take(),
             false => None,
         };
         drop(promises);
-        if let Some(deferred) = deferred {
-            deferred.settle(env, outcome);
+        let is_wanted = wait.as_ref().is_some_and(|wait| wait.is_wanted);
+        if let Some(wait) = wait {
+            wait.deferred.settle_with(env, outcome);
         }
         drop(keep);
+        is_wanted
     }
 
     /// Forgets all promises: their environment is gone.
@@ -359,16 +423,30 @@ pub fn environment_ended() {
 fn deliver(env: napi_env, shared: &Shared) {
     let mut reports = Vec::new();
     while shared.producer.poll_reports(REPORTS, &mut reports) > 0 {
+        let mut unwanted = Vec::new();
         for report in reports.drain(..) {
-            js::scoped(env, || {
+            let is_told = js::scoped(env, || {
                 let outcome = match &report.outcome {
                     Ok(receipt) => Ok(self::receipt(env, receipt)),
-                    Err(failure) => Err(failure.error.clone()),
+                    Err(failure) => Err(rejection(env, failure)),
                 };
-                shared.waiting.settle(env, report.opaque, outcome);
+                shared.waiting.settle(env, report.opaque, outcome)
             });
+            match report.outcome {
+                Err(failure) if !is_told => unwanted.push(failure),
+                _ => {}
+            }
         }
+        js::scoped(env, || shared.hand_over(env, unwanted));
     }
+}
+
+/// What the promise of a failed record is rejected with: its error, which brings the record along but does not show it.
+fn rejection(env: napi_env, failure: &Failure) -> napi_value {
+    let error = errors::to_js(env, &failure.error);
+    let record = given_back(env, failure, error);
+    js::set_hidden(env, error, c"failure", record);
+    error
 }
 
 fn receipt(env: napi_env, receipt: &Receipt) -> napi_value {
@@ -410,6 +488,11 @@ fn failures(env: napi_env, failures: &[Failure]) -> napi_value {
 }
 
 fn failure(env: napi_env, failure: &Failure) -> napi_value {
+    given_back(env, failure, errors::to_js(env, &failure.error))
+}
+
+/// A failed record with an error that was made already.
+fn given_back(env: napi_env, failure: &Failure, error: napi_value) -> napi_value {
     let object = js::object(env);
     let key = String::from_utf8_lossy(&failure.key);
     js::set(env, object, c"key", js::string(env, &key));
@@ -417,7 +500,7 @@ fn failure(env: napi_env, failure: &Failure) -> napi_value {
     if let Some(hash) = failure.explicit_hash_key {
         js::set(env, object, c"explicitHashKey", js::bigint(env, hash.get()));
     }
-    js::set(env, object, c"error", errors::to_js(env, &failure.error));
+    js::set(env, object, c"error", error);
     js::set(
         env,
         object,
@@ -488,30 +571,34 @@ impl Offered {
 struct Sink {
     remote: Remote,
     callback: Reference,
-    offered: Arc<Offered>,
+    offered: Offered,
 }
 
 impl Sink {
-    fn new(env: napi_env, callback: &Function<'_>, offered: Arc<Offered>) -> Result<Self> {
+    fn new(env: napi_env, callback: &Function<'_>) -> Result<Self> {
         let remote = EventLoop::of(env)?.remote();
         let callback = Reference::new(env, callback.raw());
         Ok(Self {
             remote,
             callback,
-            offered,
+            offered: Offered::default(),
         })
     }
 
-    fn post(&self, failures: Vec<Failure>) {
-        let callback = self.callback;
+    /// Calls it later, from whatever thread.
+    fn post(self: &Arc<Self>, failures: Vec<Failure>) {
+        let sink = self.clone();
         // A copy shares the payloads.
         let number = self.offered.add(failures.clone());
-        self.remote.post(move |env| {
-            let array = self::failures(env, &failures);
-            if let Some(callback) = callback.get(env) {
-                js::call(env, callback, &[array, js::number(env, number as f64)]);
-            }
-        });
+        self.remote
+            .post(move |env| sink.call(env, &failures, number));
+    }
+
+    fn call(&self, env: napi_env, failures: &[Failure], number: u64) {
+        let array = self::failures(env, failures);
+        if let Some(callback) = self.callback.get(env) {
+            js::call(env, callback, &[array, js::number(env, number as f64)]);
+        }
     }
 }
 

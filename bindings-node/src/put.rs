@@ -100,7 +100,11 @@ pub unsafe extern "C" fn put_and_wait(env: napi_env, info: napi_callback_info) -
         let (id, promise) = shared.waiting.add(env, shared)?;
         match take(env, shared, key, data, options, Track::Opaque(id)) {
             Ok(()) => {}
-            Err(error) => shared.waiting.settle(env, id, Err(error)),
+            Err(error) => {
+                shared
+                    .waiting
+                    .settle(env, id, Err(errors::to_js(env, &error)));
+            }
         }
         Ok(promise)
     })

@@ -1,13 +1,16 @@
 //! The reader: batches go to JavaScript as one block of memory and a table of where everything lies in it.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kinetik::consumer::reader::{Batch, Next, Reader, ReaderConfig, Start};
+use kinetik::consumer::reader::{Batch, Position, Positions, Reader, ReaderConfig, Start};
 use kinetik::time::Clock;
-use kinetik::{Error, ErrorKind};
+use kinetik::types::ShardId;
+use kinetik::{Error, ErrorKind, Result};
 use napi::Env;
 use napi::sys::{napi_env, napi_value};
 use napi_derive::napi;
@@ -21,7 +24,69 @@ use crate::js::{self, Raw};
 
 /// An open reader; `None` once it was closed. Locked for each poll alone, never while it waits.
 #[napi]
-pub struct NativeReader(Arc<Mutex<Option<Reader>>>);
+pub struct NativeReader(Arc<Mutex<Option<Open>>>);
+
+/// A reader, and which of its batches are on their way to JavaScript: `positions` stands before those.
+struct Open {
+    reader: Reader,
+    /// Behind the last record of each shard that was fetched, whether or not it has come to JavaScript.
+    fetched: Positions,
+    number: u64,
+    under_way: BTreeMap<u64, (ShardId, Position)>,
+}
+
+/// A batch, its number among those that are under way, and where its shard stood before it.
+struct Fetched {
+    batch: Batch,
+    number: u64,
+    before: Position,
+}
+
+impl Open {
+    fn new(reader: Reader) -> Self {
+        Self {
+            fetched: reader.positions(),
+            reader,
+            number: 0,
+            under_way: BTreeMap::new(),
+        }
+    }
+
+    /// A call of `next_batch` can be given up at any point, so each poll makes one of its own.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Fetched>>> {
+        let batch = std::task::ready!(pin!(self.reader.next_batch()).poll(cx))?;
+        let fetched = batch.map(|batch| {
+            let shard = batch.shard_id();
+            // A shard that was not begun is read from its oldest record on.
+            let before = self.fetched.get(shard).unwrap_or(Position::TrimHorizon);
+            if let Some(last) = batch.len().checked_sub(1).and_then(|last| batch.get(last)) {
+                let position = Position::After {
+                    sequence_number: last.sequence_number,
+                    sub_sequence_number: last.sub_sequence_number,
+                };
+                self.fetched.set(shard, position);
+            }
+            self.number += 1;
+            self.under_way.insert(self.number, (shard, before));
+            Fetched {
+                batch,
+                number: self.number,
+                before,
+            }
+        });
+        Poll::Ready(Ok(fetched))
+    }
+
+    /// Behind the batches that JavaScript has.
+    fn positions(&self) -> Positions {
+        let mut positions = self.reader.positions();
+        // The first one of a shard decides.
+        for &(shard, before) in self.under_way.values().rev() {
+            positions.set(shard, before);
+        }
+        positions
+    }
+}
 
 /// Opens a reader: `settings` are pairs of name and value.
 #[napi]
@@ -47,7 +112,7 @@ pub fn open_reader(
         }
         let opened = async move { Reader::open(&stream, config).await };
         let opened = promise(env, unless(cancel, opened), |_, reader| {
-            NativeReader(Arc::new(Mutex::new(Some(reader))))
+            NativeReader(Arc::new(Mutex::new(Some(Open::new(reader)))))
         })?;
         Ok(Raw(opened))
     })
@@ -58,39 +123,45 @@ impl NativeReader {
     /// Resolves to the next batch, to `false` when none came within `wait` milliseconds, or to `null` at the end.
     #[napi]
     pub fn next(&self, env: Env, wait: Option<f64>, cancel: Option<&Cancel>) -> napi::Result<Raw> {
-        let reader = self.0.clone();
-        // A call of `next_batch` can be given up at any point, so each poll makes one of its own.
+        let (reader, arrived) = (self.0.clone(), self.0.clone());
         let next = poll_fn(move |cx| match &mut *reader.lock() {
-            Some(reader) => pin!(reader.next_batch()).poll(cx),
+            Some(open) => open.poll(cx),
             None => Err(closed()).into(),
         });
         // A wait that fits no duration has no end.
         let wait = wait.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok());
         let next = async move {
             let Some(wait) = wait else {
-                return Ok(next.await?.map_or(Next::End, Next::Batch));
+                return next.await.map(Some);
             };
             let clock = Clock::system();
-            match clock.before(clock.now() + wait, next).await {
-                Some(batch) => Ok(batch?.map_or(Next::End, Next::Batch)),
-                None => Ok(Next::TimedOut),
-            }
+            let next = clock.before(clock.now() + wait, next).await;
+            next.transpose()
         };
         guard(env.raw(), || {
-            let next = promise(env.raw(), unless(cancel, next), |env, next| match next {
-                Next::Batch(batch) => Some(Raw(self::batch(env, &batch))),
-                Next::TimedOut => Some(Raw(js::boolean(env, false))),
-                Next::End => None,
-            })?;
+            let next = promise(
+                env.raw(),
+                unless(cancel, next),
+                move |env, next| match next {
+                    Some(Some(fetched)) => {
+                        if let Some(open) = &mut *arrived.lock() {
+                            open.under_way.remove(&fetched.number);
+                        }
+                        Some(Raw(batch(env, &fetched)))
+                    }
+                    None => Some(Raw(js::boolean(env, false))),
+                    Some(None) => None,
+                },
+            )?;
             Ok(Raw(next))
         })
     }
 
-    /// Behind the last batch, as JSON.
+    /// Behind the last batch that came here, as JSON.
     #[napi]
     pub fn positions(&self, env: Env) -> napi::Result<String> {
         guard(env.raw(), || match &*self.0.lock() {
-            Some(reader) => Ok(reader.positions().to_json()),
+            Some(open) => Ok(open.positions().to_json()),
             None => Err(closed()),
         })
     }
@@ -99,7 +170,7 @@ impl NativeReader {
     #[napi]
     pub fn stats(&self, env: Env) -> napi::Result<String> {
         guard(env.raw(), || match &*self.0.lock() {
-            Some(reader) => Ok(reader.stats().json(&reader.lag())),
+            Some(Open { reader, .. }) => Ok(reader.stats().json(&reader.lag())),
             None => Err(closed()),
         })
     }
@@ -108,7 +179,7 @@ impl NativeReader {
     #[napi]
     pub fn metrics_text(&self, env: Env, format: String) -> napi::Result<String> {
         guard(env.raw(), || match &*self.0.lock() {
-            Some(reader) => Ok(reader.metrics().text(format.parse()?)),
+            Some(Open { reader, .. }) => Ok(reader.metrics().text(format.parse()?)),
             None => Err(closed()),
         })
     }
@@ -120,7 +191,7 @@ impl NativeReader {
         guard(env.raw(), || {
             let close = async move {
                 match reader {
-                    Some(mut reader) => reader.close().await,
+                    Some(mut open) => open.reader.close().await,
                     None => Ok(()),
                 }
             };
@@ -136,7 +207,8 @@ fn closed() -> Error {
 
 /// The columns of `lib/reader.js`, for each record: end of key, end of data, which sequence number, sub-sequence
 /// number plus 1 (0 = none), whether it is in range.
-fn batch(env: napi_env, batch: &Batch) -> napi_value {
+fn batch(env: napi_env, fetched: &Fetched) -> napi_value {
+    let batch = &fetched.batch;
     let (keys, data) = batch.column_bytes();
     let mut columns = Vec::with_capacity(batch.len() * 5);
     let mut arrivals = Vec::with_capacity(batch.len());
@@ -162,6 +234,8 @@ fn batch(env: napi_env, batch: &Batch) -> napi_value {
     let object = js::object(env);
     let shard = js::string(env, &batch.shard_id().to_string());
     js::set(env, object, c"shardId", shard);
+    let before = Positions::from_iter([(batch.shard_id(), fetched.before)]).to_json();
+    js::set(env, object, c"before", js::string(env, &before));
     let behind = js::number(env, batch.millis_behind_latest() as f64);
     js::set(env, object, c"millisBehindLatest", behind);
     js::set(env, object, c"block", block);

@@ -42,6 +42,7 @@ const RECORDS = {
 const SETTINGS = {
   'a stream that is not there': ['nowhere'],
   "a stream's name with a blank": ['no blanks'],
+  'a producer that does not say whether it aggregates': ['orders', { aggregate: null }],
   'a setting below zero': ['orders', { lingerMs: -1 }],
   'an endpoint of an unknown scheme': ['orders', { endpoint: 'ftp://example.com' }],
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
 import {
-  AccessDeniedError, BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, FlushTimeoutError, InvalidArgumentError, InvalidTypeError,
+  AccessDeniedError, BufferFullError, CancelledError, ClosedError, DeliveryError, Engine, FlushTimeoutError, InternalError, InvalidArgumentError, InvalidTypeError,
   KinetikError,
   NotFoundError, OrderBrokenError, Producer, RecordTooLargeError, ShardMap, hashKey,
 } from '../index.mjs'
@@ -193,7 +194,7 @@ test('producers of a buffer group share one budget', async (t) => {
 
 test('options of the wrong type and unknown names are refused, the nearest name told', async () => {
   const engine = engineWith()
-  await assert.rejects(Producer.open('orders', { endpoint: engine }), (error) => error instanceof InvalidArgumentError && /aggregate/.test(error.message))
+  await assert.rejects(Producer.open('orders', { endpoint: engine }), (error) => error instanceof InvalidArgumentError && /aggregate: must be said/.test(error.message))
   await assert.rejects(Producer.open('orders'), InvalidArgumentError)
   await assert.rejects(open(engine, { lingre: 1 }), /did you mean linger/)
   await assert.rejects(open(engine, { lingerMs: 'soon' }), InvalidArgumentError)
@@ -329,6 +330,129 @@ async function failing(options = {}) {
   engine.reset()
   return { producer, calls }
 }
+
+test('the failure of an aborted wait goes to onFailure, which flush and close wait for', async () => {
+  for (const end of ['flush', 'close']) {
+    const { producer, calls } = await failing({ deadlineMs: 200 })
+    const controller = new AbortController()
+    const waits = ['a', 'b'].map((key) => producer.putAndWait(key, Buffer.from(`of ${key}`), { signal: controller.signal }))
+    const other = new AbortController()
+    const awaited = producer.putAndWait('c', Buffer.from('of c'), { signal: other.signal })
+    awaited.catch(() => {})
+    controller.abort()
+    for (const wait of waits) await assert.rejects(wait, CancelledError)
+    let isEnded = false
+    const ended = producer[end]().catch((error) => error).finally(() => { isEnded = true })
+    const failuresOf = () => calls.flatMap((call) => call.failures)
+    while (failuresOf().length < 2) await new Promise(setImmediate)
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+    assert.equal(isEnded, false)
+    for (const { resolve } of calls) resolve()
+    const error = await ended
+    assert.ok(error instanceof DeliveryError, `${error}`)
+    assert.deepEqual(error.failures, [])
+    const failures = failuresOf()
+    assert.deepEqual(failures.map(({ key, data }) => `${key} ${data}`).sort(), ['a of a', 'b of b'])
+    assert.ok(failures.every(({ attempts, persisted }) => attempts > 0 && persisted === 'no'))
+    await assert.rejects(awaited, (reason) => reason instanceof KinetikError && !(reason instanceof CancelledError))
+    await producer.close()
+  }
+})
+
+test('the failure of an aborted wait that onFailure does not take holds room until it is taken', async () => {
+  const refuse = () => { throw new Error('no') }
+  for (const onFailure of [undefined, refuse]) {
+    const { producer } = await failing({ onFailure, bufferRecords: 1 })
+    const controller = new AbortController()
+    const wait = producer.putAndWait('a', Buffer.from('x'), { signal: controller.signal, explicitHashKey: 7n })
+    controller.abort()
+    await assert.rejects(wait, CancelledError)
+    while (producer.ledger.pending.records > 0) await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    assert.throws(() => producer.put('b', Buffer.from('y')), BufferFullError)
+    await assert.rejects(producer.close(), (error) => {
+      assert.ok(error instanceof DeliveryError, `${error?.stack}`)
+      assert.deepEqual(error.failures.map(({ key, data, explicitHashKey }) => [key, `${data}`, explicitHashKey]), [['a', 'x', 7n]])
+      return true
+    })
+    await producer.close()
+  }
+})
+
+test('a wait that is aborted when its outcome is there has that outcome', async () => {
+  const controller = new AbortController()
+  const failed = []
+  // It is called on the event loop between the failure of the wait and those who wait for it.
+  const onFailure = (failures) => { failed.push(...failures); controller.abort() }
+  const { producer } = await failing({ onFailure })
+  const abandoned = new AbortController()
+  const waits = [producer.putAndWait('a', Buffer.from('x'), { signal: controller.signal }), producer.putAndWait('b', Buffer.from('y'), { signal: abandoned.signal })]
+  abandoned.abort()
+  const [a, b] = await Promise.all(waits.map((wait) => wait.catch((error) => error)))
+  assert.ok(b instanceof CancelledError)
+  await producer.close().catch(() => {})
+  // Each failure is told once: to the one who waits, or to onFailure.
+  assert.deepEqual(keysOf(failed), a instanceof CancelledError ? ['a', 'b'] : ['b'])
+  if (!(a instanceof CancelledError)) assert.equal(a.failure.key, 'a')
+})
+
+test('a failed wait says whether the record may be stored', async () => {
+  for (const [fault, persisted] of [[{ error: 'InternalFailure', afterCommit: true }, 'maybe'], [{ error: 'ProvisionedThroughputExceededException' }, 'no']]) {
+    const engine = engineWith()
+    engine.faults.fail('PutRecords', { ...fault, times: 1_000 })
+    const producer = await open(engine, { deadlineMs: 300, lingerMs: 1 })
+    await assert.rejects(producer.putAndWait('k', Buffer.from('x'), { explicitHashKey: 7n }), (error) => {
+      const { failure } = error
+      assert.deepEqual([failure.key, `${failure.data}`, failure.explicitHashKey, failure.persisted], ['k', 'x', 7n, persisted])
+      assert.equal(failure.error, error)
+      assert.ok(failure.attempts >= 1 && failure.failedAttempts.length >= 1)
+      assert.ok(failure.failedAttempts.every(({ sentAt, tookMs, error: { code } }) => sentAt instanceof Date && tookMs >= 0 && code))
+      return true
+    })
+    engine.faults.clear()
+    // What was not taken has none.
+    await assert.rejects(producer.putAndWait('', Buffer.from('x')), (error) => error.failure === undefined)
+    await producer.close().catch(() => {})
+  }
+})
+
+test('a wait whose record close left behind says whether it may be stored', async () => {
+  const engine = engineWith()
+  engine.faults.delay('PutRecords', 60_000, { times: 10 })
+  const taken = []
+  const producer = await open(engine, { lingerMs: 0, onFailure: (failures) => taken.push(...failures) })
+  const controller = new AbortController()
+  const waits = ['a', 'b'].map((key) => producer.putAndWait(key, Buffer.from('x'), { signal: new AbortController().signal }))
+  const aborted = producer.putAndWait('c', Buffer.from('x'), { signal: controller.signal })
+  controller.abort()
+  const closed = producer.close({ timeoutMs: 200 })
+  const [error, ...reasons] = await Promise.all([closed, ...waits, aborted].map((one) => one.catch((reason) => reason)))
+  assert.ok(error instanceof FlushTimeoutError && reasons[2] instanceof CancelledError)
+  assert.deepEqual(keysOf(error.leftover), ['a', 'b', 'c'])
+  assert.deepEqual(reasons.slice(0, 2).map(({ failure }) => `${failure.key} ${failure.persisted}`), ['a maybe', 'b maybe'])
+  // Given back once.
+  assert.deepEqual([taken, error.failures], [[], []])
+})
+
+test('whatever close fails with carries what is left', async (t) => {
+  const { NativeProducer } = createRequire(import.meta.url)('../native.js')
+  const { close } = NativeProducer.prototype
+  t.after(() => { NativeProducer.prototype.close = close })
+  // As when the sender has died.
+  NativeProducer.prototype.close = function () {
+    return close.call(this, 0).catch(() => { throw new InternalError('the sender ended') })
+  }
+  const engine = engineWith()
+  engine.faults.delay('PutRecords', 60_000, { times: 10 })
+  const producer = await open(engine)
+  producer.put('a', Buffer.from('x'))
+  await assert.rejects(producer.close(), (error) => {
+    assert.ok(error instanceof InternalError, `${error?.stack}`)
+    assert.deepEqual(error.leftover.map(({ key, data }) => `${key} ${data}`), ['a x'])
+    assert.deepEqual([error.failures, error.pending, error.ledger.accepted.records], [[], 1, 1])
+    return true
+  })
+})
 
 const keysOf = (failures) => failures.map(({ key }) => key).sort()
 

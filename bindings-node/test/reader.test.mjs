@@ -54,6 +54,103 @@ test('records() flattens batches', async (t) => {
   assert.equal(count, 100)
 })
 
+/** One shard with records 0 to 9: alone, in one aggregate, or in aggregates of three. */
+async function ten(of) {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 1)
+  const records = Array.from({ length: 10 }, (_, index) => ({ key: 'k', data: Buffer.from(String(index)) }))
+  const kinesis = client({ endpoint: engine })
+  while (records.length > 0) {
+    const some = records.splice(0, of)
+    await kinesis.putRecord({ StreamName: 'orders', PartitionKey: 'k', Data: of === 1 ? some[0].data : aggregate(some) })
+  }
+  return engine
+}
+
+/** Reads records until there are `count`, then leaves the loop. */
+async function some(reader, count) {
+  let text = ''
+  if (count > 0) for await (const record of reader.records()) if ((text += record.data).length === count) break
+  return text
+}
+
+for (const of of [1, 3, 10]) {
+  test(`a loop over records that is left goes on behind its last record, here or in a new reader (${of} in a Kinesis record)`, async (t) => {
+    const engine = await ten(of)
+    const all = '0123456789'
+    for (let count = 0; count <= all.length; count += 1) {
+      const reader = disposed(t, await open(engine))
+      assert.equal(await some(reader, count), all.slice(0, count))
+      const saved = JSON.stringify(reader.positions)
+      const resumed = disposed(t, await open(engine, { start: JSON.parse(saved) }))
+      assert.equal(await some(resumed, Infinity), all.slice(count), saved)
+      // The next loop leaves after one record more, a batch is what remains of it.
+      assert.equal(await some(reader, Math.min(1, all.length - count)), all.slice(count, count + 1))
+      const rest = await reader.nextBatch()
+      assert.equal(rest === undefined ? '' : [...rest].map(({ data }) => data).join(''), all.slice(count + 1))
+      if (rest !== undefined) assert.deepEqual([rest.length, `${rest.at(0).data}${rest.at(-1).data}`, rest.at(rest.length)], [all.length - count - 1, `${count + 1}9`, undefined])
+      assert.deepEqual(reader.positions, resumed.positions)
+      assert.equal(await some(reader, Infinity), '')
+    }
+  })
+}
+
+test('positions stand behind each record of a loop, and a closed reader keeps them', async (t) => {
+  const reader = await open(await ten(10))
+  const read = []
+  await assert.rejects(async () => {
+    for await (const { sequenceNumber, subSequenceNumber } of reader.records()) {
+      const whole = { sequence_number: sequenceNumber }
+      const expected = subSequenceNumber === 9 ? whole : { ...whole, sub_sequence_number: subSequenceNumber }
+      assert.deepEqual(reader.positions.shards, { 'shardId-000000000000': expected })
+      if (read.push(subSequenceNumber) === 4) await reader.close()
+    }
+  }, { name: 'ClosedError' })
+  assert.deepEqual(read, [0, 1, 2, 3])
+  assert.equal(reader.positions.shards['shardId-000000000000'].sub_sequence_number, 3)
+})
+
+test('loops over records that run at once share them, and positions wait for the slowest', async (t) => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 2)
+  for (let index = 0; index < 40; index += 1) {
+    const ExplicitHashKey = String(index % 2 === 0 ? 1n : 2n ** 128n - 1n)
+    await client({ endpoint: engine }).putRecord({ StreamName: 'orders', PartitionKey: `key-${index}`, ExplicitHashKey, Data: Buffer.from('x') })
+  }
+  const expected = Array.from({ length: 40 }, (_, index) => `key-${index}`).sort()
+  for (const most of [[1, 1, 1, 1], [1, 5, 2], [0, 9, 1], [12, 13]]) {
+    const reader = disposed(t, await open(engine, { maxRecords: 4 }))
+    const taken = []
+    // So that no shard stands where it began.
+    for (let turn = 0; turn < 3; turn += 1) taken.push(...[...await reader.nextBatch()].map(({ key }) => key))
+    const loop = async (count, from, into) => {
+      if (count > 0) for await (const record of from.records()) if (into.push(record.key) && (count -= 1) === 0) break
+    }
+    await Promise.all(most.map((count) => loop(count, reader, taken)))
+    const resumed = disposed(t, await open(engine, { start: JSON.parse(JSON.stringify(reader.positions)) }))
+    for (const from of [reader, resumed]) {
+      const rest = []
+      await loop(Infinity, from, rest)
+      const seen = [...taken, ...rest].sort()
+      // What was read ahead of an earlier batch of its shard is read again by the new reader; nothing is left out.
+      assert.deepEqual(from === reader ? seen : [...new Set(seen)], expected)
+      if (most.length === 4) assert.deepEqual(seen, expected)
+    }
+  }
+})
+
+test('a batch that nobody has yet is not behind the positions', async (t) => {
+  const engine = await ten(10)
+  const reader = disposed(t, await open(engine, { until: undefined }))
+  const before = reader.positions
+  const waiting = reader.nextBatch()
+  // It is fetched meanwhile, and cannot come here: the event loop is held up.
+  const end = Date.now() + 200
+  while (Date.now() < end) assert.deepEqual(reader.positions, before)
+  assert.equal((await waiting).length, 10)
+  assert.notDeepEqual(reader.positions, before)
+})
+
 test('an empty stream ends at once', async (t) => {
   const reader = disposed(t, await open(await filled(0)))
   assert.equal(await reader.nextBatch(), undefined)

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import kinetik, {
-  BufferFullError, Client, DeliveryError, Engine, KinetikError, Producer, Reader, Server, ShardMap,
+  BufferFullError, Client, DeliveryError, Engine, InternalError, KinetikError, Producer, Reader, Server, ShardMap,
   aggregate, client, deaggregate, hashKey, type Failure, type Ledger, type Receipt, type Record,
 } from 'kinetik'
 
@@ -74,7 +74,9 @@ export function codec(): bigint {
 }
 
 export function failed(error: unknown): boolean {
-  if (error instanceof DeliveryError) return error.failures.length > error.pending
+  if (error instanceof DeliveryError) return error.failures.length > error.pending + error.leftover.length
+  if (error instanceof InternalError) return error.leftover?.[0]?.persisted === 'no'
   if (error instanceof BufferFullError) return error.retry === 'after'
+  if (error instanceof KinetikError && error.failure) return error.failure.persisted === 'maybe' && error.failure.failedAttempts.length > 1
   return error instanceof KinetikError && error.number > 3000 && kinetik.version !== ''
 }
