@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use kinetik::Error;
 use kinetik::producer::{Failure, Report};
 use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::errors::to_py;
-use crate::outcome::Receipt;
+use crate::outcome::{self, Receipt};
 
 /// Futures of asyncio or concurrent.futures by the number that their record was put with.
 #[derive(Default)]
@@ -53,7 +54,7 @@ impl Futures {
                 (told, None)
             }
             Err(failure) => {
-                let error = to_py(py, &failure.error).into_value(py);
+                let error = outcome::Failure::raised(py, &failure).into_value(py);
                 let told = future.call_method1(intern!(py, "set_exception"), (error,));
                 (told, Some(failure))
             }
@@ -61,8 +62,39 @@ impl Futures {
         match told {
             Ok(_) => Ok(None),
             // Another thread cancelled it since it was looked at.
-            Err(error) if error.get_type(py).name()? == "InvalidStateError" => Ok(failure),
+            Err(error) if is_too_late(py, &error) || is_of_the_past(future) => Ok(failure),
             Err(error) => Err(error),
         }
     }
+
+    /// Completes all that are left with an error: nothing is known of their records any more.
+    #[cold]
+    pub fn fail(&self, py: Python<'_>, error: &Error) {
+        let left = std::mem::take(&mut self.0.lock().by_number);
+        for future in left.into_values() {
+            let error = to_py(py, error).into_value(py);
+            let told = future.call_method1(py, intern!(py, "set_exception"), (error,));
+            // One that was cancelled is left alone.
+            if let Err(error) = told
+                && !is_too_late(py, &error)
+            {
+                error.write_unraisable(py, None);
+            }
+        }
+    }
+}
+
+/// Whether the event loop of a future is closed, so that nobody waits for it any more.
+fn is_of_the_past(future: &Bound<'_, PyAny>) -> bool {
+    let is_closed = || {
+        let event_loop = future.call_method0("get_loop")?;
+        event_loop.call_method0("is_closed")?.is_truthy()
+    };
+    is_closed().unwrap_or(false)
+}
+
+/// Whether a future was completed or cancelled before.
+fn is_too_late(py: Python<'_>, error: &PyErr) -> bool {
+    let name = error.get_type(py).name();
+    name.is_ok_and(|name| name == "InvalidStateError")
 }

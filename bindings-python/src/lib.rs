@@ -26,6 +26,7 @@ pub mod setting;
 pub mod subscription;
 pub mod outcome;
 pub mod futures;
+pub mod teller;
 pub mod producer;
 pub mod many;
 pub mod arrow;

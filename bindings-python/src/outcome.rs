@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::convert::{datetime, text};
-use crate::errors::to_py;
+use crate::errors::{to_py, to_py_with};
 
 /// Where a delivered record lies.
 #[pyclass(frozen, module = "kinetik")]
@@ -122,6 +122,14 @@ impl Failure {
             attempts: failure.attempts,
             failed_attempts: PyList::new(py, failed_attempts(py, &failure.failed_attempts)?)?
                 .unbind(),
+        })
+    }
+
+    /// The exception of a record whose outcome is waited for: why it failed, with all that is known of it as `failure`.
+    #[cold]
+    pub fn raised(py: Python<'_>, failure: &producer::Failure) -> PyErr {
+        to_py_with(py, &failure.error, |fields| {
+            fields.set_item("failure", Self::new(py, failure)?)
         })
     }
 }

@@ -1,13 +1,10 @@
 //! The producer: hot puts, and the way of outcomes back to Python.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track};
 use kinetik::{Error, ErrorKind, Result};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -16,11 +13,11 @@ use crate::codec::explicit_hash_key;
 use crate::columns::Columns;
 use crate::completions::Completions;
 use crate::endpoint;
-use crate::errors::{OrRaise, to_py, to_py_with};
-use crate::futures::Futures;
+use crate::errors::{OrRaise, to_py};
 use crate::logging;
-use crate::outcome::{Failure, Ledger, Receipt, Tally};
+use crate::outcome::{Failure, Ledger, Receipt};
 use crate::setting::setting;
+use crate::teller::{Callback, Teller};
 use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 
 /// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
@@ -28,17 +25,7 @@ use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 pub struct Producer {
     pub(crate) inner: Arc<producer::Producer>,
     put_timeout: Duration,
-    futures: Arc<Futures>,
-    untold: Arc<Untold>,
-}
-
-/// Failures that nobody was told of, although the core handed them out.
-#[derive(Default)]
-struct Untold {
-    /// Of records whose future was cancelled.
-    cancelled: Mutex<Vec<producer::Failure>>,
-    /// The failure callback raised since failures were last taken, so that the core has its batches again.
-    came_back: AtomicBool,
+    teller: Teller,
 }
 
 /// How a put waits where the caller does not say: as long as the setting `put_timeout`.
@@ -163,9 +150,9 @@ impl Producer {
                 Err(error) => self.when_room(py, error, || self.inner.submit_record(record))?,
             }
         };
-        wait_with(py, &self.inner, submission)?
+        wait_with(py, &self.inner, submission.outcome())?
             .map(Receipt)
-            .or_raise(py)
+            .map_err(|failure| Failure::raised(py, &failure))
     }
 
     /// Takes a record and remembers a future for its outcome; `deliver` completes it. Raises BufferFull when full,
@@ -182,14 +169,14 @@ impl Producer {
     ) -> PyResult<()> {
         let data = Buffer::of("data", data)?;
         let mut record = record(key, &data, explicit_hash_key)?;
-        let number = self.futures.keep(future);
+        let number = self.teller.futures.keep(future);
         record.track = Track::Opaque(number);
         let taken = match self.inner.put_record(record) {
             Err(error) if block => self.when_room(py, error, || self.inner.put_record(record)),
             taken => taken.or_raise(py),
         };
         if taken.is_err() {
-            self.futures.take(number);
+            self.teller.futures.take(number);
         }
         taken
     }
@@ -200,18 +187,8 @@ impl Producer {
     }
 
     /// Completes the futures of submitted records whose outcomes wait; how many.
-    fn deliver(&self, py: Python<'_>) -> PyResult<usize> {
-        let mut reports = Vec::new();
-        let count = self.inner.poll_reports(1024, &mut reports);
-        for report in reports {
-            match self.futures.complete(py, report) {
-                Ok(Some(failure)) => self.untold.cancelled.lock().push(failure),
-                Ok(None) => {}
-                // One callback that raises must not take the other outcomes with it.
-                Err(error) => error.write_unraisable(py, None),
-            }
-        }
-        Ok(count)
+    fn deliver(&self, py: Python<'_>) -> usize {
+        self.teller.deliver(py)
     }
 
     /// In poll mode: sends on this thread until futures are complete or nothing is left, at most for timeout seconds; 0 does
@@ -222,7 +199,7 @@ impl Producer {
         loop {
             let slice = (deadline - clock().now()).min(SLICE);
             py.detach(|| self.inner.poll(slice)).or_raise(py)?;
-            let count = self.deliver(py)?;
+            let count = self.teller.deliver(py);
             py.check_signals()?;
             let is_done = count > 0 || self.inner.ledger().pending.records == 0;
             if is_done || clock().now() >= deadline {
@@ -263,7 +240,8 @@ impl Producer {
         self.run(py, completions, ready, |py, ()| Ok(py.None()))
     }
 
-    /// Sends all that was put before and waits for its outcome.
+    /// Sends all that was put before and waits for its outcome. In the background the answer is a future of `None`, or of
+    /// another one to await.
     #[pyo3(signature = (timeout=None, completions=None))]
     fn flush_with(
         &self,
@@ -272,8 +250,8 @@ impl Producer {
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
-        let flush = async move { Ok(producer.flush(timeout).await) };
-        self.run(py, completions, flush, self.teller())
+        let flush = async move { producer.flush(timeout).await };
+        self.ended(py, completions, timeout, flush)
     }
 
     /// In ordered mode: takes records of a key again, or of all; whether it was broken.
@@ -292,7 +270,7 @@ impl Producer {
         })
     }
 
-    /// Takes no more records, flushes and stops.
+    /// Takes no more records, flushes and stops; as flush_with.
     #[pyo3(signature = (timeout=None, completions=None))]
     fn close_with(
         &self,
@@ -301,13 +279,13 @@ impl Producer {
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
-        let close = async move { Ok(producer.close(timeout).await) };
-        self.run(py, completions, close, self.teller())
+        let close = async move { producer.close(timeout).await };
+        self.ended(py, completions, timeout, close)
     }
 
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
     fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
-        self.untold.take(py, &self.inner)
+        self.teller.take_failures(py)
     }
 
     /// What was taken and what became of it, true at every moment.
@@ -364,11 +342,38 @@ impl Producer {
         }
     }
 
-    /// What makes of the end of a flush or close what Python is told.
-    fn teller(&self) -> impl FnOnce(Python<'_>, Result<()>) -> PyResult<Py<PyAny>> + Send + use<> {
-        let (inner, untold) = (self.inner.clone(), self.untold.clone());
-        let futures = self.futures.clone();
-        move |py, outcome| told(py, &inner, &untold, &futures, outcome)
+    /// Waits for the end of a flush or close and tells of it. Its outcomes may be failures of futures that nobody waits for
+    /// any more; the failure callback, which gets them then, is waited for as well.
+    fn ended(
+        &self,
+        py: Python<'_>,
+        completions: Option<&Bound<'_, Completions>>,
+        timeout: Option<Duration>,
+        end: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>> {
+        let until = timeout.map(|timeout| clock().now() + timeout);
+        let teller = self.teller.clone();
+        let Some(completions) = completions else {
+            let outcome = wait_with(py, &self.inner, end)?;
+            if teller.deliver_all(py) {
+                wait_with(py, &self.inner, teller.rest(until))?;
+            }
+            return teller.told(py, outcome);
+        };
+        let later = completions.clone().unbind();
+        let end = async move { Ok(end.await) };
+        wait::run(py, Some(completions), end, move |py, outcome| {
+            if !teller.deliver_all(py) {
+                return teller.told(py, outcome);
+            }
+            let rest = teller.rest(until);
+            let rest = async move {
+                rest.await;
+                Ok(())
+            };
+            let tell = move |py: Python<'_>, ()| teller.told(py, outcome);
+            wait::run(py, Some(later.bind(py)), rest, tell)
+        })
     }
 
     /// Repeats a put that found the buffer full until there is room, the time runs out or a signal handler raises.
@@ -419,7 +424,7 @@ pub fn record<'a>(
 struct Plan {
     config: ProducerConfig,
     put_timeout: Duration,
-    untold: Arc<Untold>,
+    callback: Option<Arc<Callback>>,
 }
 
 impl Plan {
@@ -429,7 +434,7 @@ impl Plan {
         let mut plan = Self {
             config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
             put_timeout: PUT_TIMEOUT,
-            untold: Arc::default(),
+            callback: None,
         };
         if settings
             .get_item("aggregate")?
@@ -445,8 +450,10 @@ impl Plan {
             }
         }
         if let Some(callback) = on_failure {
-            let callback = failure_callback(callback, plan.untold.clone());
-            plan.config = plan.config.on_failure(callback);
+            let callback = Callback::new(callback);
+            plan.callback = Some(callback.clone());
+            let call = move |failures: Vec<_>| callback.call(&failures);
+            plan.config = plan.config.on_failure(call);
         }
         Ok(plan)
     }
@@ -470,102 +477,11 @@ impl Plan {
     }
 
     fn made(self, opened: producer::Producer) -> Producer {
+        let inner = Arc::new(opened);
         Producer {
-            inner: Arc::new(opened),
+            teller: Teller::new(inner.clone(), self.callback),
+            inner,
             put_timeout: self.put_timeout,
-            futures: Arc::default(),
-            untold: self.untold,
-        }
-    }
-}
-
-impl Untold {
-    /// Whether there are any.
-    fn any(&self) -> bool {
-        self.came_back.load(Ordering::Acquire) || !self.cancelled.lock().is_empty()
-    }
-
-    /// Takes them, and the failures that the core keeps because nobody took them.
-    fn take(&self, py: Python<'_>, inner: &producer::Producer) -> PyResult<Vec<Failure>> {
-        let mut failures = std::mem::take(&mut *self.cancelled.lock());
-        let kept = inner.take_failures();
-        if !kept.is_empty() {
-            self.came_back.store(false, Ordering::Release);
-        }
-        failures.extend(kept);
-        failures
-            .iter()
-            .map(|failure| Failure::new(py, failure))
-            .collect()
-    }
-}
-
-/// What a flush or close tells: nothing, or an error with the ledger and the records that it is about.
-fn told(
-    py: Python<'_>,
-    inner: &producer::Producer,
-    untold: &Untold,
-    futures: &Futures,
-    outcome: Result<()>,
-) -> PyResult<Py<PyAny>> {
-    let outcome = match outcome {
-        // An earlier flush counted them, when the callback was still at work.
-        Ok(()) if untold.any() => Err(came_back(inner)),
-        outcome => outcome,
-    };
-    let Err(error) = outcome else {
-        return Ok(py.None());
-    };
-    let ledger = inner.ledger();
-    Err(to_py_with(py, &error, |fields| {
-        fields.set_item("ledger", Ledger::from(ledger).into_pyobject(py)?)?;
-        match error.kind() {
-            ErrorKind::DeliveryFailed => fields.set_item("failures", untold.take(py, inner)?),
-            ErrorKind::FlushTimeout => {
-                fields.set_item("pending", Tally::from(ledger.pending).into_pyobject(py)?)?;
-                let left = inner.take_pending();
-                for left in &left {
-                    let Some(opaque) = left.opaque else { continue };
-                    let outcome = Err(left.record.clone());
-                    if let Err(error) = futures.complete(py, producer::Report { opaque, outcome }) {
-                        error.write_unraisable(py, None);
-                    }
-                }
-                let left = left.iter().map(|left| Failure::new(py, &left.record));
-                fields.set_item("leftover", left.collect::<PyResult<Vec<_>>>()?)
-            }
-            _ => Ok(()),
-        }
-    }))
-}
-
-#[cold]
-fn came_back(inner: &producer::Producer) -> Error {
-    let text = "records failed before the last flush, and nobody took their failures";
-    Error::new(ErrorKind::DeliveryFailed, text).stream(inner.stream().name().as_str())
-}
-
-/// Hands batches of failures to a Python function, on the core's thread for them. What it raises is reported as
-/// unraisable, and the core keeps its failures.
-fn failure_callback(
-    callback: Py<PyAny>,
-    untold: Arc<Untold>,
-) -> impl Fn(Vec<producer::Failure>) + Send + Sync {
-    move |failures| {
-        let handled = Python::try_attach(|py| {
-            let call = || {
-                let made = failures.iter().map(|failure| Failure::new(py, failure));
-                let list = PyList::new(py, made.collect::<PyResult<Vec<_>>>()?)?;
-                callback.call1(py, (list,))
-            };
-            call()
-                .map_err(|error| error.write_unraisable(py, Some(callback.bind(py))))
-                .is_ok()
-        });
-        if handled != Some(true) {
-            untold.came_back.store(true, Ordering::Release);
-            // How the core is told that a batch was not taken; nothing is printed.
-            resume_unwind(Box::new("the failure callback raised"));
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The reader: records and batches as Python objects, made when they are asked for.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use kinetik::consumer::reader::{
-    self, Closer, Next, Position, Positions, ReaderConfig, ReaderMetrics, Start, Until,
+    self, Closer, Next, Position, Positions, ReaderConfig, ReaderMetrics, RecordRef, Start, Until,
 };
 use kinetik::fork::Guard;
 use kinetik::metrics::Format;
-use kinetik::{Error, Result};
+use kinetik::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
@@ -22,7 +25,7 @@ use crate::errors::{OrRaise, wrong_type};
 use crate::inherited::Inherited;
 use crate::logging;
 use crate::setting::setting;
-use crate::wait::{run, seconds, wait};
+use crate::wait::{clock, run, seconds, wait};
 
 /// Reads every record of a stream; `kinetik.Reader` and `kinetik.aio.Reader` are its two faces.
 #[pyclass(subclass, frozen, module = "kinetik._kinetik")]
@@ -33,16 +36,36 @@ pub struct Reader {
 
 /// What the waits of one reader share.
 struct Shared {
-    /// Held while someone waits for a batch.
-    reader: tokio::sync::Mutex<reader::Reader>,
+    /// Held while someone waits for a batch, or closes.
+    turn: tokio::sync::Mutex<()>,
     /// Ends such a wait.
     closer: Closer,
-    /// What was counted, and how far behind the shards were, when the batch at hand was fetched.
-    seen: Mutex<ReaderMetrics>,
-    /// Where the reader stood before and after the batch at hand was fetched.
-    positions: Mutex<(Positions, Positions)>,
-    /// The batch that is being handed out, and how many of its records were.
-    current: Mutex<Option<(Arc<reader::Batch>, usize)>>,
+    /// Locked for each poll alone, so that it can be asked meanwhile; before `at_hand`.
+    state: Mutex<State>,
+    /// The batch that is being handed out.
+    at_hand: Mutex<Option<AtHand>>,
+}
+
+struct State {
+    reader: Place,
+    /// Where the caller stood in each shard, as the reader told when all was handed out. A batch changes it for its own
+    /// shard alone, so that it costs the same in a stream of many shards.
+    stood: Positions,
+}
+
+/// Where the reader is.
+enum Place {
+    Open(Box<reader::Reader>),
+    /// With a close that has not ended, or was given up. What it would tell stays.
+    Away(Positions, Box<ReaderMetrics>),
+}
+
+struct AtHand {
+    batch: Arc<reader::Batch>,
+    /// How many of its records were handed out.
+    next: usize,
+    /// Where its shard stood before it.
+    before: Position,
 }
 
 #[pymethods]
@@ -86,7 +109,8 @@ impl Reader {
             .map(|wait| seconds("max_wait", wait))
             .transpose()
             .or_raise(py)?;
-        let prepare = self.shared(py)?.clone().prepare(max_wait);
+        let shared = self.shared(py)?.clone();
+        let prepare = async move { shared.prepare(max_wait).await };
         run(py, completions, prepare, |py, at_hand| {
             Ok(at_hand.into_pyobject(py)?.unbind())
         })
@@ -119,10 +143,7 @@ impl Reader {
             if let Some(record) = shared.take_record() {
                 return Ok(Some(record));
             }
-            if wait(py, shared.clone().prepare(None))?
-                .or_raise(py)?
-                .is_none()
-            {
+            if wait(py, shared.prepare(None))?.or_raise(py)?.is_none() {
                 return Ok(None);
             }
         }
@@ -137,35 +158,40 @@ impl Reader {
     ) -> PyResult<Py<PyAny>> {
         let shared = self.shared(py)?.clone();
         shared.closer.close();
-        let close = async move { shared.reader.lock().await.close().await };
+        let close = async move { shared.close().await };
         run(py, completions, close, |py, ()| Ok(py.None()))
     }
 
-    /// What was counted, and the lag of each shard in milliseconds, when the last batch was fetched, as JSON.
+    /// What was counted, and the lag of each shard in milliseconds, as JSON.
     fn stats_json(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.shared(py)?.seen.lock().text(Format::Json))
+        let shared = self.shared(py)?;
+        Ok(py.detach(|| shared.metrics().text(Format::Json)))
     }
 
     /// The same as a text: "json", "prometheus", "emf" or "otlp".
     fn metrics_text(&self, py: Python<'_>, format: &str) -> PyResult<String> {
         let format = format.parse().or_raise(py)?;
-        Ok(self.shared(py)?.seen.lock().text(format))
+        let shared = self.shared(py)?;
+        Ok(py.detach(|| shared.metrics().text(format)))
     }
 
     /// Where the caller stands, behind the last record that was handed out, as JSON.
     fn positions_json(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.shared(py)?.positions().to_json())
+        let shared = self.shared(py)?;
+        Ok(py.detach(|| shared.positions().to_json()))
     }
 }
 
 impl Reader {
     fn over(opened: reader::Reader) -> Self {
         let shared = Shared {
-            positions: Mutex::new((opened.positions(), opened.positions())),
+            turn: tokio::sync::Mutex::default(),
             closer: opened.closer(),
-            seen: Mutex::new(opened.metrics()),
-            reader: tokio::sync::Mutex::new(opened),
-            current: Mutex::default(),
+            state: Mutex::new(State {
+                stood: opened.positions(),
+                reader: Place::Open(Box::new(opened)),
+            }),
+            at_hand: Mutex::default(),
         };
         Self {
             inner: Inherited::new(Arc::new(shared)),
@@ -177,10 +203,7 @@ impl Reader {
     fn shared(&self, py: Python<'_>) -> PyResult<&Arc<Shared>> {
         let refuse = || {
             self.guard.check("reader")?;
-            Err(Error::new(
-                kinetik::ErrorKind::Forked,
-                "the reader is the parent's",
-            ))
+            Err(Error::new(ErrorKind::Forked, "the reader is the parent's"))
         };
         self.inner.get(refuse).or_raise(py)
     }
@@ -189,8 +212,8 @@ impl Reader {
 impl Shared {
     #[inline]
     fn take_record(&self) -> Option<Record> {
-        let mut current = self.current.lock();
-        let (batch, next) = current.as_mut()?;
+        let mut at_hand = self.at_hand.lock();
+        let AtHand { batch, next, .. } = at_hand.as_mut()?;
         if *next == batch.len() {
             return None;
         }
@@ -200,8 +223,8 @@ impl Shared {
     }
 
     fn take_batch(&self, max: usize) -> Option<Batch> {
-        let mut current = self.current.lock();
-        let (batch, next) = current.as_mut()?;
+        let mut at_hand = self.at_hand.lock();
+        let AtHand { batch, next, .. } = at_hand.as_mut()?;
         let start = *next;
         if start == batch.len() {
             return None;
@@ -211,56 +234,146 @@ impl Shared {
     }
 
     /// Fetches a batch unless one is at hand. Giving the wait up loses nothing.
-    async fn prepare(self: Arc<Self>, max_wait: Option<Duration>) -> Result<Option<bool>> {
-        let mut reader = self.reader.lock().await;
-        if self
-            .current
-            .lock()
-            .as_ref()
-            .is_some_and(|(batch, next)| *next < batch.len())
-        {
+    async fn prepare(&self, max_wait: Option<Duration>) -> Result<Option<bool>> {
+        let _turn = self.turn.lock().await;
+        let left = |at_hand: &AtHand| at_hand.next < at_hand.batch.len();
+        if self.at_hand.lock().as_ref().is_some_and(left) {
             return Ok(Some(true));
         }
-        let before = reader.positions();
-        let next = match max_wait {
-            Some(wait) => reader.next_within(wait).await?,
-            None => reader.next_batch().await?.map_or(Next::End, Next::Batch),
+        let next = poll_fn(|cx| self.poll(cx, false));
+        let Some(wait) = max_wait else {
+            return next.await;
         };
-        *self.seen.lock() = reader.metrics();
-        let mut current = self.current.lock();
-        *self.positions.lock() = (before, reader.positions());
-        match next {
+        if let Some(prepared) = clock().before(clock().now() + wait, next).await {
+            return prepared;
+        }
+        poll_fn(|cx| match self.poll(cx, true) {
+            Poll::Pending => Poll::Ready(Ok(Some(false))),
+            prepared => prepared,
+        })
+        .await
+    }
+
+    /// Asks the reader for a batch; with `is_over`, for the last time in this wait. A wait of the reader can be given up at
+    /// any point, so each poll makes one of its own.
+    fn poll(&self, cx: &mut Context<'_>, is_over: bool) -> Poll<Result<Option<bool>>> {
+        let mut state = self.state.lock();
+        let State { reader, stood } = &mut *state;
+        let Place::Open(reader) = reader else {
+            return Poll::Ready(Err(closed()));
+        };
+        let next = match is_over {
+            false => ready!(pin!(reader.next_batch()).poll(cx))?.map_or(Next::End, Next::Batch),
+            // Tells it as well that nobody waits any more.
+            true => ready!(pin!(reader.next_within(Duration::ZERO)).poll(cx))?,
+        };
+        Poll::Ready(Ok(match next {
             Next::Batch(batch) => {
-                *current = Some((Arc::new(batch), 0));
-                Ok(Some(true))
+                *self.at_hand.lock() = Some(AtHand::new(batch, stood));
+                Some(true)
             }
-            Next::TimedOut => Ok(Some(false)),
-            Next::End => Ok(None),
+            Next::TimedOut => Some(false),
+            Next::End => None,
+        }))
+    }
+
+    /// Lets go of everything. The reader is away meanwhile, so that what it tells can be asked; if this is given up, its
+    /// end does the rest.
+    async fn close(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let taken = {
+            let mut state = self.state.lock();
+            let away = match &state.reader {
+                Place::Open(reader) => Place::Away(reader.positions(), Box::new(reader.metrics())),
+                Place::Away(..) => return Ok(()),
+            };
+            std::mem::replace(&mut state.reader, away)
+        };
+        let Place::Open(mut reader) = taken else {
+            return Ok(());
+        };
+        let closed = reader.close().await;
+        self.state.lock().reader = Place::Open(reader);
+        closed
+    }
+
+    /// What was counted, and how far behind the shards are.
+    fn metrics(&self) -> ReaderMetrics {
+        match &self.state.lock().reader {
+            Place::Open(reader) => reader.metrics(),
+            Place::Away(_, metrics) => ReaderMetrics::clone(metrics),
         }
     }
 
     /// The reader's positions, that of the batch at hand as far as it was handed out.
     fn positions(&self) -> Positions {
-        let current = self.current.lock();
-        let (before, after) = self.positions.lock().clone();
-        let Some((batch, next)) = &*current else {
-            return after;
+        let mut state = self.state.lock();
+        let mut positions = match &state.reader {
+            Place::Open(reader) => reader.positions(),
+            Place::Away(positions, _) => positions.clone(),
         };
-        let Some(following) = batch.get(*next) else {
-            return after;
-        };
-        let Some(last) = next.checked_sub(1).and_then(|last| batch.get(last)) else {
-            return before;
-        };
-        let is_within = last.sequence_number == following.sequence_number;
-        let position = Position::After {
-            sequence_number: last.sequence_number,
-            sub_sequence_number: last.sub_sequence_number.filter(|_| is_within),
-        };
-        let mut positions = after;
-        positions.set(batch.shard_id(), position);
+        let at_hand = self.at_hand.lock();
+        let within = at_hand.as_ref().and_then(AtHand::position);
+        match (&*at_hand, within) {
+            (Some(AtHand { batch, .. }), Some(within)) => positions.set(batch.shard_id(), within),
+            _ => state.stood = positions.clone(),
+        }
         positions
     }
+}
+
+impl AtHand {
+    /// A batch of which nothing was handed out.
+    fn new(batch: reader::Batch, stood: &mut Positions) -> Self {
+        let shard = batch.shard_id();
+        // A shard that has begun since starts with its oldest record.
+        let mut stood_at = stood.get(shard).unwrap_or(Position::TrimHorizon);
+        if let Some(first) = batch.get(0) {
+            stood_at = before(first, stood_at);
+        }
+        if let Some(last) = batch.iter().next_back() {
+            stood.set(shard, behind(last));
+        }
+        Self {
+            batch: Arc::new(batch),
+            next: 0,
+            before: stood_at,
+        }
+    }
+
+    /// Where the caller stands in its shard; `None` behind all of it, as the reader does.
+    fn position(&self) -> Option<Position> {
+        let following = self.batch.get(self.next)?;
+        let last = self.next.checked_sub(1);
+        let last = last.and_then(|last| self.batch.get(last));
+        Some(last.map_or(self.before, |last| before(following, behind(last))))
+    }
+}
+
+/// The position behind a record, if the next one is of the same aggregate.
+fn behind(record: RecordRef<'_>) -> Position {
+    Position::After {
+        sequence_number: record.sequence_number,
+        sub_sequence_number: record.sub_sequence_number,
+    }
+}
+
+/// A position, now that the record behind it is known: an aggregate of which none is left is over.
+fn before(following: RecordRef<'_>, position: Position) -> Position {
+    match position {
+        Position::After {
+            sequence_number, ..
+        } if sequence_number != following.sequence_number => Position::After {
+            sequence_number,
+            sub_sequence_number: None,
+        },
+        position => position,
+    }
+}
+
+#[cold]
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the reader was closed")
 }
 
 fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {

@@ -81,5 +81,21 @@ futures[0].result(30)
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
+def test_a_receipt_whose_loop_is_closed_before_it_comes_prints_nothing():
+    program = """
+import asyncio, kinetik
+from kinetik import aio
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+async def put():
+    producer = await aio.Producer("orders", aggregate=True, endpoint=engine, linger=30.0)
+    producer.submit("k", b"x").add_done_callback(print)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(put())
+loop.close()
+"""
+    shown = run(program)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+
+
 def test_the_version_is_the_packages():
     assert kinetik.__version__.count(".") == 2

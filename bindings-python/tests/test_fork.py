@@ -173,3 +173,84 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
     shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
     assert (shown.stdout, shown.stderr) == ("", "")
     assert sorted(record.data for record in server.records("orders")) == [b"child", b"parent"]
+
+
+WORKERS = """
+import multiprocessing, kinetik
+from concurrent.futures import ProcessPoolExecutor
+producer = opened = None
+
+def put(number):
+    producer.put("k", b"%d" % number)
+
+def open_and_put(number):
+    global opened
+    opened = opened or kinetik.Producer("orders", aggregate=True, endpoint=producer_endpoint, linger=60.0)
+    opened.put("k", b"%d" % number)
+
+def workers(context, work):
+    processes = [context.Process(target=work, args=(n,)) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+
+def pool(context, work):
+    pool = context.Pool(2)
+    pool.map(work, range(3))
+    pool.close()
+    pool.join()
+
+def executor(context, work):
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        list(workers.map(work, range(3)))
+
+def nested(context, work):
+    process = context.Process(target=workers, args=(context, work))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+"""
+
+
+@pytest.mark.parametrize("work", ["put", "open_and_put"])
+@pytest.mark.parametrize("run", ["workers", "pool", "executor", "nested"])
+def test_what_a_multiprocessing_worker_put_into_an_inherited_producer_is_delivered(server, run, work):
+    server.create_stream("orders")
+    program = f"""{WORKERS}
+producer_endpoint = {server.endpoint!r}
+producer = kinetik.Producer("orders", aggregate=True, endpoint=producer_endpoint, linger=60.0)
+producer.put("k", b"parent")
+{run}(multiprocessing.get_context("fork"), {work})
+"""
+    shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+    assert sorted(record.data for record in server.records("orders")) == [b"0", b"1", b"2", b"parent"]
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_what_a_worker_that_imports_kinetik_itself_put_is_delivered(server, tmp_path, method):
+    server.create_stream("orders")
+    (tmp_path / "put_alone.py").write_text(f"""
+import kinetik
+producer = kinetik.Producer("orders", aggregate=True, endpoint={server.endpoint!r}, linger=60.0)
+producer.put("k", b"worker")
+""")
+    (tmp_path / "main.py").write_text(f"""
+import multiprocessing, runpy
+if __name__ == "__main__":
+    process = multiprocessing.get_context({method!r}).Process(target=runpy.run_path, args=("put_alone.py",))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+""")
+    shown = subprocess.run([*QUIET[:-1], "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert [record.data for record in server.records("orders")] == [b"worker"]
+
+
+def test_kinetik_does_not_load_multiprocessing():
+    program = "import sys, kinetik; print('multiprocessing.util' in sys.modules)"
+    shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
+    assert (shown.stdout, shown.stderr) == ("False\n", "")

@@ -1,6 +1,8 @@
 """The producer: what it takes, what comes back, and what it says when it cannot deliver."""
 
 import concurrent.futures
+import contextlib
+import pickle
 import re
 import signal
 import threading
@@ -409,3 +411,69 @@ def test_a_receipt_tells_of_the_attempts_that_failed(engine):
         assert isinstance(first.error, kinetik.Throttled)
         assert first.sent_at <= second.sent_at and first.took >= 0.0
         assert producer.put_and_wait("user-1", b"x").failed_attempts == []
+
+
+def test_a_failed_wait_says_whether_the_record_may_be_stored(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=2)
+    producer = Producer("orders", aggregate=False, endpoint=engine, deadline=1.0)
+    waits = [producer.put_and_wait, lambda *record: producer.submit(*record).result(30)]
+    for wait in waits:
+        with pytest.raises(kinetik.AccessDenied) as failed:
+            wait("user-1", b"refused", 7)
+        failure = failed.value.failure
+        assert (failure.key, failure.data, failure.explicit_hash_key) == ("user-1", b"refused", 7)
+        assert (failure.persisted, failure.attempts, len(failure.failed_attempts)) == ("no", 1, 1)
+        assert type(failure.error) is type(failed.value)
+    engine.faults.lose_answer("PutRecords", times=1_000)
+    for wait in waits:
+        with pytest.raises(kinetik.Expired) as failed:
+            wait("user-1", b"stored")
+        assert failed.value.failure.persisted == "maybe"
+        assert failed.value.failure.attempts == len(failed.value.failure.failed_attempts) > 0
+        again = pickle.loads(pickle.dumps(failed.value))
+        assert (type(again), again.failure) == (kinetik.Expired, None)
+    with pytest.raises(kinetik.KinetikError) as refused:
+        producer.put_and_wait("", b"x")
+    assert refused.value.failure is None
+    with pytest.raises(kinetik.DeliveryError):
+        producer.close()
+
+
+@pytest.mark.parametrize("is_called", [True, False])
+def test_failures_of_cancelled_futures_go_to_on_failure_and_stay_charged(engine, is_called):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=1_000)
+    told = []
+    producer = Producer(
+        "orders", aggregate=False, endpoint=engine, linger=30.0, buffer_records=4, put_timeout=0.2,
+        on_failure=told.extend if is_called else None,
+    )
+    for n in range(4):
+        producer.submit("k", b"%d" % n).cancel()
+    with pytest.raises(kinetik.DeliveryError) as failed:
+        producer.flush()
+    kept = failed.value.failures
+    assert sorted(failure.data for failure in (told if is_called else kept)) == [b"0", b"1", b"2", b"3"]
+    assert not (kept if is_called else told)
+    producer.flush()
+    producer.close()
+
+
+def test_failures_of_cancelled_futures_fill_the_buffer_until_they_are_taken(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException", times=1_000)
+    producer = Producer(
+        "orders", aggregate=False, endpoint=engine, linger=0.0, buffer_bytes=1 << 20, put_timeout=0.2
+    )
+    with pytest.raises(kinetik.BufferFull):
+        for _ in range(1_000):
+            producer.submit("k", b"x" * 20_000).cancel()
+            while producer.ledger.pending.records:
+                pass
+    held = sum(len(failure.data) for failure in producer.take_failures())
+    assert (1 << 19) < held <= 1 << 20
+    engine.faults.clear()
+    producer.put_nowait("k", b"x")
+    with contextlib.suppress(kinetik.DeliveryError):
+        producer.close()

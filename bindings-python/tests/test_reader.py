@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -280,3 +281,79 @@ def test_copies_that_lost_answers_left_are_handed_out_once(engine):
         kinetik.Reader("orders", **options, drop_duplicates=True, deaggregate=False)
     with pytest.raises(kinetik.KinetikError, match="stamp"):
         kinetik.Producer("orders", aggregate=False, endpoint=engine, stamp=True)
+
+
+@pytest.mark.parametrize("aggregate", [True, False])
+def test_positions_before_a_batch_that_is_at_hand_and_was_not_taken(engine, aggregate):
+    engine.create_stream("orders", 3)
+    with Producer("orders", aggregate=aggregate, endpoint=engine, aggregate_records=7) as producer:
+        producer.put_many([(f"user-{n % 50}", b"%d" % n) for n in range(300)])
+    reader, read = open_reader(engine, max_records=10), []
+    while reader.prepare() is not None:
+        # Fetched, but not handed out: whoever starts from here reads it.
+        rest = [int(record.data) for record in open_reader(engine, start=reader.positions)]
+        assert sorted([*read, *rest]) == list(range(300))
+        read += map(int, reader.take_batch().data())
+
+
+def test_positions_before_a_batch_of_a_child(engine):
+    engine.create_stream("orders")
+    kinesis = kinetik.client("kinesis", endpoint_url=engine)
+    put = dict(StreamName="orders", PartitionKey="k")
+    kinesis.put_record(Data=b"parent", **put)
+    kinesis.split_shard(StreamName="orders", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+    kinesis.get_waiter("stream_exists").wait(StreamName="orders")
+    kinesis.put_record(Data=b"child", **put)
+    reader, read = open_reader(engine), []
+    for expected in [b"parent", b"child"]:
+        assert reader.prepare() is True
+        rest = [record.data for record in open_reader(engine, start=reader.positions)]
+        assert [*read, *rest] == [b"parent", b"child"]
+        read += reader.take_batch().data()
+        assert read[-1] == expected
+    assert reader.prepare() is None
+
+
+def test_positions_and_stats_are_told_while_another_thread_waits_and_after_a_close(filled):
+    reader = open_reader(filled, until=None, max_records=100)
+    assert sum(len(reader.next_batch()) for _ in range(3)) > 0
+
+    def read_until_closed():
+        with pytest.raises(kinetik.Closed):
+            list(reader)
+
+    waiting = threading.Thread(target=read_until_closed, daemon=True)
+    waiting.start()
+    until = time.monotonic() + 30
+    while reader.stats["records"] < 1_010 and time.monotonic() < until:
+        pass
+    positions = reader.positions
+    assert set(positions["shards"]) == set(reader.lag)
+    reader.close()
+    waiting.join(30)
+    # What was at hand is handed out all the same.
+    with pytest.raises(kinetik.Closed):
+        list(reader)
+    assert reader.positions["shards"].keys() == positions["shards"].keys()
+    assert reader.stats["records"] == 1_010
+    reader.close()
+
+
+def test_a_batch_costs_the_same_in_a_stream_of_many_shards():
+    def cost(shards):
+        engine = kinetik.Engine(quotas=False)
+        engine.create_stream("orders", shards)
+        with Reader("orders", start="TRIM_HORIZON", endpoint=engine, max_records=1) as reader:
+            while len(reader.next_batch(max_wait=0.2)):
+                pass
+            client = kinetik.client("kinesis", endpoint_url=engine)
+            records = [{"Data": b"x", "PartitionKey": "k"} for _ in range(400)]
+            client.put_records(StreamName="orders", Records=records)
+            reader.next_batch()
+            began = time.process_time()
+            for _ in range(300):
+                reader.next_batch()
+            return time.process_time() - began
+
+    few, many = cost(4), cost(4_000)
+    assert many < few * 10 + 0.05, (few, many)

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use kinetik::time::Clock;
 use kinetik_server::{Key, Server, ServerConfig};
 
 const KEY: (&str, &str) = ("AKIDKINETIK", "wJalrXUtnFEMI");
@@ -48,12 +49,13 @@ fn ask(server: &Server, method: &str, path: &str, secret: Option<&str>) -> (u16,
 
 /// The headers with which another implementation signs a request without a body.
 fn signature(method: &str, url: &str, secret: &str) -> Vec<(String, String)> {
+    let now = Duration::from_nanos(Clock::default().wall().as_nanos());
     let identity = Credentials::new(KEY.0, secret, None, None, "test").into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region("us-east-1")
         .name("kinesis")
-        .time(SystemTime::now())
+        .time(UNIX_EPOCH + now)
         .settings(SigningSettings::default())
         .build()
         .unwrap();

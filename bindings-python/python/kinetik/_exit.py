@@ -1,8 +1,12 @@
-"""At the interpreter's exit every open producer gets a bounded time to deliver, and what was left is told."""
+"""At the interpreter's exit every open producer gets a bounded time to deliver, and what was left is told.
+
+A worker of multiprocessing that was forked ends without what atexit knows, and runs finalizers of multiprocessing instead.
+"""
 
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import time
 
@@ -12,6 +16,7 @@ from .errors import Forked, KinetikError
 
 _open: dict[int, Producer] = {}
 _has_begun = False
+_is_known_to_workers = False
 
 
 def remember(producer: Producer) -> None:
@@ -51,3 +56,28 @@ def _close_all() -> None:
 
 
 atexit.register(_close_all)
+
+
+def _close_at_the_end_of_a_worker(_module: object = None) -> None:
+    util = sys.modules["multiprocessing.util"]
+    # After all other finalizers, which may put something.
+    util.Finalize(None, _close_all, exitpriority=-1_000_000)
+
+
+def _forked() -> None:
+    global _is_known_to_workers
+    util = sys.modules.get("multiprocessing.util")
+    # Once: forked children inherit it. A worker forgets what was registered before it was forked, then calls this.
+    if util is not None and not _is_known_to_workers:
+        _is_known_to_workers = True
+        util.register_after_fork(sys.modules[__name__], _close_at_the_end_of_a_worker)
+
+
+def _is_worker() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+if _is_worker():
+    _close_at_the_end_of_a_worker()
+os.register_at_fork(after_in_child=_forked)

@@ -56,13 +56,6 @@ def watch(producer: Producer) -> None:
                 _watcher.watched.add(producer)
 
 
-def catch_up(producer: Producer) -> None:
-    """Completes what waits now, so that a flush returns behind the futures that it waited for."""
-    if producer.is_polled or (_watcher is not None and producer in _watcher.watched):
-        while producer.deliver():
-            pass
-
-
 def forget(producer: Producer) -> None:
     """Stops watching a producer that was closed."""
     if _watcher is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent.futures import Future, wait
 from datetime import datetime
 from inspect import isawaitable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
@@ -15,7 +17,7 @@ from . import _exit, _kinetik
 from ._boto import PAGES, WAITS, Options, Pages, Wait, find
 from ._kinetik import Batch, Columns, Completions, Engine, Failure, Ledger, Receipt, Record, Server
 from .client import Face, connect, operation_of
-from .errors import CLASSES, BufferFull, KinetikError
+from .errors import CLASSES, BufferFull, KinetikError, make
 from .reader import Backlog, Settings, backlogs, counters, lags
 
 if TYPE_CHECKING:
@@ -63,6 +65,9 @@ class Producer:
         self._on_failure = on_failure
         self._inner: Any = _NotOpen("producer")
         self._is_watched = False
+        #: Puts that wait for room, in the order in which they came. No later one may overtake them.
+        self._waiting: deque[_Turn] = deque()
+        self._taking: asyncio.Task[None] | None = None
 
     async def _open(self) -> Self:
         loop, on_failure = asyncio.get_running_loop(), self._on_failure
@@ -76,14 +81,24 @@ class Producer:
         return self._open().__await__()
 
     async def put(self, key: str, data: Buffer, explicit_hash_key: int | str | None = None) -> None:
-        """Takes a record; waits for room only."""
-        try:
+        """Takes a record; waits for room only, behind the puts that came before it."""
+        if not self._waiting:
+            try:
+                return self._inner.put_nowait(key, data, explicit_hash_key)  # type: ignore[no-any-return]
+            except BufferFull:
+                pass
+
+        def put(_start: int) -> int:
             self._inner.put_nowait(key, data, explicit_hash_key)
-        except BufferFull:
-            await self._when_room(lambda: self._inner.put_nowait(key, data, explicit_hash_key))
+            return 1
+
+        taken = asyncio.get_running_loop().create_future()
+        await self._queue(_Turn(put, 1, 0, self._inner.put_timeout, taken, "put"))
 
     def put_nowait(self, key: str, data: Buffer, explicit_hash_key: int | str | None = None) -> None:
-        """Takes a record, or raises BufferFull: then it was not taken."""
+        """Takes a record, or raises BufferFull: then it was not taken. It never overtakes a put that waits for room."""
+        if self._waiting:
+            raise self._still_full()
         self._inner.put_nowait(key, data, explicit_hash_key)
 
     async def put_many(self, records: Iterable[Any]) -> int:
@@ -92,7 +107,7 @@ class Producer:
         At a bad record it raises a RecordError with `index` and `accepted`.
         """
         listed = records if isinstance(records, list) else list(records)
-        return await self._put_all(len(listed), lambda start: self._inner.put_many_nowait(listed, start))
+        return await self._put_all(lambda start: self._inner.put_many_nowait(listed, start), len(listed))
 
     async def put_columns(
         self, keys: SupportsArrowArray | SupportsArrowStream, data: SupportsArrowArray | SupportsArrowStream
@@ -102,23 +117,30 @@ class Producer:
         As kinetik.Producer.put_columns: `await producer.put_columns(keys=table["key"], data=table["data"])`.
         """
         columns = Columns(keys, data)
-        return await self._put_all(len(columns), lambda start: self._inner.put_columns_nowait(columns, start))
+        return await self._put_all(lambda start: self._inner.put_columns_nowait(columns, start), len(columns))
 
     def submit(
         self, key: str, data: Buffer, explicit_hash_key: int | str | None = None
     ) -> asyncio.Future[Receipt]:
-        """Takes a record; the answer is an awaitable of its receipt. Where the buffer is full it is taken later."""
-        loop = self._watch()
-        future: asyncio.Future[Receipt] = loop.create_future()
+        """Takes a record; the answer is an awaitable of its receipt. Where the buffer is full it is taken later, before
+        whatever is put after it; cancelled until then, it is not taken.
 
-        def put() -> None:
+        What it raises has the `failure`. If it was cancelled, that goes where those of put records go.
+        """
+        future: asyncio.Future[Receipt] = self._watch().create_future()
+
+        def put(_start: int = 0) -> int:
             self._inner.submit_to(future, key, data, explicit_hash_key, block=False)
+            return 1
 
-        try:
-            put()
-            return future
-        except BufferFull:
-            return loop.create_task(self._submit_when_room(future, put))
+        if not self._waiting:
+            try:
+                put()
+                return future
+            except BufferFull:
+                pass
+        self._queue(_Turn(put, 1, 0, self._inner.put_timeout, future, "submit"))
+        return future
 
     async def put_and_wait(
         self, key: str, data: Buffer, explicit_hash_key: int | str | None = None
@@ -128,25 +150,22 @@ class Producer:
 
     async def flush(self, timeout: float | None = None) -> None:
         """Sends all that was put before, and waits until each record has its outcome. Raises as kinetik.Producer's."""
-        try:
-            await self._inner.flush_with(timeout, _here())
-        finally:
-            self._deliver()
+        await self._end(self._inner.flush_with, timeout)
 
     async def resume(self, key: str | None = None) -> bool:
         """In ordered mode: takes records of `key` again after one failed, or of all keys; True if it was broken.
 
         Every record of the key that was put before has ended then, so what failed can be put again in its order.
         """
+        await self._behind_those_that_wait(None)
         was_broken: bool = await self._inner.resume_with(key, _here())
         return was_broken
 
     async def close(self, timeout: float | None = None) -> None:
         """Takes no more records, flushes and stops."""
         try:
-            await self._inner.close_with(timeout, _here())
+            await self._end(self._inner.close_with, timeout)
         finally:
-            self._deliver()
             if self._is_watched:
                 self._loop.remove_reader(self._inner.fileno())
                 self._is_watched = False
@@ -198,44 +217,136 @@ class Producer:
             self._is_watched = True
         return loop
 
-    def _deliver(self) -> None:
-        while self._is_watched and self._inner.deliver():
-            pass
-
-    def _patience(self) -> float:
-        """Until when a put that begins now waits for room."""
-        return asyncio.get_running_loop().time() + float(self._inner.put_timeout)
-
-    async def _room(self, full: KinetikError, until: float) -> None:
-        left = until - asyncio.get_running_loop().time()
+    async def _end(self, end: Callable[[float | None, Completions], Any], timeout: float | None) -> None:
+        """Flushes or closes."""
+        left = await self._behind_those_that_wait(timeout)
         try:
-            await asyncio.wait_for(self._inner.ready(_here()), left)
-        except TimeoutError:
-            raise full from None
+            waiting = end(left, _here())
+            while waiting is not None:
+                waiting = await waiting
+        finally:
+            while self._is_watched and self._inner.deliver():
+                pass
 
-    async def _put_all(self, count: int, put: Callable[[int], int]) -> int:
-        """Puts records from an index on, again and again until all are taken."""
-        start, patience = 0, self._patience()
-        while start < count:
+    async def _behind_those_that_wait(self, timeout: float | None) -> float | None:
+        """Waits until the puts that wait for room now were taken or refused; how much of the time is left."""
+        if not self._waiting:
+            return timeout
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        reached = self._queue(_Turn(lambda start: start, 0, 0, float("inf"), loop.create_future()))
+        await asyncio.wait([reached], timeout=timeout)
+        return None if timeout is None else max(0.0, timeout - (loop.time() - began))
+
+    async def _put_all(self, put: Callable[[int], int], count: int) -> int:
+        start = 0
+        if not self._waiting:
             try:
-                start = put(start)
+                return put(0)
             except BufferFull as full:
-                if full.accepted > start:  # type: ignore[attr-defined]
-                    start, patience = full.accepted, self._patience()  # type: ignore[attr-defined]
-                await self._room(full, patience)
-        return start
+                start = full.accepted  # type: ignore[attr-defined]
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        taken: int = await self._queue(_Turn(put, count, start, self._inner.put_timeout, future))
+        return taken
 
-    async def _when_room(self, put: Callable[[], None]) -> None:
-        until = self._patience()
-        while True:
-            try:
-                return put()
-            except BufferFull as full:
-                await self._room(full, until)
+    def _queue(self, turn: _Turn) -> asyncio.Future[Any]:
+        """Has records put as soon as there is room and all that came before were put."""
+        self._waiting.append(turn)
+        if self._taking is None:
+            self._taking = asyncio.get_running_loop().create_task(self._take())
+        return turn.future
 
-    async def _submit_when_room(self, future: asyncio.Future[Receipt], put: Callable[[], None]) -> Receipt:
-        await self._when_room(put)
-        return await future
+    async def _take(self) -> None:
+        """Takes what waits for room, one after the other."""
+        ready: asyncio.Future[None] | None = None
+        try:
+            while self._waiting:
+                try:
+                    self._waiting[0].go_on()
+                    self._waiting.popleft()
+                except BufferFull as full:
+                    if ready is None or ready.done():
+                        ready = self._inner.ready(_here())
+                    await self._room(ready, full)
+        finally:
+            self._taking = None
+            # The loop ends, so nobody will take what still waits.
+            while self._waiting:
+                self._waiting.popleft().future.cancel()
+
+    async def _room(self, ready: asyncio.Future[None], full: BufferFull) -> None:
+        """Waits for room, and refuses the puts that have waited for it too long."""
+        loop = asyncio.get_running_loop()
+        # They came in this order; only the first one may have begun, and waits from then on.
+        until = min(turn.until for turn in islice(self._waiting, 2))
+        await asyncio.wait([ready], timeout=max(0.0, until - loop.time()))
+        if ready.done():
+            return
+        now, first = loop.time(), self._waiting[0]
+        for turn in self._waiting:
+            if turn.until <= now:
+                turn.end(full if turn is first else self._still_full(turn))
+        self._waiting = deque(turn for turn in self._waiting if turn.until > now)
+
+    def _still_full(self, turn: _Turn | None = None) -> KinetikError:
+        text = (
+            "the record was not taken: puts that came before it wait for room; wait for room, or raise buffer_bytes or "
+            "buffer_records"
+        )
+        fields: dict[str, Any] = {"stream": self._stream, "retry": BufferFull.retry}
+        if turn is not None and turn.is_many:
+            fields.update(index=turn.start, accepted=turn.start)
+        return make(BufferFull.code, text, fields)
+
+
+class _Turn:
+    """A put that waits for room: of `count` records, from the one with the index `start` on."""
+
+    def __init__(
+        self,
+        put: Callable[[int], int],
+        count: int,
+        start: int,
+        patience: float,
+        future: asyncio.Future[Any],
+        kind: Literal["put", "put_many", "submit"] = "put_many",
+    ) -> None:
+        self._put, self._count, self.start, self._patience = put, count, start, patience
+        #: Ends when all are taken with how many they are; that of a submit when its record has its outcome.
+        self.future = future
+        self._kind = kind
+        self._wait()
+
+    def _wait(self) -> None:
+        self.until = self.future.get_loop().time() + self._patience
+
+    @property
+    def is_many(self) -> bool:
+        return self._kind == "put_many"
+
+    def go_on(self) -> None:
+        """Puts what is left, unless nobody waits for it any more; raises BufferFull where there is no room for all of it."""
+        if self.future.done():
+            return
+        try:
+            while self.start < self._count:
+                self.start = self._put(self.start)
+        except BufferFull as full:
+            accepted = getattr(full, "accepted", self.start)
+            if accepted > self.start:
+                self.start = accepted
+                self._wait()
+            raise
+        except Exception as error:
+            self.end(error)
+        else:
+            if self._kind != "submit":
+                self.future.set_result(self.start)
+
+    def end(self, error: Exception) -> None:
+        """Ends it with an error."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Reader:

@@ -7,9 +7,12 @@ builtin exception says the same (ValueError, TypeError, TimeoutError, ...), the 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _kinetik
+
+if TYPE_CHECKING:
+    from ._kinetik import Failure
 
 
 class KinetikError(Exception):
@@ -38,10 +41,14 @@ class KinetikError(Exception):
     request_id: str | None = None
     #: The HTTP status of the answer.
     http_status: int | None = None
+    #: What is known of a record whose outcome was waited for, by put_and_wait or a future of submit: whether the stream may
+    #: hold it all the same (`persisted`), `attempts`, `failed_attempts`. None in other errors, and after pickling.
+    failure: Failure | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Some of the classes are made while the program runs and have no importable name.
-        fields = dict(self.__dict__)
+        # Some of the classes are made while the program runs and have no importable name. The failure holds the record,
+        # which an error that travels to another process leaves behind.
+        fields = {name: value for name, value in self.__dict__.items() if name != "failure"}
         style = "client" if isinstance(self, ClientError) else "plain"
         return (make, (self.code, str(self), fields, style))
 
@@ -99,6 +106,7 @@ _BUILTINS: dict[str, type[Exception]] = {
 _MORE: dict[str, dict[str, Any]] = {
     "FlushTimeout": {"pending": None, "ledger": None, "leftover": ()},
     "DeliveryFailed": {"failures": (), "ledger": None},
+    "Internal": {"ledger": None, "leftover": ()},
 }
 
 

@@ -51,6 +51,7 @@ class KinetikError(Exception):
     aws_code: str | None
     request_id: str | None
     http_status: int | None
+    failure: Failure | None
 
 class RecordError(KinetikError):
     index: int
@@ -98,7 +99,9 @@ class Refused(KinetikError): ...
 class ConnectionFailed(KinetikError, ConnectionError): ...
 class ProtocolError(KinetikError): ...
 class CorruptAggregate(KinetikError): ...
-class InternalError(KinetikError): ...
+class InternalError(KinetikError):
+    ledger: Ledger
+    leftover: list[Failure]
 
 CLASSES: dict[int, type[KinetikError]]
 

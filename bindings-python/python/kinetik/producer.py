@@ -112,7 +112,10 @@ class Producer(_Producer):
     def submit(
         self, key: str, data: Buffer, explicit_hash_key: int | str | None = None
     ) -> Future[Receipt]:
-        """Takes a record and answers with a future of its receipt; blocks while the buffer is full."""
+        """Takes a record and answers with a future of its receipt; blocks while the buffer is full.
+
+        What it raises has the `failure`. If it was cancelled, that goes where those of put records go.
+        """
         future: Future[Receipt] = Future()
         if not self.is_polled:
             _outcomes.watch(self)
@@ -125,10 +128,7 @@ class Producer(_Producer):
         Raises FlushTimeout (with `pending`) after `timeout` seconds, by default the setting flush_timeout, and
         DeliveryError (with the `failures` that nobody took) when records failed since the last flush.
         """
-        try:
-            self.flush_with(timeout)
-        finally:
-            _outcomes.catch_up(self)
+        self.flush_with(timeout)
 
     def resume(self, key: str | None = None) -> bool:
         """In ordered mode: takes records of `key` again after one failed, or of all keys; True if it was broken.
@@ -143,7 +143,6 @@ class Producer(_Producer):
         try:
             self.close_with(timeout)
         finally:
-            _outcomes.catch_up(self)
             _outcomes.forget(self)
             _exit.forget(self)
 

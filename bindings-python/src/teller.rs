@@ -1,0 +1,177 @@
+//! What became of records, on its way to Python: completed futures, failures, and the ends of flushes.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kinetik::producer::{self, Report};
+use kinetik::time::Moment;
+use kinetik::{Error, ErrorKind, Result};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::errors::to_py_with;
+use crate::futures::Futures;
+use crate::outcome::{Failure, Ledger, Tally};
+use crate::wait::clock;
+
+/// Tells of the records of one producer.
+#[derive(Clone)]
+pub struct Teller {
+    inner: Arc<producer::Producer>,
+    /// The futures of submitted records.
+    pub futures: Arc<Futures>,
+    callback: Option<Arc<Callback>>,
+    /// Failures are kept that no flush has counted, or that one counted before they came here.
+    is_owing: Arc<AtomicBool>,
+    /// Failures of futures that nobody waits for were handed over since a flush last looked.
+    has_handed_over: Arc<AtomicBool>,
+}
+
+/// The failure callback of a producer.
+pub struct Callback {
+    call: Py<PyAny>,
+    /// It raised since failures were last taken, so that the core has its batches again.
+    has_raised: Arc<AtomicBool>,
+}
+
+impl Callback {
+    /// One that calls a Python function.
+    pub fn new(call: Py<PyAny>) -> Arc<Self> {
+        let has_raised = Arc::default();
+        Arc::new(Self { call, has_raised })
+    }
+
+    /// Hands a batch of failures to it, on the core's thread for them. What it raises is reported as unraisable, and the
+    /// core keeps its failures.
+    pub fn call(&self, failures: &[producer::Failure]) {
+        let handled = Python::try_attach(|py| {
+            let call = || {
+                let made = failures.iter().map(|failure| Failure::new(py, failure));
+                let list = PyList::new(py, made.collect::<PyResult<Vec<_>>>()?)?;
+                self.call.call1(py, (list,))
+            };
+            call()
+                .map_err(|error| error.write_unraisable(py, Some(self.call.bind(py))))
+                .is_ok()
+        });
+        if handled != Some(true) {
+            self.has_raised.store(true, Ordering::Release);
+            // How the core is told that a batch was not taken; nothing is printed.
+            resume_unwind(Box::new("the failure callback raised"));
+        }
+    }
+}
+
+impl Teller {
+    /// Of a producer that was opened with this callback.
+    pub fn new(inner: Arc<producer::Producer>, callback: Option<Arc<Callback>>) -> Self {
+        let raised = callback.as_ref().map(|callback| &callback.has_raised);
+        Self {
+            inner,
+            futures: Arc::default(),
+            is_owing: raised.cloned().unwrap_or_default(),
+            callback,
+            has_handed_over: Arc::default(),
+        }
+    }
+
+    /// Completes the futures of submitted records whose outcomes wait; how many outcomes there were.
+    pub fn deliver(&self, py: Python<'_>) -> usize {
+        let mut reports = Vec::new();
+        let count = self.inner.poll_reports(1024, &mut reports);
+        let mut unwanted = Vec::new();
+        for report in reports {
+            match self.futures.complete(py, report) {
+                Ok(failure) => unwanted.extend(failure),
+                // One callback that raises must not take the other outcomes with it.
+                Err(error) => error.write_unraisable(py, None),
+            }
+        }
+        if !unwanted.is_empty() {
+            if self.callback.is_none() {
+                self.is_owing.store(true, Ordering::Release);
+            }
+            self.has_handed_over.store(true, Ordering::Release);
+            self.inner.hand_over(unwanted);
+        }
+        count
+    }
+
+    /// Completes all of them at the end of a flush. Says whether the failure callback has to be waited for once more.
+    pub fn deliver_all(&self, py: Python<'_>) -> bool {
+        while self.deliver(py) > 0 {}
+        self.has_handed_over.swap(false, Ordering::AcqRel) && self.callback.is_some()
+    }
+
+    /// Waits until the failure callback is at rest, at most until then, or for the setting `flush_timeout`.
+    pub fn rest(&self, until: Option<Moment>) -> impl Future<Output = ()> + Send + use<> {
+        let (inner, left) = (self.inner.clone(), until.map(|until| until - clock().now()));
+        async move {
+            // What it says was said by the flush before it.
+            let _ = inner.flush(left).await;
+        }
+    }
+
+    /// Takes the failures that nobody took.
+    pub fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
+        let kept = self.inner.take_failures();
+        if !kept.is_empty() {
+            self.is_owing.store(false, Ordering::Release);
+        }
+        let kept = kept.iter().map(|failure| Failure::new(py, failure));
+        kept.collect()
+    }
+
+    /// What a flush or close tells: nothing, or an error with the ledger and the records that it is about.
+    pub fn told(&self, py: Python<'_>, outcome: Result<()>) -> PyResult<Py<PyAny>> {
+        let outcome = match outcome {
+            // An earlier flush counted them, before they came here.
+            Ok(()) if self.is_owing.load(Ordering::Acquire) => Err(self.owing()),
+            outcome => outcome,
+        };
+        let Err(error) = outcome else {
+            return Ok(py.None());
+        };
+        let ledger = self.inner.ledger();
+        Err(to_py_with(py, &error, |fields| {
+            fields.set_item("ledger", Ledger::from(ledger).into_pyobject(py)?)?;
+            match error.kind() {
+                ErrorKind::DeliveryFailed => fields.set_item("failures", self.take_failures(py)?),
+                ErrorKind::FlushTimeout => {
+                    let pending = Tally::from(ledger.pending);
+                    fields.set_item("pending", pending.into_pyobject(py)?)?;
+                    self.give_back(py, fields)
+                }
+                // The sender died: no more outcomes come.
+                ErrorKind::Internal => {
+                    self.give_back(py, fields)?;
+                    self.futures.fail(py, &error);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        }))
+    }
+
+    /// Sets `leftover`, the records that had no outcome when the sender ended, and completes their futures.
+    fn give_back(&self, py: Python<'_>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
+        let left = self.inner.take_pending();
+        for left in &left {
+            let Some(opaque) = left.opaque else { continue };
+            let outcome = Err(left.record.clone());
+            if let Err(error) = self.futures.complete(py, Report { opaque, outcome }) {
+                error.write_unraisable(py, None);
+            }
+        }
+        let left = left.iter().map(|left| Failure::new(py, &left.record));
+        fields.set_item("leftover", left.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    #[cold]
+    fn owing(&self) -> Error {
+        let text = "records failed before the last flush, and nobody took their failures";
+        let stream = self.inner.stream().name().as_str();
+        Error::new(ErrorKind::DeliveryFailed, text).stream(stream)
+    }
+}
