@@ -185,7 +185,7 @@ typedef struct {
     size_t data_len;
     // The point of the ring that picks the shard in place of the key's hash; NULL for the key's.
     const kinetik_hash_key *explicit_hash_key;
-    // Comes back in the record's report; NULL = the record is only counted.
+    // Comes back in the record's reports; NULL = the record is only counted, and reported if it fails.
     void *opaque;
 } kinetik_put;
 
@@ -292,7 +292,7 @@ typedef struct {
 // What became of one record. Pointers are valid until kinetik_reports_release(), or within a close callback until it
 // returns.
 typedef struct {
-    // As given with the put.
+    // As given with the put; NULL for a record that was put without one and failed.
     void *opaque;
     // KINETIK_OK = delivered.
     kinetik_status status;
@@ -547,12 +547,16 @@ kinetik_status kinetik_server_stop(kinetik_server server);
 
 // Opens a producer. Needs the settings stream and aggregate; the settings are copied.
 //
-// Checks stream, credentials and permissions unless lazy is true, and blocks for that.
-kinetik_status kinetik_producer_open(const kinetik_config *config, kinetik_producer *producer);
+// Unless lazy is true, checks that the stream is there and that its shards may be listed, and blocks for that: at most
+// open_timeout_ms (30,000). Whether records may be put is known with the first of them.
+kinetik_status kinetik_producer_open(const kinetik_config *config,
+                                     kinetik_producer *producer);
 
 // Puts one record; key and data are copied. Never blocks. KINETIK_BUFFER_FULL: it was not taken.
 //
-// With an opaque pointer that is not NULL, a report comes back through kinetik_producer_poll(). Any thread may call it.
+// If it fails, a report comes back through kinetik_producer_poll(), with opaque (NULL with the setting reports=none). With
+// reports=all one comes too when it was delivered, unless opaque is NULL. Unread reports hold room in the buffer. Any thread
+// may call it.
 kinetik_status kinetik_producer_put(kinetik_producer producer,
                                     const char *key,
                                     size_t key_len,
@@ -625,7 +629,7 @@ kinetik_status kinetik_producer_resume(kinetik_producer producer,
 // per record that was not delivered and not yet reported as failed.
 //
 // The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK only
-// when every record was delivered. A callback may put into other producers, but must not free its report.
+// when every record was delivered or its failure was taken, by a flush's answer and its report. A callback may put into other producers, but must not free its report.
 kinetik_status kinetik_producer_close(kinetik_producer producer,
                                       uint32_t timeout_ms,
                                       kinetik_leftover on_leftover,

@@ -22,7 +22,6 @@ ABSENT = {
         ".StreamDescriptionSummary.ChannelCount",
         ".StreamDescriptionSummary.QueueCount",
     },
-    "DescribeLimits": {".ChannelCount", ".ChannelCountLimit"},
     "ListQueues": {".NextToken", ".QueueSummaries[]"},
     "ListChannels": {".NextToken", ".ChannelSummaries[]"},
 }
