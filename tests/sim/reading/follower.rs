@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kinetik::consumer::reader::Position;
 use kinetik::consumer::{Mode, Next, Positions, Reader, ReaderConfig, Start, Until};
+use kinetik::error::ErrorKind;
 use kinetik::rng::Rng;
 use kinetik::time::{Clock, Moment};
 use kinetik::transport::Transport;
@@ -85,14 +86,7 @@ impl Follower {
         for _ in 0..1 + self.rng.below(takes) {
             let wait = Duration::from_millis(self.rng.below(200));
             match reader.next_within(wait).await {
-                Ok(Next::Batch(batch)) => {
-                    let read = batch.iter().map(|record| Stored {
-                        shard: record.shard_id,
-                        place: (record.sequence_number, record.sub_sequence_number),
-                        id: super::id_of(record.data),
-                    });
-                    self.seen.read.extend(read);
-                }
+                Ok(Next::Batch(batch)) => self.seen.take(&batch),
                 Ok(Next::TimedOut) => return,
                 Ok(Next::End) => {
                     self.seen.has_ended = true;
@@ -149,13 +143,47 @@ impl Follower {
         }
         // Its consumer may stay behind when this fails; another one is registered.
         let _ = reader.close().await;
-        let config = self.config.clone().start(Start::Positions(saved));
-        while self.reader.is_none() {
-            self.reader = Reader::open(STREAM, config.clone()).await.ok();
-            if self.reader.is_none() {
-                self.clock.sleep(Duration::from_millis(50)).await;
+        let saved = match self.rng.chance(0.2) {
+            true => self.read_to_an_end(saved).await,
+            false => saved,
+        };
+        self.reader = Some(self.resumed(saved, Until::Forever).await);
+    }
+
+    /// A reader that goes on from positions, however often it takes to open it.
+    async fn resumed(&mut self, from: Positions, until: Until) -> Reader {
+        let config = self.config.clone().start(Start::Positions(from));
+        loop {
+            match Reader::open(STREAM, config.clone().until(until)).await {
+                Ok(reader) => return reader,
+                Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                    let refused = &mut self.seen.refused;
+                    refused.get_or_insert_with(|| error.to_string());
+                }
+                Err(_) => {}
+            }
+            self.clock.sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Reads on with a reader that is to end: at all that is there, or at a time about now.
+    async fn read_to_an_end(&mut self, from: Positions) -> Positions {
+        let about_now = self.clock.wall() + Duration::from_millis(self.rng.below(4_000));
+        let until = match self.rng.chance(0.5) {
+            true => Until::Now,
+            false => Until::At(about_now - Duration::from_secs(2)),
+        };
+        let mut reader = self.resumed(from, until).await;
+        for _ in 0..200 {
+            match reader.next_within(Duration::from_secs(1)).await {
+                Ok(Next::Batch(batch)) => self.seen.take(&batch),
+                Ok(Next::End) => break,
+                Ok(Next::TimedOut) | Err(_) => {}
             }
         }
+        let saved = Positions::from_json(&reader.positions().to_json()).expect("its own");
+        let _ = reader.close().await;
+        saved
     }
 
     /// Reads until all is there that was put, or for as long as that may take, and a little longer.

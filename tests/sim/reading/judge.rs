@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kinetik::consumer::Mode;
+use kinetik::consumer::{Batch, Mode};
 use kinetik::route::ShardInfo;
 use kinetik::types::ShardId;
 
@@ -18,6 +18,8 @@ pub struct Seen {
     pub trimmed_before: u64,
     /// It said that there is nothing more, though it follows for ever.
     pub has_ended: bool,
+    /// Why positions of its own were refused.
+    pub refused: Option<String>,
 }
 
 impl Seen {
@@ -28,7 +30,17 @@ impl Seen {
             sees_from: 0,
             trimmed_before: 0,
             has_ended: false,
+            refused: None,
         }
+    }
+
+    /// Adds what it was handed out.
+    pub fn take(&mut self, batch: &Batch) {
+        self.read.extend(batch.iter().map(|record| Stored {
+            shard: record.shard_id,
+            place: (record.sequence_number, record.sub_sequence_number),
+            id: super::id_of(record.data),
+        }));
     }
 
     /// The rules that it broke, each with the first case.
@@ -45,6 +57,9 @@ impl Seen {
         }
         if self.has_ended {
             broken("it ended, though it follows for ever".to_owned());
+        }
+        if let Some(refused) = &self.refused {
+            broken(format!("its own positions were refused: {refused}"));
         }
         if seen.len() != self.read.len() {
             broken("a record came twice".to_owned());
@@ -147,6 +162,14 @@ mod tests {
         assert!(seen.judge(&stored(), &[]).is_empty());
         seen.has_ended = true;
         assert!(seen.judge(&stored(), &[])[0].contains("ended"));
+    }
+
+    #[test]
+    fn positions_of_its_own_that_are_refused_are_found() {
+        let mut seen = Seen::new(Mode::Polling);
+        seen.read = stored();
+        seen.refused = Some("start: the stream never had it".to_owned());
+        assert!(seen.judge(&stored(), &[])[0].contains("never had it"));
     }
 
     #[test]

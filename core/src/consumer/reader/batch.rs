@@ -114,7 +114,8 @@ impl Batch {
         self.entries.is_empty()
     }
 
-    /// How far its last record was behind the tip of the shard when it was fetched, in milliseconds.
+    /// How far its last record was behind the tip of the shard when it was fetched, in milliseconds; 0 where the server does
+    /// not tell.
     pub fn millis_behind_latest(&self) -> u64 {
         self.millis_behind_latest
     }

@@ -42,6 +42,22 @@ pub(super) struct Decoded {
     pub bytes: usize,
 }
 
+impl Decoded {
+    /// Leaves out what follows a Kinesis record, or everything; says whether that was anything.
+    pub fn keep_until(&mut self, last: Option<SequenceNumber>) -> bool {
+        let is_kept = |source: &Source| Some(source.sequence_number) <= last;
+        let kept = self.sources.partition_point(is_kept);
+        if kept == self.sources.len() {
+            return false;
+        }
+        self.sources.truncate(kept);
+        self.entries.retain(|entry| (entry.source as usize) < kept);
+        self.stamps.retain(|stamp| (stamp.source as usize) < kept);
+        self.bytes = bytes(&self.sources);
+        true
+    }
+}
+
 impl Decoding {
     /// Takes the records of an answer apart: drops what was read before, verifies digests in lanes, and judges hash
     /// keys by the shard's range.
@@ -56,11 +72,7 @@ impl Decoding {
     ) -> Result<Decoded> {
         let mut decoded = Decoded::default();
         decoded.sources = sources(records, so_far, stats)?;
-        decoded.bytes = decoded
-            .sources
-            .iter()
-            .map(|source| source.data.len() + source.key.len())
-            .sum();
+        decoded.bytes = bytes(&decoded.sources);
         stats.kinesis_records += decoded.sources.len() as u64;
         stats.bytes += decoded.bytes as u64;
         if self.deaggregate {
@@ -206,6 +218,12 @@ fn sources(
         });
     }
     Ok(sources)
+}
+
+/// Payload and key bytes of Kinesis records.
+fn bytes(sources: &[Source]) -> usize {
+    let size = |source: &Source| source.data.len() + source.key.len();
+    sources.iter().map(size).sum()
 }
 
 /// The entry of a Kinesis record that is handed out as it is.

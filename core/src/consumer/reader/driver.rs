@@ -1,6 +1,7 @@
 //! The reader: carries out what its state machine asks for.
 
 mod calls;
+mod patience;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -17,7 +18,9 @@ use super::closer::Closer;
 use super::config::{ReaderConfig, Start};
 use super::decode::Decoding;
 use super::lag::ShardLag;
+use super::lineage::{Plan, Planned};
 use super::metrics::{NAMESPACE, ReaderMetrics};
+use super::opening::Opening;
 use super::pace::Pace;
 use super::position::Positions;
 use super::registration::Registration;
@@ -107,7 +110,8 @@ impl Reader {
         let settings = Settings {
             until: config.until,
             mode: config.mode,
-            pushed: client.transport().arrival(&Default::default()).is_some(),
+            pushed: is_pushed(&client),
+            is_aws: matches!(config.endpoint, Endpoint::Aws),
             decoding: Decoding {
                 deaggregate: config.deaggregate,
                 range_filter: config.range_filter,
@@ -124,10 +128,7 @@ impl Reader {
             opened,
             opened_wall: clock.wall_at(opened),
         };
-        let listed = client
-            .list_all_shards(&stream, config.start.shards())
-            .await?;
-        let plan = config.start.plan(stream.name().as_str(), listed, opened)?;
+        let plan = plan(&client, &stream, &config).await?;
         let mut reader = Self {
             state: State::new(settings, client.config().rng.fork(), plan),
             registration: Arc::new(Registration::new(
@@ -192,7 +193,9 @@ impl Reader {
             }
             // Begun only when nothing is ready, so that reading what is there needs no runtime.
             let expiry = expiry.get_or_insert_with(|| self.client.clock().sleep_until(deadline));
-            Pin::new(expiry).poll(cx).map(|()| Ok(Next::TimedOut))
+            std::task::ready!(Pin::new(expiry).poll(cx));
+            self.state.leave(self.client.clock().now());
+            Poll::Ready(Ok(Next::TimedOut))
         })
         .await
     }
@@ -390,6 +393,33 @@ impl Reader {
 #[cold]
 fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the reader was closed")
+}
+
+/// What a reader begins with: a listing, and another one while it lies behind saved positions.
+async fn plan(client: &Client, stream: &StreamRef, config: &ReaderConfig) -> Result<Plan> {
+    let (clock, name) = (client.clock(), stream.name().as_str());
+    let patience = match is_pushed(client) {
+        // What this process lists does not lie behind.
+        true => Duration::ZERO,
+        false => config.give_up_after,
+    };
+    let mut opening = Opening::new(clock.now(), patience);
+    loop {
+        let listed = client.list_all_shards(stream, config.start.shards());
+        let now = clock.now();
+        match config.start.plan(name, listed.await?, now)? {
+            Planned::Plan(plan) => return Ok(plan),
+            Planned::Behind(behind) => {
+                let at = opening.next_listing(name, behind, now, &client.config().rng)?;
+                clock.sleep_until(at).await;
+            }
+        }
+    }
+}
+
+/// Whether the way to the service tells when there is something new.
+fn is_pushed(client: &Client) -> bool {
+    client.transport().arrival(&Default::default()).is_some()
 }
 
 /// The pace that readers of one stream of one service share. Clocks of the caller's own have their own time.

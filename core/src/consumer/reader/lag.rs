@@ -9,7 +9,7 @@ pub struct ShardLag {
     /// The shard.
     pub shard_id: ShardId,
     /// How far the last answer was behind the newest record, in milliseconds, by the service's word
-    /// (`MillisBehindLatest`); 0 at the tip, `None` before the first answer.
+    /// (`MillisBehindLatest`); 0 at the tip, `None` before the first answer and where the server does not tell.
     pub millis_behind_latest: Option<u64>,
     /// What the caller was not given yet. The service tells a distance in time alone, so this is known once an answer
     /// reached the tip, and `None` before.

@@ -3,13 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::config::Start;
+use super::opening::{Behind, check};
 use super::position::{Position, Positions};
 use super::shard::{Cursor, Shard, Stage};
 use crate::client::Shards;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::route::{ShardInfo, ShardMap};
 use crate::time::{Moment, Timestamp};
 use crate::types::ShardId;
+
+/// What a listing is good for.
+pub(super) enum Planned {
+    /// A reader can begin with it.
+    Plan(Plan),
+    /// It does not show what saved positions tell of.
+    Behind(Behind),
+}
 
 /// What a reader begins with.
 #[derive(Default)]
@@ -32,8 +41,16 @@ impl Start {
     /// The shards of a listing as a reader begins with them.
     ///
     /// # Errors
-    /// Positions that belong to another stream.
-    pub(super) fn plan(&self, stream: &str, listed: Vec<ShardInfo>, now: Moment) -> Result<Plan> {
+    /// Positions that belong to another stream, and a listing without shards.
+    pub(super) fn plan(
+        &self,
+        stream: &str,
+        listed: Vec<ShardInfo>,
+        now: Moment,
+    ) -> Result<Planned> {
+        if listed.is_empty() {
+            return Err(no_shards(stream));
+        }
         // The map knows which shards are open even where pages of the listing disagree.
         let map = ShardMap::new(listed);
         let waiting =
@@ -58,7 +75,9 @@ impl Start {
                 })
                 .collect(),
             Self::Positions(positions) => {
-                check(stream, positions, &map)?;
+                if let Some(behind) = check(stream, positions, &map)? {
+                    return Ok(Planned::Behind(behind));
+                }
                 let passed = ancestors(positions, &map);
                 let is_gone = |(id, position)| position != Position::End && map.find(id).is_none();
                 vanished = positions.iter().filter(|&each| is_gone(each)).count() as u64;
@@ -71,7 +90,7 @@ impl Start {
                 map.known().iter().map(begin).collect()
             }
         };
-        Ok(Plan { shards, vanished })
+        Ok(Planned::Plan(Plan { shards, vanished }))
     }
 }
 
@@ -83,45 +102,6 @@ fn closed_before(info: &ShardInfo, time: Timestamp) -> bool {
         .and_then(|number| number.parts())
         .map(|parts| parts.put);
     closed.is_some_and(|second| second + MARGIN_SECS < time.as_secs())
-}
-
-/// Fails for positions that cannot be of this stream.
-fn check(stream: &str, positions: &Positions, map: &ShardMap) -> Result<()> {
-    let refused = |problem: String| Err(Error::invalid("start", problem).stream(stream));
-    if let Some(other) = positions.stream()
-        && other != stream
-    {
-        return refused(
-            "the positions were saved of another stream; name that one, or begin elsewhere".into(),
-        );
-    }
-    let newest = map.known().last().map(|info| info.id);
-    for (id, position) in positions.iter() {
-        if Some(id) > newest {
-            return refused(format!(
-                "the stream never had {id}; was it deleted and made again since?"
-            ));
-        }
-        let made = map
-            .find(id)
-            .and_then(|info| info.first)
-            .and_then(|number| number.parts());
-        if let (
-            Some(made),
-            Position::After {
-                sequence_number, ..
-            },
-        ) = (made, position)
-            && let Some(read) = sequence_number.parts()
-            && (read.created != made.created || read.shard != id)
-        {
-            return refused(format!(
-                "the sequence number of {id} belongs to another shard or stream; was the stream deleted and made \
-                 again since?"
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The shards whose descendants have positions: they were read to their ends before.
@@ -136,4 +116,14 @@ fn ancestors(positions: &Positions, map: &ShardMap) -> BTreeSet<ShardId> {
         }
     }
     found
+}
+
+#[cold]
+fn no_shards(stream: &str) -> Error {
+    Error::new(
+        ErrorKind::ResourceInUse,
+        "the service lists no shards of the stream; it may be in the making still",
+    )
+    .operation("ListShards")
+    .stream(stream)
 }

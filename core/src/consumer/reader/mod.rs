@@ -13,6 +13,7 @@ mod duplicates;
 mod lag;
 mod metrics;
 mod lineage;
+mod opening;
 mod pace;
 mod position;
 mod registration;

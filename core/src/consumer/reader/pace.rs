@@ -2,6 +2,7 @@
 //! its refusals where others read the shard too.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,10 +31,19 @@ struct Inner {
 /// What one shard takes of us.
 #[derive(Clone, Copy, Debug)]
 struct Learner {
+    /// How many readers keep to it.
+    keepers: usize,
     limit: ShardLimit,
     /// Reads a second that we allow ourselves, of the service's five.
     share: u64,
     changed: Moment,
+}
+
+/// One reader that keeps to the pace of a shard, while it lives. With the last of them the pace is forgotten.
+#[derive(Debug)]
+pub(super) struct Kept {
+    inner: Arc<Inner>,
+    shard: ShardId,
 }
 
 /// One idle shard that is polled, while it lives.
@@ -69,9 +79,11 @@ impl Pace {
         }
     }
 
-    /// Keeps to the service's pace in a shard from now on, if that is not done already.
-    pub fn keep(&self, shard: ShardId) {
-        self.inner.shards.lock().entry(shard).or_default();
+    /// Keeps to the service's pace in a shard from now on, for one reader more.
+    pub fn keep(&self, shard: ShardId) -> Kept {
+        let inner = Arc::clone(&self.inner);
+        inner.shards.lock().entry(shard).or_default().keepers += 1;
+        Kept { inner, shard }
     }
 
     /// Admits a read, or says when it will be.
@@ -101,11 +113,6 @@ impl Pace {
             learner.share_to(learner.share / 2, now);
         }
         shards.entry(shard).or_default().limit.block(until);
-    }
-
-    /// Forgets a shard that is read to its end.
-    pub fn forget(&self, shard: ShardId) {
-        self.inner.shards.lock().remove(&shard);
     }
 
     /// Counts one more idle shard.
@@ -150,9 +157,21 @@ impl Learner {
 impl Default for Learner {
     fn default() -> Self {
         Self {
+            keepers: 0,
             limit: ShardLimit::reads(),
             share: SHARD_READS_PER_SECOND,
             changed: Moment::ZERO,
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut learner) = self.inner.shards.lock().entry(self.shard) {
+            learner.get_mut().keepers -= 1;
+            if learner.get().keepers == 0 {
+                learner.remove();
+            }
         }
     }
 }
@@ -184,7 +203,7 @@ mod tests {
     fn readers_of_one_stream_share_five_reads_a_second_of_a_shard() {
         // The clock of the second began ten seconds later.
         let paces = [10.0, 0.0].map(|now| Pace::shared("orders of this test", at(now)));
-        paces[0].keep(SHARD);
+        let _kept = paces[0].keep(SHARD);
         let admitted: usize = (0..1_000)
             .map(|step| {
                 let since = f64::from(step) / 100.0;
@@ -201,12 +220,23 @@ mod tests {
     #[test]
     fn a_shard_that_others_read_too_is_read_less_and_after_a_while_more_again() {
         let pace = Pace::default();
-        pace.keep(SHARD);
+        let _kept = pace.keep(SHARD);
         pace.throttled(SHARD, at(10.0), at(10.0));
         assert!((18..=22).contains(&reads(&pace, 10, 20)));
         assert!((26..=34).contains(&reads(&pace, 20, 30)));
         reads(&pace, 30, 50);
         assert!((48..=52).contains(&reads(&pace, 50, 60)));
+    }
+
+    #[test]
+    fn a_reader_that_ends_leaves_the_pace_to_the_others() {
+        let pace = Pace::default();
+        let (ends, stays) = (pace.keep(SHARD), pace.keep(SHARD));
+        pace.throttled(SHARD, at(10.0), at(10.0));
+        drop(ends);
+        assert!((18..=22).contains(&reads(&pace, 10, 20)));
+        drop(stays);
+        assert_eq!(reads(&pace, 20, 21), 100, "nobody keeps to it");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::decode::ReadSoFar;
 use super::lag::Backlog;
-use super::pace::{Idle, Pace};
+use super::pace::{Idle, Kept, Pace};
 use super::position::Position;
 use crate::api::{self, Subscription};
 use crate::route::ShardInfo;
@@ -28,12 +28,14 @@ pub(super) struct Shard {
     pub awaited: Option<u64>,
     /// When the call under way was made.
     pub sent_at: Moment,
-    /// Failures in a row, and since when.
+    /// Failures in a row, and since when: time in which nobody waited for records is left out.
     pub failures: u32,
     pub failing_since: Option<Moment>,
     /// Answers at the tip in a row that brought nothing, and the mark of a shard that has them.
     pub idle: u32,
     pub is_idle: Option<Idle>,
+    /// Its part in the pace of the shard, where it keeps to that.
+    pub kept: Option<Kept>,
     /// Answers before the tip in a row that brought nothing.
     empty: u32,
     /// How large the next answer may be, by the last ones.
@@ -46,8 +48,14 @@ pub(super) struct Shard {
     pub behind: Option<u64>,
     /// What was fetched and waits to be handed out.
     pub backlog: Backlog,
-    /// When the newest record arrived, or later, as the first answer with records told.
+    /// When the newest record arrived, or later, as the first answer with records that tells a distance told.
     pub first_tip: Option<Timestamp>,
+    /// With an end in time: where what arrived after it begins, once some was left out.
+    pub cut: Option<Cursor>,
+    /// With an end in time: the last record that is known to have arrived before it, where later ones lie before that.
+    pub in_time: Option<SequenceNumber>,
+    /// How often its end, which named no children, was looked up in a listing.
+    pub doubts: u32,
 }
 
 /// What a shard that is read by subscriptions has besides.
@@ -135,12 +143,16 @@ impl Shard {
             failing_since: None,
             idle: 0,
             is_idle: None,
+            kept: None,
             empty: 0,
             estimate: FIRST_ESTIMATE,
             handed_out: None,
             behind: None,
             backlog: Backlog::default(),
             first_tip: None,
+            cut: None,
+            in_time: None,
+            doubts: 0,
         }
     }
 

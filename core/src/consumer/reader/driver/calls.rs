@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Reader;
+use super::patience::for_as_long;
 use crate::api::{
     Call, GetRecordsInput, GetShardIteratorInput, Interruption, Request, StartingPosition,
     SubscribeToShardInput, Subscription,
@@ -19,6 +20,8 @@ use crate::types::{SequenceNumber, ShardId, StreamRef};
 
 /// How long a subscription that was silent is waited for once more.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a call may take whose caller looks for it hardly ever.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 impl Reader {
     /// One call of the state machine, as a future of its own.
@@ -110,11 +113,16 @@ impl Reader {
 /// One attempt of a call: the state machine retries by itself.
 async fn once<I: Request>(client: &Client, input: I) -> Result<I::Output> {
     let call: Call = input.into();
-    let deadline = client.clock().now() + client.config().request_timeout;
-    let answer = client
-        .attempt(call, deadline)
-        .await
-        .map_err(|fault| fault.into_error(I::OPERATION))?;
+    let (clock, timeout) = (client.clock(), client.config().request_timeout);
+    let call = client.transport().call(call, clock.now() + LONGEST);
+    let answer = match for_as_long(clock, timeout, call).await {
+        Some(answer) => answer.map_err(|fault| fault.into_error(I::OPERATION))?,
+        None => {
+            let text = format!("no answer came within {timeout:.1?}");
+            let error = Error::new(ErrorKind::TimedOut, text);
+            return Err(error.operation(I::OPERATION.name()));
+        }
+    };
     I::output(answer).ok_or_else(|| {
         Error::new(
             ErrorKind::Protocol,

@@ -5,7 +5,8 @@ use super::*;
 /// What an answer or an event tells of a shard.
 pub(super) struct News {
     pub records: Vec<api::Record>,
-    pub behind: u64,
+    /// How far from the shard's tip that is, in milliseconds, where it is told.
+    pub behind: Option<u64>,
     /// The service says that there is no more.
     pub ended: bool,
     pub children: Option<Vec<ChildShard>>,
@@ -14,12 +15,13 @@ pub(super) struct News {
 /// When a shard is read again although nothing was told of it: well before its iterator expires.
 const UNLESS_PUSHED: Duration = Duration::from_secs(60);
 
-/// What times and distances are rounded to.
-const MILLISECOND: Duration = Duration::from_millis(1);
-
-/// After so many answers in a row that bring nothing although there is nothing to wait for, a shard that was closed when
-/// it was listed is taken for read. The service says so itself, after a few such answers at most.
+/// After so many answers in a row that bring nothing although there is nothing to wait for, a shard that is listed as closed
+/// or has children is taken for read. The service says so itself, after a few such answers at most.
 const IDLE_UNTIL_ENDED: u32 = 5;
+
+/// So many listings are looked at for an end that names no children, before a shard that is read no further than to its tip is
+/// left at that.
+const DOUBTS: u32 = 3;
 
 /// After so many iterators in a row that were expired when they were used, time may tell that no other will be better.
 const EXPIRED_UNTIL_GIVEN_UP: u32 = 5;
@@ -96,11 +98,14 @@ impl State {
         let iterator = answer
             .next_shard_iterator
             .filter(|iterator| !iterator.is_empty());
-        let behind = answer.millis_behind_latest.unwrap_or(0);
+        // One that is null or absent tells nothing.
+        let behind = answer.millis_behind_latest;
+        let behind = behind.map(|millis| u64::try_from(millis).unwrap_or(0));
+        let at_tip = behind.unwrap_or(0) == 0;
         let any = !answer.records.is_empty();
         self.stats.reads += 1;
         if let Some(shard) = self.shards.get_mut(&id)
-            && (any || behind > 0)
+            && (any || !at_tip)
             && shard.iterator == iterator
             && !shard.is_news(&answer.records)
         {
@@ -111,7 +116,7 @@ impl State {
         self.stats.empty_reads += u64::from(!any);
         let news = News {
             records: answer.records,
-            behind: u64::try_from(behind).unwrap_or(0),
+            behind,
             ended: iterator.is_none(),
             children: answer.child_shards,
         };
@@ -120,17 +125,23 @@ impl State {
                 return Ok(());
             };
             shard.iterator = iterator;
-            if !shard.info.is_open() && !any && behind == 0 && shard.idle >= IDLE_UNTIL_ENDED {
-                // Some servers give closed shards iterators for ever.
-                self.set_unclear(now, id, false);
-                return Ok(());
+            if !any && at_tip && shard.idle >= IDLE_UNTIL_ENDED {
+                // Some servers give closed shards iterators for ever, and do not tell that one was closed.
+                if !shard.info.is_open() || self.children.contains_key(&id) {
+                    self.set_unclear(now, id, false);
+                    return Ok(());
+                }
+                self.look_at_idle();
             }
-            if self.settings.pushed && behind == 0 {
+            let Some(shard) = self.shards.get_mut(&id) else {
+                return Ok(());
+            };
+            if self.settings.pushed && at_tip {
                 self.set_due(id, now + UNLESS_PUSHED);
                 self.await_arrival(id);
             } else {
                 // What comes to an end asks at once whether there is more.
-                let at_tip = behind == 0 && !(any && self.settings.until == Until::Now);
+                let at_tip = at_tip && !(any && self.settings.until == Until::Now);
                 let pause = shard.pause(any, at_tip, &self.settings.pace);
                 // Spread, so that shards that began together are not polled together for ever.
                 let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
@@ -156,9 +167,9 @@ impl State {
             records.clear();
         }
         shard.recovered();
-        let (any, sent_at) = (!records.is_empty(), shard.sent_at);
+        let (any, sent_at, before) = (!records.is_empty(), shard.sent_at, shard.cursor);
         let so_far = shard.read_so_far();
-        let decoded =
+        let mut decoded =
             self.settings
                 .decoding
                 .decode(records, shard.info.range, so_far, &mut self.stats)?;
@@ -169,19 +180,28 @@ impl State {
             .max(shard.estimate / 2)
             .clamp(16 << 10, 10 << 20);
         shard.iterator = None;
-        shard.behind = Some(behind);
+        shard.behind = behind;
+        let at_tip = behind.unwrap_or(0) == 0;
         if let Some(last) = decoded.sources.last() {
             let sequence_number = last.sequence_number;
             shard.cursor = Cursor::At(Position::After {
                 sequence_number,
                 sub_sequence_number: None,
             });
-        } else if behind == 0 && !any {
+        } else if at_tip && !any {
             shard.nothing_until(self.settings.wall(sent_at) - MARGIN);
         }
         let last_arrival = decoded.sources.last().map(|source| source.arrived_at);
+        if self.cut(now, id, &mut decoded, before) == Next::Settled {
+            return Ok(Next::Settled);
+        }
         self.queue(id, decoded, behind);
-        if self.is_past_until(id, behind, sent_at, last_arrival) {
+        if self.is_beyond_until(now, id, behind, last_arrival) {
+            self.finish(now, id, false);
+            return Ok(Next::Settled);
+        }
+        let is_far_enough = at_tip && self.is_far_enough(id, any, sent_at);
+        if !ended && is_far_enough {
             self.finish(now, id, false);
             return Ok(Next::Settled);
         }
@@ -194,62 +214,30 @@ impl State {
                     .iter()
                     .map(child_info)
                     .collect::<Result<Vec<_>>>()?;
-                self.has_children(now, id, children);
+                self.has_children(now, children);
                 self.finish(now, id, true);
             }
             None if planted(Bug::NullIteratorIsEnd) => self.finish(now, id, true),
             // Without children an end is believed only from an answer without records: ask once more behind them.
             None if any => self.set_due(id, now),
+            // Some servers name no iterator at the tip of an open shard.
+            None if is_far_enough && self.doubts(id) >= DOUBTS => self.finish(now, id, false),
             None => self.set_unclear(now, id, false),
         }
         Ok(Next::Settled)
     }
 
-    /// Whether an answer shows that the shard was read as far as `until` asks.
-    ///
-    /// `Now`: the answer reaches the shard's tip, or lies behind where the tip was when the first records came. That is
-    /// told by the server alone, as their arrival and its own distance from the tip: whether it measures that from its
-    /// newest record or from its clock, what was there at opening arrived no later, whatever our clock says. An answer
-    /// with records that claims to be at the tip is believed only of who pushes records: emulators claim it as soon as
-    /// the rest arrived in the same instant. A shard that was closed at opening is read to its end, so that its
-    /// children begin.
-    pub(super) fn is_past_until(
-        &mut self,
-        id: ShardId,
-        behind: u64,
-        sent_at: Moment,
-        last_arrival: Option<Timestamp>,
-    ) -> bool {
-        let has_children = self.children.contains_key(&id);
-        let is_exact = self.is_exact(id);
-        let shard = self.shards.get_mut(&id);
-        let Some(shard) = shard.filter(|shard| shard.info.is_open() && !has_children) else {
-            return false;
-        };
-        match self.settings.until {
-            Until::Forever => false,
-            Until::Now if behind == 0 && (last_arrival.is_none() || is_exact) => true,
-            Until::Now => last_arrival.is_some_and(|arrival| {
-                let distance = Duration::from_millis(behind) + MILLISECOND;
-                arrival > *shard.first_tip.get_or_insert(arrival + distance)
-            }),
-            Until::At(time) => match last_arrival {
-                Some(arrival) => arrival > time + MARGIN,
-                None => behind == 0 && self.settings.wall(sent_at) > time + AFTER_UNTIL,
-            },
-        }
-    }
-
-    /// Whether a distance of 0 from the tip means that there is no more, rather than that no time lies between.
-    fn is_exact(&self, id: ShardId) -> bool {
-        self.settings.pushed || self.shards.get(&id).is_some_and(|shard| shard.by_fan_out)
+    fn doubts(&self, id: ShardId) -> u32 {
+        self.shards.get(&id).map_or(0, |shard| shard.doubts)
     }
 
     pub(super) fn failed(&mut self, now: Moment, id: ShardId, error: Error) {
+        let watched = self.watched(now);
         let Some(shard) = self.shards.get_mut(&id) else {
             return;
         };
-        let since = *shard.failing_since.get_or_insert(now);
+        let since = *shard.failing_since.get_or_insert(watched);
+        let failing_for = watched - since;
         shard.failures += 1;
         let repeated = shard.failures > 1;
         match error.kind() {
@@ -264,7 +252,7 @@ impl State {
                 }
                 // Whoever pauses longer than an iterator lives finds it expired, more than once if unlucky.
                 if shard.failures < EXPIRED_UNTIL_GIVEN_UP
-                    || now - since < self.settings.give_up_after
+                    || failing_for < self.settings.give_up_after
                 {
                     let pause = match repeated {
                         true => self.policy.transient.pause(shard.failures, &self.rng),
@@ -286,14 +274,16 @@ impl State {
         if verdict == Verdict::Throttled {
             self.stats.throttles += 1;
             // From now on the shard is read at the service's pace.
-            self.settings.pace.throttled(id, now, now + pause);
+            let pace = &self.settings.pace;
+            pace.throttled(id, now, now + pause);
+            shard.kept.get_or_insert_with(|| pace.keep(id));
         }
-        let given_up = now - since >= self.settings.give_up_after;
+        let given_up = failing_for >= self.settings.give_up_after;
         let attempts = shard.failures;
         if verdict == Verdict::Final || given_up {
             shard.failing_since = None;
             self.set_due(id, now + PAUSE_AFTER_LASTING_FAILURE);
-            self.failure = Some(error.shard(id.to_string()).attempts(attempts, now - since));
+            self.failure = Some(error.shard(id.to_string()).attempts(attempts, failing_for));
         } else {
             self.stats.retries += 1;
             self.set_due(id, now + pause);

@@ -12,23 +12,17 @@ impl State {
             self.due.insert((at, id));
         }
         if self.settings.paced {
-            self.settings.pace.keep(id);
+            shard.kept = Some(self.settings.pace.keep(id));
         }
         shard.by_fan_out = self.fan_out;
         self.shards.insert(id, shard);
     }
 
     /// Adds the children of a shard that were not known yet, to be read from their beginnings after their parents.
-    pub(super) fn has_children(&mut self, now: Moment, id: ShardId, mut children: Vec<ShardInfo>) {
+    pub(super) fn has_children(&mut self, now: Moment, mut children: Vec<ShardInfo>) {
         if self.settings.until == Until::Now {
-            // They were made after the reader was opened.
+            // Whether they are read is for a listing to tell.
             return;
-        }
-        let range = self.shards.get(&id).map(|shard| shard.info.range);
-        let is_missing = |hash| !children.iter().any(|child| child.range.contains(hash));
-        if range.is_some_and(|range| is_missing(range.start()) || is_missing(range.end())) {
-            // One has expired already, perhaps after it had children of its own.
-            self.want_listing(now);
         }
         if planted(Bug::FollowsFirstChild) {
             children.truncate(1);
@@ -54,22 +48,25 @@ impl State {
     }
 
     /// Nothing more is read from a shard; if it ended by itself, its children may begin.
-    pub(super) fn finish(&mut self, now: Moment, id: ShardId, ended: bool) {
+    pub(super) fn finish(&mut self, now: Moment, id: ShardId, mut ended: bool) {
         if let Some(shard) = self.shards.get_mut(&id) {
             if let Stage::Due(at) = shard.stage {
                 self.due.remove(&(at, id));
             }
+            // Whose records were left out at its end goes on there another time, and its children with it.
+            ended &= shard.cut.is_none();
             shard.stage = Stage::Done { ended };
             shard.fan_out.subscription = None;
             shard.is_idle = None;
+            shard.kept = None;
         }
-        self.settings.pace.forget(id);
         if ended && planted(Bug::EndBeforeHandOut) {
             self.stands_at(id, Position::End);
         }
         if ended {
             self.ready.push_back(Ready::End(id));
             self.release_all_of(now, id);
+            self.seek_heirs(now, id);
         }
     }
 
@@ -114,6 +111,7 @@ impl State {
 
     pub(super) fn set_unclear(&mut self, now: Moment, id: ShardId, not_found: bool) {
         if let Some(shard) = self.shards.get_mut(&id) {
+            shard.doubts += u32::from(!not_found);
             shard.stage = Stage::Unclear {
                 since: now,
                 not_found,
@@ -185,7 +183,7 @@ impl State {
                 || info
                     .parents()
                     .any(|parent| self.shards.contains_key(&parent));
-            if ours && !self.shards.contains_key(&info.id) && self.settings.until != Until::Now {
+            if ours && !self.shards.contains_key(&info.id) && self.takes_listed() {
                 self.add(Shard::new(
                     *info,
                     Cursor::At(Position::TrimHorizon),
@@ -195,6 +193,7 @@ impl State {
         }
         self.settle(now, at, &list);
         self.release_all(now);
+        self.look_for_heirs(now, at);
     }
 
     /// Fails when a listed shard is of another stream than ours of the same id.
@@ -247,6 +246,7 @@ impl State {
                 Some(shard) if shard.info.is_open() => {
                     // It was open when we knew it: what came before it closed is asked for once more.
                     shard.info.last = listed.last.or(listed.first);
+                    shard.idle = 0;
                     self.set_due(id, now);
                 }
                 _ => self.finish(now, id, true),
@@ -256,11 +256,12 @@ impl State {
 
     /// Reads on in a shard that has more, although the server said otherwise.
     pub(super) fn ask_again(&mut self, now: Moment, id: ShardId, not_found: bool) {
+        let watched = self.watched(now);
         let Some(shard) = self.shards.get_mut(&id) else {
             return;
         };
         shard.iterator = None;
-        let since = *shard.failing_since.get_or_insert(now);
+        let since = *shard.failing_since.get_or_insert(watched);
         let pause = self
             .policy
             .throttled
@@ -268,7 +269,7 @@ impl State {
             .min(Duration::from_secs(1));
         self.stats.early_ends += u64::from(!not_found);
         let consumer_may_be_gone = not_found && shard.by_fan_out;
-        if not_found && now - since >= self.settings.give_up_after {
+        if not_found && watched - since >= self.settings.give_up_after {
             shard.failing_since = None;
             let text = "the service says that the shard does not exist, and its listings that it has not expired";
             self.failure = Some(Error::new(ErrorKind::NotFound, text).shard(id.to_string()));

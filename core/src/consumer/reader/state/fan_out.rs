@@ -202,7 +202,7 @@ impl State {
         let parsed = continuation.and_then(|number| number.parse().ok());
         let has_children = event.child_shards.as_ref().is_some_and(|c| !c.is_empty());
         let news = News {
-            behind: u64::try_from(event.millis_behind_latest).unwrap_or(0),
+            behind: Some(u64::try_from(event.millis_behind_latest).unwrap_or(0)),
             // Null, absent and empty all mean that there is nothing to continue.
             ended: continuation.is_none() || has_children,
             records: event.records,
@@ -213,8 +213,9 @@ impl State {
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(());
         };
-        shard.fan_out.continuation = parsed;
+        shard.fan_out.continuation = None;
         if next == Next::ReadOn {
+            shard.fan_out.continuation = parsed;
             if now < shard.fan_out.renew_at {
                 shard.fan_out.subscription = Some(subscription);
             }
@@ -226,13 +227,15 @@ impl State {
     /// A subscription could not be had, or was cut short after it had begun.
     fn subscription_failed(&mut self, now: Moment, id: ShardId, error: Error, had_begun: bool) {
         let may_poll = self.settings.mode == Mode::Auto;
+        let watched = self.watched(now);
         let Some(shard) = self.shards.get_mut(&id) else {
             return;
         };
-        let since = *shard.failing_since.get_or_insert(now);
+        let since = *shard.failing_since.get_or_insert(watched);
+        let failing_for = watched - since;
         shard.failures += 1;
         let failures = shard.failures;
-        let lasts = now - since >= self.settings.give_up_after
+        let lasts = failing_for >= self.settings.give_up_after
             || may_poll && failures >= FAILURES_UNTIL_POLLING;
         let verdict = Verdict::of(&error);
         let (is_final, pause) = match error.kind() {
@@ -272,7 +275,7 @@ impl State {
             ErrorKind::ResourceInUse if had_begun => taken_over(),
             _ => error,
         };
-        self.failure = Some(error.shard(id.to_string()).attempts(failures, now - since));
+        self.failure = Some(error.shard(id.to_string()).attempts(failures, failing_for));
     }
 
     /// Gives all subscriptions up.

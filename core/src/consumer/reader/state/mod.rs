@@ -3,7 +3,9 @@
 mod answers;
 mod family;
 mod fan_out;
+mod heirs;
 mod queue;
+mod until;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
+use self::answers::Next;
+use self::heirs::Heirs;
 use super::batch::{Batch, Entry, Source};
 use super::config::{Mode, Until};
 use super::decode::{Decoded, Decoding};
@@ -38,6 +42,8 @@ pub(super) struct Settings {
     pub mode: Mode,
     /// Whether waiting for something new is worth more than asking now and then.
     pub pushed: bool,
+    /// Whether the service is AWS itself, which tells distances and the ends of shards.
+    pub is_aws: bool,
     pub decoding: Decoding,
     /// How many records of a producer are remembered, where copies are dropped.
     pub duplicate_window: Option<usize>,
@@ -154,6 +160,10 @@ pub(super) struct State {
     newest_at_opening: Option<ShardId>,
     /// The newest shard that any listing showed.
     newest_listed: Option<ShardId>,
+    /// Shards that ended and whose heirs are not all known.
+    heirs: Heirs,
+    /// Whether the server was seen to tell how far an answer is from the tip.
+    measures: bool,
     /// The shards in [`Stage::Due`], by time.
     due: BTreeSet<(Moment, ShardId)>,
     /// The shards whose calls are under way.
@@ -177,6 +187,9 @@ pub(super) struct State {
     next_ticket: u64,
     failure: Option<Error>,
     opening: bool,
+    /// Since when nobody waits for records, and for how long nobody did before.
+    left_at: Option<Moment>,
+    away: Duration,
     /// What was handed out, where copies are dropped.
     window: Option<Window>,
     pub stats: ReaderStats,
@@ -217,8 +230,6 @@ enum Consumer {
 
 /// How far this machine's clock and the service's may lie apart without a record being missed.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long after its last moment a reader waits for records that were on their way to the shard.
-const AFTER_UNTIL: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_LASTING_FAILURE: Duration = Duration::from_secs(1);
 
 impl State {
@@ -244,13 +255,17 @@ impl State {
             pulling: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             to_await: VecDeque::new(),
-            settings,
             policy: Policy::default(),
             rng,
             shards: BTreeMap::new(),
             children: BTreeMap::new(),
             newest_at_opening,
             newest_listed: newest_at_opening,
+            heirs: Heirs::default(),
+            measures: settings.is_aws,
+            left_at: None,
+            away: Duration::ZERO,
+            settings,
             due: BTreeSet::new(),
             calling: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -270,11 +285,37 @@ impl State {
         for shard in plan.shards {
             state.add(shard);
         }
+        state.seek_heirs_at_opening();
         state
     }
 
     /// Takes in what happened, if anything did, and says the one thing to do next.
     pub fn step(&mut self, now: Moment, event: Option<Event>) -> Effect {
+        if let Some(left) = self.left_at.take() {
+            self.away += now - left;
+        }
+        let effect = self.next_effect(now, event);
+        if !matches!(
+            effect,
+            Effect::Call(..) | Effect::Pull(..) | Effect::Wait(_)
+        ) {
+            self.leave(now);
+        }
+        effect
+    }
+
+    /// From now on nobody waits for records, until the next step.
+    pub fn leave(&mut self, now: Moment) {
+        self.left_at = Some(now);
+    }
+
+    /// A moment on a clock that stands still while nobody waits for records: what happens meanwhile is not told, so
+    /// that it counts towards no failure.
+    fn watched(&self, now: Moment) -> Moment {
+        Moment::ZERO + now.since(Moment::ZERO + self.away)
+    }
+
+    fn next_effect(&mut self, now: Moment, event: Option<Event>) -> Effect {
         if let Some(event) = event {
             self.take_in(now, event);
         }
@@ -355,7 +396,9 @@ impl State {
 
     fn is_done(&self) -> bool {
         let done = |shard: &Shard| matches!(shard.stage, Stage::Done { .. } | Stage::Waiting);
-        self.ready.is_empty()
+        self.settings.until != Until::Forever
+            && self.heirs.is_empty()
+            && self.ready.is_empty()
             && self.calling.is_empty()
             && self.pulling.is_empty()
             && self.due.is_empty()
@@ -364,6 +407,7 @@ impl State {
     }
 
     fn next_call(&mut self, now: Moment) -> Option<(u64, Ask)> {
+        self.look(now);
         if let Listing::Due { at, failures } = self.listing
             && at <= now
         {
@@ -433,7 +477,8 @@ impl State {
             .first()
             .map(|&(at, _)| at)
             .filter(|_| self.has_room());
-        [due, listing, consumer].into_iter().flatten().min()
+        let look = self.heirs.look_at();
+        [due, listing, consumer, look].into_iter().flatten().min()
     }
 
     /// Whether one more call may be made: few enough are under way, and their answers find room.

@@ -4,7 +4,7 @@ use super::*;
 
 impl State {
     /// Cuts an answer into batches and queues them.
-    pub(super) fn queue(&mut self, id: ShardId, decoded: Decoded, behind: u64) {
+    pub(super) fn queue(&mut self, id: ShardId, decoded: Decoded, behind: Option<u64>) {
         let Decoded {
             sources,
             mut entries,
@@ -12,16 +12,10 @@ impl State {
             bytes,
         } = decoded;
         let Some(last) = sources.last() else { return };
-        let mut end = Position::After {
+        let end = Position::After {
             sequence_number: last.sequence_number,
             sub_sequence_number: None,
         };
-        if let Until::At(time) = self.settings.until {
-            match cut(&sources, &mut entries, time) {
-                Some(position) => end = position,
-                None => return,
-            }
-        }
         let sources: Arc<[Source]> = sources.into();
         let stamps: Arc<[Stamped]> = stamps.into();
         let mut held = bytes + entries.len() * size_of::<Entry>();
@@ -48,7 +42,7 @@ impl State {
                 sources: Arc::clone(&sources),
                 entries,
                 stamps: Arc::clone(&stamps),
-                millis_behind_latest: behind,
+                millis_behind_latest: behind.unwrap_or(0),
                 position,
                 held: if last { held } else { 0 },
                 answer_bytes: if last { bytes } else { 0 },
@@ -122,14 +116,4 @@ fn inside(sources: &[Source], entries: &[Entry], next: &Entry) -> Position {
         sequence_number: sources[last.source as usize].sequence_number,
         sub_sequence_number,
     }
-}
-
-/// Drops what arrived after `time`; gives the position behind the last Kinesis record that did not.
-fn cut(sources: &[Source], entries: &mut Vec<Entry>, time: Timestamp) -> Option<Position> {
-    entries.retain(|entry| sources[entry.source as usize].arrived_at <= time);
-    let last = sources.iter().rfind(|source| source.arrived_at <= time)?;
-    Some(Position::After {
-        sequence_number: last.sequence_number,
-        sub_sequence_number: None,
-    })
 }

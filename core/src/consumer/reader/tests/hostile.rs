@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::config::{Start, Until};
 use super::super::position::{Position, Positions};
 use super::super::state::{Ask, Effect};
-use super::model::{Driven, Fault, Model, put, settings, split_behind_a_reader, texts};
+use super::model::{Driven, Fault, Model, put, settings, texts};
 use crate::codec::digest::md5;
 use crate::codec::{MAGIC, aggregate};
 use crate::error::{Error, ErrorKind};
@@ -170,45 +170,6 @@ fn a_shard_that_vanished_since_its_position_was_saved_is_counted_and_its_childre
         driven.state.stats.vanished_shards, 0,
         "it was read to its end"
     );
-}
-
-#[test]
-fn a_listing_that_lies_behind_makes_no_young_shard_vanish() {
-    let (mut model, mut driven) = split_behind_a_reader();
-    model.unlisted.push_back(2);
-    // The end of the parent, and then children that the service does not find yet.
-    let missing = || Some(Fault::Refuse(ErrorKind::NotFound));
-    model.faults.extend([None, missing(), missing()]);
-    let mut read = texts(&driven.available(&mut model));
-    read.sort_unstable();
-    assert_eq!(read, ["2", "3"]);
-    assert!(model.asked.contains(&Ask::List), "the listing was asked");
-    assert_eq!(driven.state.stats.vanished_shards, 0);
-}
-
-#[test]
-fn a_listing_that_lies_behind_lets_no_child_begin_before_a_parent_that_it_does_not_show_yet() {
-    // Whichever of the two is read first.
-    for (quick, slow) in [(0, 1), (1, 0)] {
-        let mut model = Model::new(2);
-        let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
-        put(&mut model, slow, &["1", "2", "3", "4"]);
-        let [left, right] = model.split(slow);
-        put(&mut model, left, &["left"]);
-        put(&mut model, right, &["right"]);
-        let (parent, merged) = match slow {
-            0 => ("right", model.merge(right, quick)),
-            _ => ("left", model.merge(quick, left)),
-        };
-        put(&mut model, merged, &["merged"]);
-        // The end of the quick shard names the merged one; its other parent is made known by a longer way.
-        model.page = 1;
-        model.unlisted.extend([3, 3, 3]);
-        let read = texts(&driven.available(&mut model));
-        let place = |text: &str| read.iter().position(|record| record == text);
-        assert_eq!(read.len(), 7);
-        assert!(place(parent) < place("merged"), "{read:?}");
-    }
 }
 
 #[test]

@@ -177,6 +177,25 @@ fn ledger_45_a_failing_shard_is_asked_ever_more_rarely_and_given_up_with_its_rea
 }
 
 #[test]
+fn time_in_which_nobody_waits_counts_towards_no_failure() {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1"]);
+    let failure = Some(Fault::Refuse(ErrorKind::Unavailable));
+    model.faults.extend([None, failure, failure]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
+    while driven.state.stats.retries == 0 {
+        if let Effect::Call(ticket, ask) = driven.step(&model, None) {
+            driven.under_way.push((ticket, ask));
+        }
+        assert!(driven.answer(&mut model, 0).is_none());
+    }
+    driven.state.leave(model.now);
+    model.now = model.now + Duration::from_secs(100);
+    assert_eq!(texts(&driven.rest(&mut model)), ["1"]);
+    assert_eq!(driven.state.stats.retries, 2);
+}
+
+#[test]
 fn a_failure_that_waiting_will_not_mend_is_told_at_once_and_nothing_is_lost() {
     let mut model = Model::new(1);
     put(&mut model, 0, &["1"]);

@@ -183,6 +183,48 @@ async fn ledger_28_waiting_that_is_given_up_again_and_again_loses_and_repeats_no
     assert!(given_up >= 3, "{given_up}");
 }
 
+/// Answers page by page, each in two parts that take ten milliseconds and begin only when someone looks for them.
+#[derive(Debug)]
+struct InParts(Memory, Clock);
+
+impl Transport for InParts {
+    fn call(&self, mut call: Call, deadline: Moment) -> BoxFuture<'_, Result<Answer, Fault>> {
+        if let Call::GetRecords(input) = &mut call {
+            input.limit = Some(3);
+        }
+        Box::pin(async move {
+            for _ in 0..2 {
+                self.1.sleep(Duration::from_millis(10)).await;
+            }
+            self.0.call(call, deadline).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_slower_than_a_request_may_take_is_told_of_no_failure() {
+    let engine = engine(4);
+    for n in 0..60 {
+        put(&engine, &format!("key-{n}"), n.to_string());
+    }
+    let clock = Clock::following_runtime(Timestamp::from_millis(1_700_000_000_000));
+    let in_parts: Arc<dyn Transport> = Arc::new(InParts(Memory::new(engine), clock.clone()));
+    let config = ReaderConfig::new(Start::TrimHorizon)
+        .until(Until::Now)
+        .max_records(1)
+        .request_timeout(Duration::from_secs(5))
+        .endpoint(in_parts)
+        .clock(clock.clone());
+    let mut reader = Reader::open("orders", config).await.unwrap();
+    let mut read = 0;
+    while let Some(batch) = reader.next_batch().await.unwrap() {
+        read += batch.len();
+        clock.sleep(Duration::from_secs(7)).await;
+    }
+    let stats = reader.stats();
+    assert_eq!((read, stats.retries, stats.kinesis_records), (60, 0, 60));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_reader_waits_and_wakes_for_a_new_record() {
     let clock = Clock::following_runtime(Timestamp::from_millis(1_700_000_000_000));

@@ -10,6 +10,8 @@ use bytestring::ByteString;
 use super::super::batch::{Batch, Record};
 use super::super::config::{Mode, RangeFilter, Start, Until};
 use super::super::decode::Decoding;
+use super::super::lineage::Planned;
+use super::super::opening::Opening;
 use super::super::position::Position;
 use super::super::shard::Cursor;
 use super::super::state::{Ask, Effect, Event, Outcome, Settings, State};
@@ -32,6 +34,12 @@ pub struct Model {
     pub page: usize,
     /// How many of the youngest shards the next listings do not show yet, oldest first.
     pub unlisted: VecDeque<usize>,
+    /// For how long such a listing may not show a shard that a reshard made.
+    pub lag: Duration,
+    /// Whether these listings show at the same time that the parents were closed: their pages are not of one moment.
+    pub is_torn: bool,
+    /// How much earlier than they are put the next records are said to arrive.
+    pub arrives_before: Duration,
     /// How the next calls are answered instead, oldest first; `None` answers as usual.
     pub faults: VecDeque<Option<Fault>>,
     /// What was asked, in order.
@@ -47,6 +55,8 @@ pub struct ModelShard {
     pub info: ShardInfo,
     pub records: Vec<api::Record>,
     pub children: Vec<ShardId>,
+    /// Second of its creation.
+    created: u64,
 }
 
 /// How a call goes wrong.
@@ -61,6 +71,8 @@ pub enum Fault {
     Rewind,
     /// Claims to be at the tip, though there is more.
     AtTip,
+    /// Does not say how far that is from the tip.
+    NoDistance,
     /// No next iterator, though the shard is open.
     EarlyEnd,
     /// The next iterator is an empty text instead of absent.
@@ -87,6 +99,9 @@ impl Model {
             shards: BTreeMap::new(),
             page: 1_000,
             unlisted: VecDeque::new(),
+            lag: Duration::MAX,
+            is_torn: false,
+            arrives_before: Duration::ZERO,
             faults: VecDeque::new(),
             asked: Vec::new(),
             created: ORIGIN.as_secs() - 10,
@@ -95,7 +110,7 @@ impl Model {
             issued: Cell::new(0),
         };
         for range in HashRange::split_evenly(shards) {
-            model.add_shard(range, &[]);
+            model.add_shard(range, &[], model.created);
         }
         model
     }
@@ -104,13 +119,13 @@ impl Model {
         ORIGIN + (self.now - Moment::ZERO)
     }
 
-    fn add_shard(&mut self, range: HashRange, parents: &[ShardId]) -> ShardId {
+    fn add_shard(&mut self, range: HashRange, parents: &[ShardId], created: u64) -> ShardId {
         let id = ShardId::new(self.next_id);
         self.next_id += 1;
         let info = ShardInfo {
             parent: parents.first().copied(),
             adjacent_parent: parents.get(1).copied(),
-            first: Some(self.number(id, 0)),
+            first: Some(self.number(id, created, 0)),
             ..ShardInfo::open(id, range)
         };
         self.shards.insert(
@@ -119,17 +134,17 @@ impl Model {
                 info,
                 records: Vec::new(),
                 children: Vec::new(),
+                created,
             },
         );
         id
     }
 
-    fn number(&self, shard: ShardId, index: u64) -> SequenceNumber {
-        let put = self.wall().as_secs();
+    fn number(&self, shard: ShardId, created: u64, index: u64) -> SequenceNumber {
         SequenceParts {
-            created: self.created,
+            created,
             index,
-            put,
+            put: self.wall().as_secs().max(created),
             shard,
         }
         .pack()
@@ -140,10 +155,10 @@ impl Model {
     pub fn put(&mut self, shard: u32, data: impl Into<Bytes>) -> SequenceNumber {
         let id = ShardId::new(shard);
         self.index += 1;
-        let number = self.number(id, self.index);
+        let number = self.number(id, self.shards[&id].created, self.index);
         let record = api::Record {
             sequence_number: number.to_string().into(),
-            approximate_arrival_timestamp: Some(self.wall()),
+            approximate_arrival_timestamp: Some(self.wall() - self.arrives_before),
             data: data.into(),
             partition_key: Some("k".into()),
             ..Default::default()
@@ -153,10 +168,16 @@ impl Model {
     }
 
     fn close(&mut self, id: ShardId) -> HashRange {
-        let last = self.number(id, SequenceParts::END_INDEX);
+        let last = self.number(id, self.shards[&id].created, SequenceParts::END_INDEX);
         let info = &mut self.shards.get_mut(&id).unwrap().info;
         info.last = Some(last);
         info.range
+    }
+
+    /// The second in which children are made: one after their parents ended.
+    fn behind(&self, parents: &[ShardId]) -> u64 {
+        let last = |id| self.shards[id].info.last.unwrap().parts().unwrap().put;
+        parents.iter().map(last).max().unwrap() + 1
     }
 
     /// Splits an open shard in the middle.
@@ -166,9 +187,10 @@ impl Model {
         let (start, end) = (range.start().get(), range.end().get());
         let middle = start + (end - start) / 2;
         let half = |start, end| HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap();
+        let created = self.behind(&[id]);
         let children = [
-            self.add_shard(half(start, middle), &[id]),
-            self.add_shard(half(middle + 1, end), &[id]),
+            self.add_shard(half(start, middle), &[id], created),
+            self.add_shard(half(middle + 1, end), &[id], created),
         ];
         self.shards.get_mut(&id).unwrap().children = children.to_vec();
         children.map(ShardId::get)
@@ -179,7 +201,8 @@ impl Model {
         let parents = [ShardId::new(left), ShardId::new(right)];
         let [left, right] = parents.map(|id| self.close(id));
         assert!(left.is_followed_by(right));
-        let child = self.add_shard(HashRange::new(left.start(), right.end()).unwrap(), &parents);
+        let range = HashRange::new(left.start(), right.end()).unwrap();
+        let child = self.add_shard(range, &parents, self.behind(&parents));
         for parent in parents {
             self.shards.get_mut(&parent).unwrap().children = vec![child];
         }
@@ -197,12 +220,32 @@ impl Model {
         self.shards.clear();
         self.next_id = 0;
         for range in HashRange::split_evenly(shards) {
-            self.add_shard(range, &[]);
+            self.add_shard(range, &[], self.created);
         }
     }
 
     pub fn list(&self) -> Vec<ShardInfo> {
         self.shards.values().map(|shard| shard.info).collect()
+    }
+
+    /// The next listing, which may lie behind.
+    pub fn listing(&mut self) -> Vec<ShardInfo> {
+        let mut list = self.list();
+        let is_young = |info: &ShardInfo| {
+            let made = self.shards[&info.id].created;
+            let age = self.wall().as_secs().saturating_sub(made);
+            made > self.created && age < self.lag.as_secs()
+        };
+        let young = list.iter().rev().take_while(|info| is_young(info)).count();
+        let hidden = self.unlisted.pop_front().unwrap_or(0).min(young);
+        let hidden = list.split_off(list.len().saturating_sub(hidden));
+        for info in list.iter_mut().filter(|_| !self.is_torn) {
+            let is_of = |child: &ShardInfo| child.parents().any(|parent| parent == info.id);
+            if hidden.iter().any(is_of) {
+                info.last = None;
+            }
+        }
+        list
     }
 
     /// Answers a call.
@@ -218,12 +261,7 @@ impl Model {
         };
         match (ask, refused) {
             (Ask::List, Some(error)) => Outcome::Listed(Err(error)),
-            (Ask::List, None) => {
-                let mut list = self.list();
-                let unlisted = self.unlisted.pop_front().unwrap_or(0);
-                list.truncate(list.len().saturating_sub(unlisted));
-                Outcome::Listed(Ok(list))
-            }
+            (Ask::List, None) => Outcome::Listed(Ok(self.listing())),
             (Ask::Iterator { .. }, Some(error)) => Outcome::Iterator(Err(error)),
             (Ask::Iterator { shard, cursor }, None) => Outcome::Iterator(match fault {
                 Some(Fault::NoIterator(is_text)) => Ok(is_text.then(ByteString::new)),
@@ -246,9 +284,12 @@ impl Model {
         let place = match cursor {
             Cursor::Latest => shard.records.len(),
             Cursor::At(Position::TrimHorizon | Position::End) => 0,
-            Cursor::At(Position::At(time)) => shard
-                .records
-                .partition_point(|record| record.approximate_arrival_timestamp.unwrap() < time),
+            Cursor::At(Position::At(time)) => {
+                let is_later =
+                    |record: &api::Record| record.approximate_arrival_timestamp.unwrap() >= time;
+                let first = shard.records.iter().position(is_later);
+                first.unwrap_or(shard.records.len())
+            }
             Cursor::At(Position::After {
                 sequence_number,
                 sub_sequence_number,
@@ -320,8 +361,9 @@ impl Model {
             _ => 0,
         };
         let behind = match fault {
-            Some(Fault::AtTip) => 0,
-            _ => behind,
+            Some(Fault::AtTip) => Some(0),
+            Some(Fault::NoDistance) => None,
+            _ => Some(behind),
         };
         let child = |id: &ShardId| {
             let info = &self.shards[id].info;
@@ -353,7 +395,7 @@ impl Model {
         Ok(GetRecordsOutput {
             records,
             next_shard_iterator,
-            millis_behind_latest: Some(behind),
+            millis_behind_latest: behind,
             child_shards,
         })
     }
@@ -375,6 +417,7 @@ pub fn settings(model: &Model, until: Until) -> Settings {
         until,
         mode: Mode::Polling,
         pushed: false,
+        is_aws: false,
         decoding: Decoding {
             deaggregate: true,
             range_filter: RangeFilter::Report,
@@ -400,21 +443,30 @@ impl Driven {
     }
 
     pub fn open_with(model: &mut Model, start: Start, settings: Settings) -> Self {
-        let listed = match start {
-            Start::Latest => model
-                .list()
-                .into_iter()
-                .filter(ShardInfo::is_open)
-                .collect(),
-            _ => model.list(),
+        Self::try_open(model, start, settings).unwrap()
+    }
+
+    pub fn try_open(model: &mut Model, start: Start, settings: Settings) -> Result<Self> {
+        let rng = Rng::seeded(9);
+        let mut opening = Opening::new(model.now, settings.give_up_after);
+        let plan = loop {
+            let mut listed = model.listing();
+            if start == Start::Latest {
+                listed.retain(ShardInfo::is_open);
+            }
+            match start.plan("orders", listed, model.now)? {
+                Planned::Plan(plan) => break plan,
+                Planned::Behind(behind) => {
+                    model.now = opening.next_listing("orders", behind, model.now, &rng)?;
+                }
+            }
         };
-        let plan = start.plan("orders", listed, model.now).unwrap();
         let mut driven = Self {
-            state: State::new(settings, Rng::seeded(9), plan),
+            state: State::new(settings, rng, plan),
             under_way: Vec::new(),
         };
         assert!(matches!(driven.next(model), Effect::Opened));
-        driven
+        Ok(driven)
     }
 
     /// Runs until there is something for the caller: answers each call at once, and lets waiting pass.

@@ -1,6 +1,7 @@
-//! Random histories: records, splits and merges while the service fails in every way, readers stopped and resumed.
+//! Random histories: records, splits and merges while the service fails in every way, readers stopped and resumed, some of
+//! them after they came to an end of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::batch::Record;
@@ -34,23 +35,35 @@ const FAULTS: [Fault; 16] = [
 
 /// One history: what was put and what was read.
 struct History {
+    seed: u64,
     rng: Rng,
     model: Model,
     put: u64,
     read: Vec<Record>,
     resumes: u32,
+    ends: u32,
+    /// Whether records arrive in another order than they are stored in.
+    is_disordered: bool,
+    /// Whether the reader of now is to end.
+    is_ending: bool,
 }
 
 impl History {
     fn new(seed: u64) -> Self {
         let rng = Rng::seeded(seed);
-        let model = Model::new(1 + rng.below(3) as u32);
+        let mut model = Model::new(1 + rng.below(3) as u32);
+        // Shorter than it is waited for where nothing tells that it is the same stream.
+        model.lag = Duration::from_secs(8);
         Self {
+            seed,
+            is_disordered: rng.chance(0.3),
             rng,
             model,
             put: 0,
             read: Vec::new(),
             resumes: 0,
+            ends: 0,
+            is_ending: false,
         }
     }
 
@@ -97,36 +110,46 @@ impl History {
             }
             15 | 16 => {
                 let fault = FAULTS[self.rng.below(FAULTS.len() as u64) as usize];
-                self.model.faults.push_back(Some(fault));
+                // An iterator of a closed shard that was read and is listed as open, a listing behind, looks like its tip.
+                let hides_end = matches!(fault, Fault::Same | Fault::EmptySame);
+                let fault = Some(fault).filter(|_| !(self.is_ending && hides_end));
+                self.model.faults.push_back(fault);
             }
             // A server that lists from a copy which lies behind.
-            17 => self.model.unlisted.push_back(self.rng.below(4) as usize),
+            17 => {
+                self.model.unlisted.push_back(self.rng.below(4) as usize);
+                self.model.is_torn = self.rng.chance(0.5);
+            }
+            18 if self.is_disordered => {
+                self.model.arrives_before = Duration::from_millis(self.rng.below(3_000));
+            }
             _ => {}
         }
     }
 
-    fn open(&mut self, start: Start) -> Driven {
-        let mut chosen = settings(&self.model, Until::Forever);
+    fn open(&mut self, start: Start, until: Until) -> Driven {
+        let mut chosen = settings(&self.model, until);
         chosen.max_records = 1 + self.rng.below(4) as usize;
         chosen.paced = self.rng.chance(0.3);
         chosen.buffer_bytes = 1 + self.rng.below(2_000) as usize;
         chosen.concurrency = 1 + self.rng.below(6) as usize;
         self.model.page = 1 + self.rng.below(6) as usize;
         self.model.faults.clear();
-        self.model.unlisted.clear();
         Driven::open_with(&mut self.model, start, chosen)
     }
 
     fn run(&mut self) {
-        let mut reader = self.open(Start::TrimHorizon);
+        let mut reader = self.open(Start::TrimHorizon, Until::Forever);
         for _ in 0..600 {
             self.evolve();
-            self.turn(&mut reader);
+            assert!(!self.turn(&mut reader), "it follows for ever");
             if self.rng.chance(0.01) {
                 // Stopped in the middle of everything, and resumed from what it said.
-                let saved =
-                    Positions::from_json(&reader.state.positions("orders").to_json()).unwrap();
-                reader = self.open(Start::Positions(saved));
+                let mut saved = saved(&reader);
+                if self.rng.chance(0.3) {
+                    saved = self.read_to_an_end(saved);
+                }
+                reader = self.open(Start::Positions(saved), Until::Forever);
                 self.resumes += 1;
             }
         }
@@ -139,8 +162,35 @@ impl History {
         }
     }
 
-    /// One step of the reader, and of one of its calls.
-    fn turn(&mut self, reader: &mut Driven) {
+    /// Goes on with a reader that is to end: at all that is there now, or at a time. What it must read it has read then.
+    fn read_to_an_end(&mut self, from: Positions) -> Positions {
+        let (until, due) = match self.rng.chance(0.5) {
+            true => (Until::Now, Some(self.put).filter(|_| !self.is_disordered)),
+            false => {
+                let time = self.model.wall() + Duration::from_millis(self.rng.below(4_000));
+                (Until::At(time), Some(self.put))
+            }
+        };
+        let mut reader = self.open(Start::Positions(from), until);
+        self.is_ending = true;
+        for turn in 0..5_000 {
+            if turn < 100 {
+                self.evolve();
+            }
+            if self.turn(&mut reader) {
+                let read: BTreeSet<_> = self.read.iter().map(number).collect();
+                let missing = (0..due.unwrap_or(0)).find(|number| !read.contains(number));
+                assert_eq!(missing, None, "seed {}: {until:?}", self.seed);
+                self.ends += 1;
+                break;
+            }
+        }
+        self.is_ending = false;
+        saved(&reader)
+    }
+
+    /// One step of the reader, and of one of its calls; says whether it ended.
+    fn turn(&mut self, reader: &mut Driven) -> bool {
         let effect = match reader.under_way.len() as u64 {
             calls if calls > 0 && self.rng.chance(0.5) => {
                 let index = self.rng.below(calls) as usize;
@@ -152,19 +202,24 @@ impl History {
             Some(Effect::HandOut(batch)) => self.read.extend(batch.records()),
             Some(Effect::Call(ticket, ask)) => reader.under_way.push((ticket, ask)),
             Some(Effect::Wait(Some(at))) if self.rng.chance(0.3) => {
+                // No call takes longer than a second.
+                let soon = self.model.now + Duration::from_secs(1);
+                let at = if reader.under_way.is_empty() {
+                    at
+                } else {
+                    at.min(soon)
+                };
                 self.model.now = self.model.now.max(at);
             }
             Some(Effect::Fail(_) | Effect::Wait(_)) | None => {}
+            Some(Effect::End) => return true,
             Some(other) => panic!("{other:?}"),
         }
+        false
     }
 
     fn judge(&self, seed: u64) {
-        let mut numbers: Vec<u64> = self
-            .read
-            .iter()
-            .map(|record| std::str::from_utf8(&record.data).unwrap().parse().unwrap())
-            .collect();
+        let mut numbers: Vec<u64> = self.read.iter().map(number).collect();
         let handed_out = numbers.len();
         numbers.sort_unstable();
         numbers.dedup();
@@ -205,9 +260,18 @@ impl History {
     }
 }
 
+/// What a reader that is stopped leaves behind.
+fn saved(reader: &Driven) -> Positions {
+    Positions::from_json(&reader.state.positions("orders").to_json()).unwrap()
+}
+
+fn number(record: &Record) -> u64 {
+    std::str::from_utf8(&record.data).unwrap().parse().unwrap()
+}
+
 #[test]
 fn every_record_comes_once_in_order_and_after_its_parents_through_faults_reshards_and_restarts() {
-    let (mut records, mut shards, mut resumes) = (0, 0, 0);
+    let (mut records, mut shards, mut resumes, mut ends) = (0, 0, 0, 0);
     for seed in 0..400 {
         let mut history = History::new(seed);
         history.run();
@@ -215,9 +279,10 @@ fn every_record_comes_once_in_order_and_after_its_parents_through_faults_reshard
         records += history.put;
         shards += history.model.shards.len();
         resumes += history.resumes;
+        ends += history.ends;
     }
     assert!(
-        records > 100_000 && shards > 4_000 && resumes > 1_500,
-        "{records} {shards} {resumes}"
+        records > 100_000 && shards > 4_000 && resumes > 1_500 && ends > 400,
+        "{records} {shards} {resumes} {ends}"
     );
 }
