@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::{Engine, EngineConfig};
+use crate::error::{Error, Result};
 use crate::fork::{self, Guard};
+
+/// What an engine's name is made of, as texts tell it.
+pub(crate) const NAME_FORM: &str = "an engine's name is 1 to 128 characters of a-z A-Z 0-9 _ . -";
 
 static ENGINES: Mutex<BTreeMap<String, Engine>> = Mutex::new(BTreeMap::new());
 
@@ -31,6 +35,28 @@ impl Engine {
         Self::named_or(name, EngineConfig::default)
     }
 
+    /// As [`Engine::named`], for a name that a user gave: one that no endpoint can reach is refused.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless the name is 1 to 128 characters of
+    /// `a-z A-Z 0-9 _ . -`.
+    ///
+    /// ```
+    /// use kinetik::engine::Engine;
+    ///
+    /// assert!(Engine::by_name("a test's").is_err());
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn by_name(name: &str) -> Result<Self> {
+        match is_name(name) {
+            true => Ok(Self::named(name)),
+            false => Err(Error::invalid(
+                "name",
+                format!("{NAME_FORM}, as in memory://NAME"),
+            )),
+        }
+    }
+
     /// As [`Engine::named`], with settings for the engine if it must be made.
     pub fn named_or(name: &str, config: impl FnOnce() -> EngineConfig) -> Self {
         let here = u64::from(fork::generation()) + 1;
@@ -48,6 +74,12 @@ impl Engine {
     }
 }
 
+/// Whether `memory://` can be followed by this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (1..=128).contains(&name.len()) && name.bytes().all(legal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +92,15 @@ mod tests {
         assert!(Engine::named("another name").records("orders").is_err());
         Engine::named("one name").reset();
         assert!(engine.records("orders").is_err());
+    }
+
+    #[test]
+    fn a_name_that_no_endpoint_reaches_is_refused() {
+        assert!(Engine::by_name("a-z_A.Z0").is_ok());
+        assert!(Engine::by_name(&"n".repeat(128)).is_ok());
+        for name in ["", "one name", "a/b", "a?quotas=off", "ä", &"n".repeat(129)] {
+            let error = Engine::by_name(name).unwrap_err();
+            assert!(error.message().contains("1 to 128 characters"), "{name}");
+        }
     }
 }

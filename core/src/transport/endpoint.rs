@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{Connect, Credentials, Transport};
-use crate::engine::Engine;
+use crate::engine::{Engine, NAME_FORM, is_name};
 use crate::types::StreamRef;
 use crate::{Error, Result};
 
@@ -113,14 +113,11 @@ fn memory(rest: &str) -> Result<Endpoint> {
         Some((name, query)) => (name, Some(query)),
         None => (rest, None),
     };
-    let name = name.trim_end_matches('/');
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    if name.len() > 128 || !name.bytes().all(legal) {
-        return Err(Error::invalid(
-            "endpoint",
-            "an engine's name is at most 128 characters of a-z A-Z 0-9 _ . -",
-        ));
-    }
+    let name = match name.trim_end_matches('/') {
+        "" => "default",
+        name if is_name(name) => name,
+        _ => return Err(Error::invalid("endpoint", NAME_FORM)),
+    };
     let quotas = match query {
         None | Some("") => None,
         Some("quotas=on") => Some(true),
@@ -132,7 +129,6 @@ fn memory(rest: &str) -> Result<Endpoint> {
             ));
         }
     };
-    let name = if name.is_empty() { "default" } else { name };
     Ok(Endpoint::Memory {
         name: name.to_owned(),
         quotas,
