@@ -115,12 +115,8 @@ impl Settings {
 
     /// The value of a setting that has no default.
     pub(crate) fn needed(&self, name: &str, forms: &str) -> Result<&str> {
-        self.get(name).ok_or_else(|| {
-            Error::invalid(
-                name,
-                format!("is not set and has no default; expected {forms}"),
-            )
-        })
+        self.get(name)
+            .ok_or_else(|| Error::invalid(name, format!("must be said; expected {forms}")))
     }
 
     /// The settings that `known` names, for what is opened to take over.

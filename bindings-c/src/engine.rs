@@ -26,7 +26,8 @@ pub const KINETIK_ALL_SHARDS: u32 = u32::MAX;
 pub(crate) static ENGINES: Slab<Engine> = Slab::new(3, "engine");
 
 /// Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
-/// Any number of handles may name the same engine; it lives until the process ends.
+/// Any number of handles may name the same engine; it lives until the process ends. KINETIK_INVALID_ARGUMENT unless the
+/// name is 1 to 128 characters of a-z A-Z 0-9 _ . -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_engine_open(
     name: *const c_char,
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn kinetik_engine_open(
         crate::fork::watch();
         // SAFETY: the caller passes NULL, a NUL-terminated string, or a pointer that it may write.
         let (place, name) = unsafe { (out("engine", engine)?, text("name", name)?) };
-        place.handle = ENGINES.insert(Engine::named(name))?;
+        place.handle = ENGINES.insert(Engine::by_name(name)?)?;
         Ok(())
     })
 }

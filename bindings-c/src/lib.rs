@@ -20,4 +20,5 @@ mod engine;
 mod server;
 mod producer;
 mod reader;
+mod report;
 mod metrics;

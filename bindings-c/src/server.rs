@@ -25,7 +25,11 @@ static SERVERS: Slab<Server> = Slab::new(5, "server");
 /// Starts a server on 127.0.0.1 with an engine of its own.
 ///
 /// The options are words separated by blanks, or NULL: streams=NAME:SHARDS[,NAME:SHARDS…] makes streams, port=N asks
-/// for a port (a free one by default), quotas=off lifts the service's quotas.
+/// for a port (a free one by default). The rest are the engine's: quotas=off lifts the service's quotas, memory=BYTES
+/// bounds what stored records take (half of the machine's memory by default), when_full=throttle|trim says what a put
+/// gets when that is used up, state_delay=SECONDS (or state_delay_ms) is how long streams take to be made, changed and
+/// deleted (no time by default), region=NAME and account=TWELVE_DIGITS are what ARNs name, shard_limit=N and
+/// on_demand_stream_limit=N are the account's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_server_start(
     options: *const c_char,
@@ -44,7 +48,7 @@ pub unsafe extern "C" fn kinetik_server_start(
                 },
             )
         };
-        place.handle = SERVERS.insert(start(&Options::parse(options)?)?)?;
+        place.handle = SERVERS.insert(start(Options::parse(options)?)?)?;
         Ok(())
     })
 }
@@ -52,44 +56,50 @@ pub unsafe extern "C" fn kinetik_server_start(
 #[derive(Default)]
 struct Options {
     port: u16,
-    quotas_off: bool,
     streams: Vec<(String, u32)>,
+    engine: EngineConfig,
 }
 
 impl Options {
     fn parse(text: &str) -> Result<Self> {
         let mut options = Self::default();
         for word in text.split_whitespace() {
-            let refused = || {
-                Error::invalid(
-                    "options",
-                    "expected streams=NAME:SHARDS,… port=N or quotas=on|off",
-                )
-            };
-            let (name, value) = word.split_once('=').ok_or_else(refused)?;
-            match (name, value) {
-                ("port", port) => options.port = port.parse().map_err(|_| refused())?,
-                ("quotas", "on") => options.quotas_off = false,
-                ("quotas", "off") => options.quotas_off = true,
-                ("streams", streams) => {
-                    for stream in streams.split(',') {
-                        let (name, shards) = stream.split_once(':').ok_or_else(refused)?;
-                        let shards = shards.parse().map_err(|_| refused())?;
-                        options.streams.push((name.to_owned(), shards));
-                    }
-                }
-                _ => return Err(refused()),
-            }
+            let form = "expected NAME=VALUE, with blanks between them";
+            let (name, value) = word
+                .split_once('=')
+                .ok_or_else(|| Error::invalid("options", form))?;
+            options.set(name, value)?;
         }
         Ok(options)
     }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "port" => {
+                self.port = value
+                    .parse()
+                    .map_err(|_| Error::invalid("port", "expected 0 to 65535"))?;
+            }
+            "streams" => {
+                let streams = value.split(',').map(stream);
+                self.streams.extend(streams.collect::<Result<Vec<_>>>()?);
+            }
+            _ => self.engine.set(name, value)?,
+        }
+        Ok(())
+    }
 }
 
-fn start(options: &Options) -> Result<Server> {
-    let engine = Engine::new(EngineConfig {
-        quotas: !options.quotas_off,
-        ..EngineConfig::default()
-    });
+fn stream(text: &str) -> Result<(String, u32)> {
+    let (name, shards) = text.split_once(':').unwrap_or_default();
+    match shards.parse() {
+        Ok(shards) => Ok((name.to_owned(), shards)),
+        Err(_) => Err(Error::invalid("streams", "expected NAME:SHARDS,…")),
+    }
+}
+
+fn start(options: Options) -> Result<Server> {
+    let engine = Engine::new(options.engine);
     for (name, shards) in &options.streams {
         engine.create_stream(name, *shards)?;
     }

@@ -64,6 +64,15 @@ static kinetik_status null_answer(void)
     return status;
 }
 
+static kinetik_status unsaid_aggregate(void)
+{
+    kinetik_config *config = CONFIG("stream", "orders", "endpoint", "memory://bad-input?quotas=off");
+    kinetik_producer other = {0};
+    kinetik_status status = kinetik_producer_open(config, &other);
+    OK(kinetik_config_free(config));
+    return status;
+}
+
 /* The slot of a producer that lives, and a generation that it has not seen. */
 static kinetik_status never_was(void)
 {
@@ -95,6 +104,7 @@ static const struct {
     {"a record one byte over the stream's limit", too_large},
     {"a stream that is not there", no_stream},
     {"a stream's name with a blank", no_name},
+    {"a producer that does not say whether it aggregates", unsaid_aggregate},
     {"a setting below zero", below_zero},
     {"an endpoint of an unknown scheme", no_scheme},
     {"a closed producer", closed},

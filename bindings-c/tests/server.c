@@ -31,8 +31,32 @@ static void a_subscription_hands_out_its_events(kinetik_client client)
     EXPECT(kinetik_subscription_poll(subscription, 1, &answer), KINETIK_CLOSED);
 }
 
+/* An engine's settings stand among the options; what is wrong with one is said by its name. */
+static void the_options_set_up_the_engine(void)
+{
+    kinetik_server server = {0};
+    kinetik_engine engine = {0};
+    EXPECT(kinetik_server_start("shard_limit=many", &server), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "shard_limit: expected a whole number"));
+    EXPECT(kinetik_server_start("account=12", &server), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "account: expected twelve digits"));
+    EXPECT(kinetik_server_start("qotas=off", &server), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "did you mean quotas?"));
+    EXPECT(kinetik_server_start("streams=a:2,b:2 shard_limit=3", &server), KINETIK_LIMIT_EXCEEDED);
+    EXPECT(kinetik_engine_open("no blanks", &engine), KINETIK_INVALID_ARGUMENT);
+
+    OK(kinetik_server_start("streams=a:2 shard_limit=3 region=eu-west-1 account=123456789012 memory=1048576 "
+                            "when_full=trim state_delay_ms=5 on_demand_stream_limit=1 quotas=on", &server));
+    OK(kinetik_server_engine(server, &engine));
+    EXPECT(kinetik_engine_create_stream(engine, "b", 2), KINETIK_LIMIT_EXCEEDED);
+    OK(kinetik_engine_create_stream(engine, "b", 1));
+    OK(kinetik_engine_close(engine));
+    OK(kinetik_server_stop(server));
+}
+
 int main(void)
 {
+    the_options_set_up_the_engine();
     kinetik_server server = {0};
     char url[64], small[4];
     EXPECT(kinetik_server_start("streams=orders", &server), KINETIK_INVALID_ARGUMENT);
