@@ -154,11 +154,11 @@ impl Budget {
         self.release(old);
     }
 
-    /// Charges what comes back to the producer after its room was given back, whether or not it fits.
-    pub fn charge_again(&self, bytes: usize, records: u64) {
+    /// Charges a record that comes back to the producer after its room was given back, whether or not it fits.
+    pub fn charge_again(&self, bytes: usize) {
         self.exchange(0, bytes);
-        self.records.fetch_add(records, Ordering::AcqRel);
-        self.buffer.records.fetch_add(records, Ordering::AcqRel);
+        self.records.fetch_add(1, Ordering::AcqRel);
+        self.buffer.records.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Bytes of request bodies that may still be made.

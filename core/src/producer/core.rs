@@ -205,8 +205,9 @@ impl Core {
 
     /// Takes failures in that were handed to somebody who did not wait for them any more.
     pub fn hand_over(self: &Arc<Self>, failures: Vec<Failure>) {
-        self.desk.take_in(failures, true);
-        if let Some(sink) = &self.sink {
+        if self.desk.hand_over(self.stream.name().as_str(), failures)
+            && let Some(sink) = &self.sink
+        {
             sink.call(self);
         }
     }

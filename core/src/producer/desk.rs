@@ -14,6 +14,7 @@ use super::config::Reports;
 use super::ledger::Tally;
 use super::receipt::{Failure, Receipt, Report};
 use super::slots::{Delivered, Settled, Slots};
+use super::untaken::Untaken;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The end of one record that somebody asked for, or that failed.
@@ -84,20 +85,6 @@ struct Inner {
     logged: Vec<ErrorKind>,
 }
 
-/// Failures that wait to be taken, and the room that they hold.
-#[derive(Debug, Default)]
-pub(crate) struct Untaken {
-    pub failures: Vec<Failure>,
-    pub charge: usize,
-}
-
-impl Untaken {
-    fn extend(&mut self, more: Self) {
-        self.failures.extend(more.failures);
-        self.charge += more.charge;
-    }
-}
-
 /// A pipe that is readable while reports wait.
 #[derive(Debug)]
 struct Signal {
@@ -146,7 +133,7 @@ impl Desk {
         if let Some(signal) = &mut inner.signal {
             signal.set(waiting);
         }
-        let has_failures = !inner.failures.failures.is_empty();
+        let has_failures = !inner.failures.is_empty();
         drop(inner);
         // A subscriber may call the producer, so it is told without the lock.
         for error in news {
@@ -189,10 +176,7 @@ impl Desk {
     fn put_aside(&self, inner: &mut Inner, settled: Settled) {
         match settled.outcome {
             Ok(_) => self.release(1, settled.charge),
-            Err(failure) => {
-                inner.failures.failures.push(failure);
-                inner.failures.charge += settled.charge;
-            }
+            Err(failure) => inner.failures.push(failure, settled.charge),
         }
     }
 
@@ -204,11 +188,10 @@ impl Desk {
     /// Takes the failures of records that nobody waits for.
     pub fn take_failures(&self) -> Vec<Failure> {
         let mut inner = self.inner.lock();
-        let refused = std::mem::take(&mut inner.refused);
-        let mut all = std::mem::take(&mut inner.failures);
+        let mut all = std::mem::take(&mut inner.refused);
+        all.extend(std::mem::take(&mut inner.failures));
         drop(inner);
-        all.failures.splice(..0, refused.failures);
-        self.release(all.failures.len(), all.charge + refused.charge);
+        self.release(all.len(), all.charge);
         all.failures
     }
 
@@ -228,20 +211,35 @@ impl Desk {
         self.inner.lock().refused.extend(untaken);
     }
 
-    /// Takes failures in that had been taken; those that are `new` to the failure callback are offered to it. They hold room
-    /// again, whether or not there is any.
-    pub fn take_in(&self, failures: Vec<Failure>, new: bool) {
-        let bytes = |failure: &Failure| failure.key.len() + failure.data.len();
-        let untaken = Untaken {
-            charge: failures.iter().map(bytes).sum(),
-            failures,
+    /// Takes in failures that had been taken and that nobody waits for any more, as if their records had ended now. Says
+    /// whether failures wait to be taken.
+    pub fn hand_over(&self, stream: &str, failures: Vec<Failure>) -> bool {
+        let told = failures.into_iter().map(|failure| Outcome {
+            tag: Tag::Counted,
+            charge: self.charge_again(&failure),
+            result: Err(failure),
+        });
+        let outcomes = Outcomes {
+            told: told.collect(),
+            ..Outcomes::default()
         };
-        let records = untaken.failures.len() as u64;
-        self.budget.charge_again(untaken.charge, records);
-        match new {
-            true => self.inner.lock().failures.extend(untaken),
-            false => self.keep(untaken),
-        }
+        self.settle(stream, outcomes)
+    }
+
+    /// Takes back failures that had been taken, and that the failure callback shall not get again.
+    pub fn put_back(&self, failures: Vec<Failure>) {
+        let charge = failures.iter().map(|failure| self.charge_again(failure));
+        self.keep(Untaken {
+            charge: charge.sum(),
+            failures,
+        });
+    }
+
+    /// Charges what a failure holds that comes back.
+    fn charge_again(&self, failure: &Failure) -> usize {
+        let bytes = failure.key.len() + failure.data.len();
+        self.budget.charge_again(bytes);
+        bytes
     }
 
     /// How many failures wait to be taken, as such or as reports.
@@ -249,7 +247,7 @@ impl Desk {
         let inner = self.inner.lock();
         let reports = inner.reports.iter();
         let reported = reports.filter(|(report, _)| report.outcome.is_err());
-        let kept = inner.failures.failures.len() + inner.refused.failures.len();
+        let kept = inner.failures.len() + inner.refused.len();
         (reported.count() + kept) as u64
     }
 
@@ -345,7 +343,7 @@ impl Desk {
         if let Some(settled) = inner.slots.abandon(slot) {
             self.put_aside(&mut inner, settled);
         }
-        !inner.failures.failures.is_empty()
+        !inner.failures.is_empty()
     }
 
     /// Tells those who wait for an outcome that none will come.
@@ -509,6 +507,43 @@ mod tests {
         desk.abandon(dropped_after);
         assert_eq!(desk.take_failures().len(), 2);
         assert_eq!(desk.budget.used(), 0);
+    }
+
+    #[test]
+    fn failures_that_are_handed_over_go_where_those_of_counted_records_go_and_hold_room() {
+        for report_counted in [false, true] {
+            let budget = Arc::new(Budget::new(10_000, 100));
+            let desk = Desk::new(budget, Reports::Failures, report_counted);
+            let wait = desk.hand_over("s", vec![failure(), failure()]);
+            assert_eq!(wait, !report_counted);
+            assert_eq!(desk.budget.used(), 2 * "keydata".len());
+            assert_eq!(desk.settled().1.records, 0, "they failed before");
+            let mut out = Vec::new();
+            let reported = desk.poll_reports(10, &mut out);
+            assert_eq!(reported, if report_counted { 2 } else { 0 });
+            assert_eq!(desk.take_failures().len(), 2 - reported);
+            assert_eq!(desk.budget.used(), 0);
+        }
+    }
+
+    #[test]
+    fn failures_that_the_callback_gave_back_are_first_and_are_not_offered_to_it_again() {
+        let desk = desk(Reports::None);
+        desk.budget.release(100);
+        settle_charged(&desk, failure());
+        let offered = desk.borrow_failures();
+        desk.return_room(offered.len(), offered.charge);
+        desk.put_back(offered.failures);
+        assert!(desk.borrow_failures().is_empty());
+        assert_eq!(desk.untaken(), 1);
+        assert_eq!(desk.budget.used(), "keydata".len());
+        assert_eq!(desk.take_failures().len(), 1);
+        assert_eq!(desk.budget.used(), 0);
+    }
+
+    fn settle_charged(desk: &Desk, failure: Failure) {
+        assert!(desk.budget.try_charge(50) && desk.budget.grant() > 0);
+        assert!(settle(desk, Tag::Counted, Err(failure)));
     }
 
     #[cfg(unix)]

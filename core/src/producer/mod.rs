@@ -32,6 +32,7 @@ mod intake;
 mod kpl;
 mod ledger;
 mod metrics;
+mod outcomes;
 mod receipt;
 mod record;
 mod settings;
@@ -42,6 +43,7 @@ mod state;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod untaken;
 
 use std::fmt;
 use std::future::Future;
@@ -453,67 +455,6 @@ impl Producer {
     /// Whether it was opened in poll mode.
     pub fn is_polled(&self) -> bool {
         self.config.poll_mode
-    }
-
-    /// Moves at most `max` reports of records with an opaque number into `out`; how many.
-    pub fn poll_reports(&self, max: usize, out: &mut Vec<Report>) -> usize {
-        let Ok(core) = self.core() else { return 0 };
-        let count = core.desk.poll_reports(max, out);
-        core.room().ring();
-        count
-    }
-
-    /// Has `call` called whenever reports wait, on the background thread: for event loops that have a wake of their own.
-    /// It must return at once. Only the first one given counts.
-    ///
-    /// # Errors
-    /// [`Forked`](ErrorKind::Forked).
-    pub fn on_reports(&self, call: impl Fn() + Send + Sync + 'static) -> Result<()> {
-        self.core()?.desk.on_reports(Box::new(call));
-        Ok(())
-    }
-
-    /// A file descriptor that is readable while reports wait, for `epoll`, libuv and their like. It lives as long as the
-    /// producer; only poll it, [`poll_reports`](Self::poll_reports) empties it.
-    ///
-    /// # Errors
-    /// [`Internal`](ErrorKind::Internal) when the process has no descriptors left.
-    #[cfg(unix)]
-    pub fn event_fd(&self) -> Result<std::os::fd::RawFd> {
-        self.core()?.desk.event_fd()
-    }
-
-    /// Takes the failures that nobody took: of counted records without a failure callback, of dropped submissions.
-    pub fn take_failures(&self) -> Vec<Failure> {
-        let Ok(core) = self.core() else {
-            return Vec::new();
-        };
-        let failures = core.desk.take_failures();
-        core.room().ring();
-        failures
-    }
-
-    /// Gives failures back that somebody took who does not want them any more, as a cancelled wait does: they go where those
-    /// of counted records go, to the failure callback or [`take_failures`](Self::take_failures), and hold room until then.
-    pub fn hand_over(&self, failures: Vec<Failure>) {
-        if let Ok(core) = self.core() {
-            core.hand_over(failures);
-        }
-    }
-
-    /// Gives failures back that a failure callback could not deal with. It is not called with them again: they are kept for
-    /// [`take_failures`](Self::take_failures), and hold room until then.
-    pub fn put_back(&self, failures: Vec<Failure>) {
-        if let Ok(core) = self.core() {
-            core.desk.take_in(failures, false);
-        }
-    }
-
-    /// Takes the records that had neither been delivered nor failed when the producer was closed.
-    pub fn take_pending(&self) -> Vec<Leftover> {
-        self.core()
-            .map(|core| core.desk.take_leftovers())
-            .unwrap_or_default()
     }
 
     /// The stream, as it was opened.

@@ -76,13 +76,13 @@ fn hand_over(core: &Arc<Core>) {
     let Some(sink) = &core.sink else { return };
     loop {
         let untaken = core.desk.borrow_failures();
-        if untaken.failures.is_empty() {
+        if untaken.is_empty() {
             if sink.rest() {
                 return core.room().ring();
             }
             continue;
         }
-        let (records, charge) = (untaken.failures.len(), untaken.charge);
+        let (records, charge) = (untaken.len(), untaken.charge);
         // A copy shares the payloads.
         let offered = untaken.failures.clone();
         match catch_unwind(AssertUnwindSafe(|| (sink.callback)(offered))) {

@@ -11,6 +11,7 @@ mod batch;
 mod collect;
 mod epochs;
 mod expiry;
+mod failing;
 mod lane;
 mod meter;
 mod order;
@@ -31,6 +32,7 @@ use parking_lot::Mutex;
 
 use self::batch::Batch;
 use self::epochs::Epochs;
+use self::failing::Told;
 use self::lane::{Lane, Open, Queue, is_large};
 pub(super) use self::meter::Meter;
 use self::order::Order;
@@ -239,28 +241,6 @@ impl Unjudged {
     /// stream and a listing is likely to say where.
     fn deadline(&self, limit: Duration) -> Moment {
         self.batch.deadline(limit).max(self.answered + JUDGING)
-    }
-}
-
-/// What makes the errors of two batches the same.
-struct Told {
-    kind: ErrorKind,
-    shard: Option<ShardId>,
-    attempts: u32,
-    elapsed: Duration,
-    last: Option<Arc<FailedAttempt>>,
-}
-
-impl Told {
-    fn is_like(&self, other: &Self) -> bool {
-        let is_same = match (&self.last, &other.last) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        };
-        is_same
-            && (self.kind, self.shard, self.attempts, self.elapsed)
-                == (other.kind, other.shard, other.attempts, other.elapsed)
     }
 }
 
@@ -527,40 +507,6 @@ impl State {
         }
         self.budget.release(freed);
         self.budget.release_records(counted);
-    }
-
-    fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
-        self.end(&batch);
-        self.meter.lock().failed(&batch, error);
-        self.break_keys(&batch, error);
-        let place = &self.lanes[batch.lane as usize];
-        let told = Told {
-            kind: error.kind(),
-            shard: place.shard.filter(|_| place.is_home(&batch)),
-            attempts: batch.history.attempts,
-            elapsed: now - batch.history.arrived,
-            last: batch.failed.last_shared().cloned(),
-        };
-        let error = match &self.told {
-            Some((before, error)) if before.is_like(&told) => error.clone(),
-            _ => {
-                let error = self.explained(error, &told);
-                self.told.insert((told, error)).1.clone()
-            }
-        };
-        batch.fail(&error, &mut effects.outcomes);
-    }
-
-    /// The error that a caller gets of a record: where it happened, and after how much.
-    fn explained(&self, error: &Error, told: &Told) -> Error {
-        let mut error = error.clone().attempts(told.attempts, told.elapsed);
-        if !self.settings.stream.is_empty() {
-            error = error.stream(&*self.settings.stream);
-        }
-        match told.shard {
-            Some(shard) if error.shard_id().is_none() => error.shard(shard.to_string()),
-            _ => error,
-        }
     }
 
     /// Puts a batch into a lane's queue: behind all others, or before them if it was there already. In ordered mode what
