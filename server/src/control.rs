@@ -19,7 +19,7 @@ const JSON: &str = "application/json";
 const PATHS: &str = "expected GET /metrics, GET, POST or DELETE /_kinetik/faults, GET or POST /_kinetik/clock, or \
                      POST /_kinetik/reset";
 
-const UNSIGNED: &str = "This server has access keys and listens to other machines: sign requests for control and \
+const UNSIGNED: &str = "This server has access keys and lets others in than this machine: sign requests for control and \
                         metrics as those for Kinesis are signed.";
 
 /// Whether a request is for the engine's control and not for the service.
@@ -57,11 +57,11 @@ pub(crate) fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Bo
     }
 }
 
-/// Where keys are given and other machines can call, a signature of one of them must be right; on a loopback address
-/// whoever calls is on this machine.
+/// Where keys are given and others can call, a signature of one of the keys must be right; else whoever calls is a program
+/// or a page of this machine.
 fn check(shared: &Shared, head: &Parts, body: &Bytes) -> Result<(), Refusal> {
     match &shared.verifier {
-        Some(keys) if shared.door.is_open() => {
+        Some(keys) if shared.door.lets_others_in() => {
             signature::check(head).and_then(|()| keys.check(head, body))
         }
         _ => Ok(()),

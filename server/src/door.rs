@@ -61,9 +61,9 @@ impl Door {
         }
     }
 
-    /// Whether other machines can reach the server.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open
+    /// Whether others than this machine and its own pages can reach the server.
+    pub(crate) fn lets_others_in(&self) -> bool {
+        self.open || self.cors != Cors::Loopback
     }
 
     pub(crate) fn judge(&self, head: &Parts) -> Verdict {

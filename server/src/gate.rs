@@ -145,7 +145,8 @@ pub(crate) fn refused(form: Form, refusal: &Refusal) -> Response<Body> {
 }
 
 /// The answer in XML to a body of a type that the service does not know: its signature first, then its target. Source:
-/// the matrix that kinesalite's author recorded, which reference/kinesis-api.md 3.4 holds for the better guess.
+/// the matrix that kinesalite's author recorded, which reference/kinesis-api.md 3.4 holds for the better guess. Requests of
+/// other methods than POST keep to the order above the matrix.
 fn unspoken(head: &Parts, target: &Target<'_>) -> Response<Body> {
     if let Err(refusal) = signature::check(head) {
         return xml(403, refusal.code(), refusal.message());

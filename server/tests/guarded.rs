@@ -1,4 +1,5 @@
-//! Control and metrics of a server with access keys: asked from other machines, they need a signature of one of them.
+//! Control and metrics of a server with access keys: where others are let in than this machine, they need a signature of
+//! one of them.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -8,14 +9,15 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use kinetik::time::Clock;
-use kinetik_server::{Key, Server, ServerConfig};
+use kinetik_server::{Cors, Key, Server, ServerConfig};
 
 const KEY: (&str, &str) = ("AKIDKINETIK", "wJalrXUtnFEMI");
 
-fn server(host: Ipv4Addr, keys: &[(&str, &str)]) -> Server {
+fn server(host: Ipv4Addr, cors: Cors, keys: &[(&str, &str)]) -> Server {
     let keys = keys.iter().map(|&(id, secret)| Key::new(id, secret));
     let server = Server::start(ServerConfig {
         host: IpAddr::V4(host),
+        cors,
         keys: keys.collect(),
         ..ServerConfig::default()
     });
@@ -76,34 +78,46 @@ const ASKED: [(&str, &str); 4] = [
     ("POST", "/_kinetik/reset"),
 ];
 
-#[test]
-fn other_machines_need_a_signature_for_control_and_metrics() {
-    let server = server(Ipv4Addr::UNSPECIFIED, &[KEY]);
+/// Nothing is answered, and nothing done, without a right signature.
+fn needs_a_signature(server: &Server) {
     for (method, path) in ASKED {
-        let (status, text) = ask(&server, method, path, None);
+        let (status, text) = ask(server, method, path, None);
         assert_eq!(status, 403, "{path}");
         assert!(
             text.contains("sign requests for control and metrics"),
             "{text}"
         );
-        assert_eq!(ask(&server, method, path, Some("wrong")).0, 403, "{path}");
+        assert_eq!(ask(server, method, path, Some("wrong")).0, 403, "{path}");
     }
     assert!(
         server.engine().records("orders").is_ok(),
         "nothing was forgotten"
     );
     for (method, path) in ASKED {
-        let (status, text) = ask(&server, method, path, Some(KEY.1));
+        let (status, text) = ask(server, method, path, Some(KEY.1));
         assert_eq!(status, 200, "{path}: {text}");
     }
     assert!(server.engine().records("orders").is_err(), "it was reset");
 }
 
 #[test]
+fn other_machines_need_a_signature_for_control_and_metrics() {
+    needs_a_signature(&server(Ipv4Addr::UNSPECIFIED, Cors::Loopback, &[KEY]));
+}
+
+#[test]
+fn so_do_the_pages_of_other_sites_on_this_machine() {
+    let site = Cors::Origin("https://app.test".into());
+    for cors in [Cors::Any, site] {
+        needs_a_signature(&server(Ipv4Addr::LOCALHOST, cors, &[KEY]));
+    }
+}
+
+#[test]
 fn this_machine_needs_none_and_a_server_without_keys_asks_nobody() {
     for server in [
-        server(Ipv4Addr::LOCALHOST, &[KEY]),
-        server(Ipv4Addr::UNSPECIFIED, &[]),
+        server(Ipv4Addr::LOCALHOST, Cors::Loopback, &[KEY]),
+        server(Ipv4Addr::UNSPECIFIED, Cors::Any, &[]),
     ] {
         for (method, path) in ASKED {
             assert_eq!(ask(&server, method, path, None).0, 200, "{path}");

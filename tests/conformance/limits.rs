@@ -106,6 +106,7 @@ behaviours! {
             "Target shard count or number of open shards cannot be greater than 10000. Current open shard count: 5001, \
              Target shard count: 10002",
         );
+        service.ok(update(10_000));
     };
     "issue 3" lifted_quotas_lift_that_of_a_streams_shards PLAIN => |service| {
         service.create("one", 5_001);

@@ -18,7 +18,7 @@ use kinetik_server::{Server, ServerConfig};
 /// What a behaviour wants of its service; everything else is as AWS has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    /// With the shards' quotas.
+    /// With the service's quotas.
     pub(crate) quotas: bool,
     /// How long a stream stays CREATING, UPDATING and DELETING.
     pub(crate) state_delay: Duration,

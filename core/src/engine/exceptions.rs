@@ -46,6 +46,11 @@ pub(super) fn of(operation: Operation) -> Vec<&'static str> {
     all
 }
 
+/// Whether an exception can only come within a subscription that has begun.
+pub(super) fn is_of_events(operation: Operation, exception: &str) -> bool {
+    operation == Operation::SubscribeToShard && OF_SUBSCRIPTIONS.contains(&exception)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,6 +72,7 @@ pub struct Faults {
 
 impl Fault {
     /// The next call of an operation is refused with an exception, both by the service's name: before anything is done.
+    /// Those of KMS, which only the events of SubscribeToShard have, come within the subscription.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an operation or an exception that the service does
@@ -83,10 +84,11 @@ impl Fault {
                 return Err(setting::unknown_of("error", exception, &known));
             }
             let text = "This exception was asked for by a test.";
-            Ok(Trouble::Refuse(Refusal::new(
-                exception.to_owned(),
-                Some(text.into()),
-            )))
+            let refusal = Refusal::new(exception.to_owned(), Some(text.into()));
+            Ok(match exceptions::is_of_events(operation, exception) {
+                true => Trouble::RefuseApplied(refusal),
+                false => Trouble::Refuse(refusal),
+            })
         })
     }
 

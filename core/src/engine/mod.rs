@@ -257,12 +257,12 @@ impl Engine {
         &self.0.config
     }
 
-    /// Whether shards have the service's quotas now.
+    /// Whether there are the service's quotas now: see [`EngineConfig::quotas`].
     pub fn quotas(&self) -> bool {
         self.0.quotas.load(Ordering::Relaxed)
     }
 
-    /// Gives shards the service's quotas, or lifts them, from now on.
+    /// Keeps the service's quotas, or lifts them, from now on.
     pub fn set_quotas(&self, on: bool) {
         self.0.quotas.store(on, Ordering::Relaxed);
     }

@@ -27,20 +27,18 @@ pub(super) enum Layout {
     Version2 { put: u64, index: u64 },
 }
 
-/// Nine hexadecimal digits.
-const SECONDS: u64 = 0xf_ffff_ffff;
 /// What numbers of version 0 leave out.
 const LEADING_ONE: u128 = 1 << 124;
 
 impl Origin {
     /// Reads a number; `None` for one of no layout.
     pub fn of(number: SequenceNumber) -> Option<Self> {
-        let (high, low) = halves(number);
+        let (high, low) = number.halves();
         let origin = match (high >> 56, low & 0xf) {
             (0, _) if high == 0 => Self::version_0(low),
             (2, 1) => Self {
                 layout: Layout::Version1 {
-                    put: ((low >> 100) as u64 | high << 28) & SECONDS,
+                    put: ((low >> 100) as u64 | high << 28) & SequenceParts::SECONDS,
                 },
                 ..Self::version_2(high, low)
             },
@@ -64,7 +62,7 @@ impl Origin {
         };
         Self {
             layout: Layout::Version0,
-            created: (low >> 88) as u64 & SECONDS,
+            created: (low >> 88) as u64 & SequenceParts::SECONDS,
             shard: (low & 0xffff) as i32,
         }
     }
@@ -72,10 +70,10 @@ impl Origin {
     fn version_2(high: u64, low: u128) -> Self {
         Self {
             layout: Layout::Version2 {
-                put: (low >> 36) as u64 & SECONDS,
+                put: (low >> 36) as u64 & SequenceParts::SECONDS,
                 index: (low >> 80) as u64 | high << 48,
             },
-            created: (high >> 20) & SECONDS,
+            created: (high >> 20) & SequenceParts::SECONDS,
             shard: (low >> 4) as u32 as i32,
         }
     }
@@ -97,17 +95,6 @@ impl Origin {
     pub fn shard_text(self) -> String {
         format!("shardId-{:012}", self.shard)
     }
-}
-
-fn halves(number: SequenceNumber) -> (u64, u128) {
-    let bytes = number.to_bytes();
-    let (high, low) = bytes.split_at(8);
-    let value = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u128::from(byte))
-    };
-    (value(high) as u64, value(low))
 }
 
 #[cfg(test)]
@@ -187,7 +174,7 @@ mod tests {
         fn of_todays_numbers_it_tells_what_their_parts_are(
             created in 0..SequenceParts::CREATED_LIMIT,
             index in 0..=SequenceParts::END_INDEX,
-            put in 0..=SECONDS,
+            put in 0..=SequenceParts::SECONDS,
             shard in 0..=i32::MAX as u32,
         ) {
             let shard = ShardId::new(shard);

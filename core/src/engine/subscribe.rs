@@ -281,9 +281,7 @@ mod tests {
         let fault = Fault::fail("SubscribeToShard", "KMSDisabledException").unwrap();
         let elsewhere = fault.clone().after_commit().shard(7);
         engine.faults().push(elsewhere);
-        engine
-            .faults()
-            .push(fault.after_commit().stream("orders").shard(0));
+        engine.faults().push(fault.stream("orders").shard(0));
         assert_eq!(engine.strike(&call), None, "the call itself is answered");
         let Ok(Answer::SubscribeToShard(mut events)) = engine.call(&call) else {
             panic!("a subscription")

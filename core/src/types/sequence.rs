@@ -53,10 +53,10 @@ impl SequenceNumber {
         // Digits from the right: version 1, shard 8, put 9, zeros 2, index 16 (bits 80..144), nibble 1
         // (bit 144), created 9 (bits 148..184), constant 2 (bit 184).
         let low = self.low;
-        let put = (low >> 36) as u64 & PUT_MASK;
+        let put = (low >> 36) as u64 & SequenceParts::SECONDS;
         let index = (low >> 80) as u64 | (self.high << 48);
         let nibble = (self.high >> 16) as u32 & 0xf;
-        let created = (self.high >> 20) & PUT_MASK;
+        let created = (self.high >> 20) & SequenceParts::SECONDS;
         let shard = (low >> 4) as u32;
         let valid = low & 0xf == VERSION
             && (low >> 72) & 0xff == 0
@@ -71,6 +71,11 @@ impl SequenceNumber {
             put,
             shard: ShardId::new(shard),
         })
+    }
+
+    /// Its upper 64 and its lower 128 bits.
+    pub(crate) fn halves(self) -> (u64, u128) {
+        (self.high, self.low)
     }
 
     /// The number as 24 big-endian bytes, whose order is the numbers' order.
@@ -131,8 +136,6 @@ impl SequenceNumber {
 }
 
 const VERSION: u128 = 2;
-/// Nine hexadecimal digits.
-const PUT_MASK: u64 = 0xf_ffff_ffff;
 const CHUNK_DIGITS: usize = 19;
 const CHUNK: u64 = 10_u64.pow(CHUNK_DIGITS as u32);
 
@@ -141,12 +144,14 @@ impl SequenceParts {
     pub const END_INDEX: u64 = i64::MAX as u64;
     /// Creation seconds from here on are invalid. Source: kinesalite's tests against AWS.
     pub const CREATED_LIMIT: u64 = 16_025_175_000;
+    /// The largest second that has room: nine hexadecimal digits.
+    pub(crate) const SECONDS: u64 = 0xf_ffff_ffff;
 
     /// The sequence number that encodes these parts; `None` when one of them is out of range.
     pub fn pack(self) -> Option<SequenceNumber> {
         if self.index > Self::END_INDEX
             || self.created >= Self::CREATED_LIMIT
-            || self.put > PUT_MASK
+            || self.put > Self::SECONDS
             || self.shard > ShardId::MAX
         {
             return None;
@@ -360,7 +365,7 @@ mod tests {
 
         #[test]
         fn parts_round_trip(created in 0..SequenceParts::CREATED_LIMIT, index in 0..=SequenceParts::END_INDEX,
-                            put in 0..=PUT_MASK, shard in 0..=i32::MAX as u32) {
+                            put in 0..=SequenceParts::SECONDS, shard in 0..=i32::MAX as u32) {
             let parts = SequenceParts { created, index, put, shard: ShardId::new(shard) };
             prop_assert_eq!(parts.pack().unwrap().parts(), Some(parts));
         }
