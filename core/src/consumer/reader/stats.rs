@@ -10,7 +10,8 @@ use super::lag::ShardLag;
 /// What a reader counted since it was opened, over all shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReaderStats {
-    /// User records, those of filtered ones not among them.
+    /// User records, those of filtered ones not among them; with an end in time also those that were fetched behind it and
+    /// left out.
     pub records: u64,
     /// Kinesis records that held them.
     pub kinesis_records: u64,

@@ -137,7 +137,9 @@ impl State {
                 return Ok(());
             };
             if self.settings.pushed && at_tip {
-                self.set_due(id, now + UNLESS_PUSHED);
+                let unless_pushed = now + UNLESS_PUSHED;
+                let due = self.over_at().map_or(unless_pushed, |over| over.max(now));
+                self.set_due(id, due.min(unless_pushed));
                 self.await_arrival(id);
             } else {
                 // What comes to an end asks at once whether there is more.
@@ -169,6 +171,7 @@ impl State {
         shard.recovered();
         let (any, sent_at, before) = (!records.is_empty(), shard.sent_at, shard.cursor);
         let so_far = shard.read_so_far();
+        let counted = self.stats;
         let mut decoded =
             self.settings
                 .decoding
@@ -193,6 +196,8 @@ impl State {
         }
         let last_arrival = decoded.sources.last().map(|source| source.arrived_at);
         if self.cut(now, id, &mut decoded, before) == Next::Settled {
+            // It comes once more, and counts then.
+            self.stats = counted;
             return Ok(Next::Settled);
         }
         self.queue(id, decoded, behind);

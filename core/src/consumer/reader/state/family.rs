@@ -104,7 +104,7 @@ impl State {
         match shard.info.parents().filter(|id| !is_known(id)).max() {
             // No listing has come as far as this parent: it may still have records.
             Some(parent) if Some(parent) > self.newest_listed => self.want_listing(now),
-            Some(_) if !matches!(self.listing, Listing::Idle { .. }) => {}
+            Some(_) if !matches!(self.listing, Listing::Idle) => {}
             _ => self.set_due(id, now),
         }
     }
@@ -121,14 +121,14 @@ impl State {
     }
 
     pub(super) fn want_listing(&mut self, now: Moment) {
-        if let Listing::Idle { failures } = self.listing {
-            let pause = match failures {
+        if let Listing::Idle = self.listing {
+            let pause = match self.late_listings {
                 0 => Duration::ZERO,
-                _ => self.policy.throttled.pause(failures, &self.rng),
+                late => self.policy.throttled.pause(late, &self.rng),
             };
             self.listing = Listing::Due {
                 at: now + pause,
-                failures,
+                failures: 0,
             };
         }
     }
@@ -165,11 +165,13 @@ impl State {
         };
         let newest = list.iter().map(|info| info.id).max();
         self.newest_listed = self.newest_listed.max(newest);
-        // A listing that ends before a shard that is known lies behind; the next one waits a little.
+        // A listing that ends before a shard that is known lies behind; the next one waits, ever longer.
         let lies_behind = self.shards.keys().next_back().copied() > newest;
-        self.listing = Listing::Idle {
-            failures: u32::from(lies_behind),
+        self.late_listings = match lies_behind {
+            true => self.late_listings + 1,
+            false => 0,
         };
+        self.listing = Listing::Idle;
         if let Err(error) = self.compare(&list) {
             self.failure = Some(error);
             self.listing = Listing::Due {

@@ -175,6 +175,8 @@ pub(super) struct State {
     /// A call was made since the last batch was handed out.
     called_ahead: bool,
     listing: Listing,
+    /// How many listings in a row ended before a shard that is known.
+    late_listings: u32,
     /// Whether shards are read by subscriptions from their beginnings, and by whose.
     fan_out: bool,
     consumer: Consumer,
@@ -198,9 +200,7 @@ pub(super) struct State {
 /// The one listing that may be under way.
 #[derive(Clone, Copy, Debug)]
 enum Listing {
-    Idle {
-        failures: u32,
-    },
+    Idle,
     Due {
         at: Moment,
         failures: u32,
@@ -272,7 +272,8 @@ impl State {
             held: 0,
             reserved: 0,
             called_ahead: false,
-            listing: Listing::Idle { failures: 0 },
+            listing: Listing::Idle,
+            late_listings: 0,
             next_ticket: 0,
             failure: None,
             opening: true,
@@ -402,7 +403,7 @@ impl State {
             && self.calling.is_empty()
             && self.pulling.is_empty()
             && self.due.is_empty()
-            && matches!(self.listing, Listing::Idle { .. })
+            && matches!(self.listing, Listing::Idle)
             && self.shards.values().all(done)
     }
 

@@ -56,11 +56,12 @@ impl State {
         behind: Option<u64>,
         last_arrival: Option<Timestamp>,
     ) -> bool {
-        self.measures |= behind > Some(0);
         let is_open = self.is_open(id);
         let (Some(shard), Some(arrival)) = (self.shards.get_mut(&id), last_arrival) else {
             return false;
         };
+        // Of answers with records: kinesalite tells one without any that it is behind, at the end of a closed shard.
+        self.measures |= behind > Some(0);
         match self.settings.until {
             Until::Forever => false,
             Until::At(time) => shard.cut.is_some() && arrival > time + MARGIN,
@@ -92,6 +93,17 @@ impl State {
             Until::Forever => false,
             Until::Now => !any || self.is_exact(id),
             Until::At(time) => !any && self.settings.wall(sent_at) > time + MARGIN,
+        }
+    }
+
+    /// When an answer without records can show that a shard was read up to an end in time.
+    pub(super) fn over_at(&self) -> Option<Moment> {
+        match self.settings.until {
+            Until::At(time) => {
+                let left = (time + MARGIN).since(self.settings.opened_wall) + MILLISECOND;
+                Some(self.settings.opened + left)
+            }
+            Until::Now | Until::Forever => None,
         }
     }
 

@@ -559,7 +559,6 @@ impl Driven {
     }
 }
 
-/// Payloads as text, for comparing.
 /// Puts a record of each text.
 pub fn put(model: &mut Model, shard: u32, texts: &[&str]) {
     for text in texts {
@@ -579,6 +578,7 @@ pub fn split_behind_a_reader() -> (Model, Driven) {
     (model, driven)
 }
 
+/// Payloads as text, for comparing.
 pub fn texts(records: &[Record]) -> Vec<String> {
     records
         .iter()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::config::{Start, Until};
 use super::super::position::Positions;
-use super::super::state::Effect;
+use super::super::state::{Ask, Effect, Event};
 use super::model::{Driven, Fault, Model, put, settings, texts};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -154,6 +154,64 @@ fn a_server_that_measures_nothing_is_not_followed_for_ever_although_somebody_goe
         }
         assert!(read >= 50 && model.now - began < 10 * SECOND, "{read}");
     }
+}
+
+#[test]
+fn a_distance_that_only_answers_without_records_have_does_not_make_the_others_believed() {
+    let mut model = pages(Fault::AtTip);
+    // The iterator, then a read that brings nothing and tells a distance.
+    model.faults[1] = Some(Fault::Empty);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
+    assert_eq!(driven.rest(&mut model).len(), 50);
+}
+
+#[test]
+fn where_records_are_pushed_a_time_to_end_is_waited_for_and_no_longer() {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1"]);
+    let time = model.wall() + 10 * SECOND;
+    let mut pushed = settings(&model, Until::At(time));
+    pushed.pushed = true;
+    let mut driven = Driven::open_with(&mut model, Start::TrimHorizon, pushed);
+    let mut reads = 0;
+    let mut event = None;
+    loop {
+        match driven.step(&model, event.take()) {
+            // Nothing new ever arrives.
+            Effect::Call(_, Ask::Arrival { .. }) | Effect::HandOut(_) => {}
+            Effect::Call(ticket, ask) => {
+                reads += u32::from(matches!(ask, Ask::Read { .. }));
+                let outcome = model.answer(&ask);
+                event = Some(Event { ticket, outcome });
+            }
+            Effect::Wait(Some(at)) => model.now = model.now.max(at),
+            Effect::End => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let over = model.wall().since(time);
+    assert!(over > 5 * SECOND && over < 6 * SECOND, "{over:?}");
+    assert!(reads <= 4, "{reads}");
+}
+
+#[test]
+fn what_is_asked_for_once_more_counts_once() {
+    let mut model = Model::new(1);
+    model.page = 1;
+    model.now = model.now + 100 * SECOND;
+    for (text, before) in [("A", 50), ("B", 10), ("C", 50)] {
+        model.arrives_before = before * SECOND;
+        put(&mut model, 0, &[text]);
+    }
+    let time = model.wall() - 30 * SECOND;
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::At(time));
+    assert_eq!(texts(&driven.rest(&mut model)), ["A", "B", "C"]);
+    let stats = driven.state.stats;
+    assert_eq!(stats.repeated, 0);
+    assert_eq!(
+        stats.records, 4,
+        "B was left out first, and then fetched again"
+    );
 }
 
 #[test]
