@@ -91,9 +91,10 @@ export interface ProducerOptions extends ConnectionOptions {
   /** How long the end of the process or Worker waits for what was put. Default 5,000. */
   exitTimeoutMs?: number
   /**
-   * Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws or its
-   * promise rejects: then `takeFailures` and the next error of `flush` or `close` have it. These two wait for its promise,
-   * so it must not await them.
+   * Records that failed for good, on the event loop, one batch at a time. A batch holds its room in the buffer until the call
+   * returns, or its promise settles; `flush` and `close` wait for that. So it may put, but must not await `ready`, `flush` or
+   * `close`. What it was given counts as taken then, unless it throws or its promise rejects: `takeFailures` and the next error
+   * of `flush` or `close` have that, and it holds its room until it is taken.
    */
   onFailure?: (failures: Failure[]) => void | Promise<void>
   /** Ends the opening. */

@@ -1,6 +1,7 @@
 //! The producer: opening, waiting, ending; the hot calls are in `put`.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::event_loop::{EventLoop, Remote, promise};
 use crate::js::{self, Raw};
 use crate::sink::Sink;
 use crate::waiting::Waiting;
-use crate::{outcome, put};
+use crate::{outcome, put, sink};
 
 /// How many reports are taken at once.
 const REPORTS: usize = 1024;
@@ -32,6 +33,8 @@ pub struct Shared {
     /// What `close` left undelivered, until JavaScript takes it.
     left: Mutex<Vec<Failure>>,
     sink: Option<Arc<Sink>>,
+    /// Failures were handed over since JavaScript last asked.
+    has_handed_over: AtomicBool,
 }
 
 impl Shared {
@@ -42,6 +45,7 @@ impl Shared {
             waiting: Waiting::default(),
             left: Mutex::default(),
             sink,
+            has_handed_over: AtomicBool::new(false),
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -56,16 +60,10 @@ impl Shared {
     }
 
     /// Failures whose waits were aborted: for the failure callback, or kept until they are taken.
-    fn hand_over(&self, env: napi_env, failures: Vec<Failure>) {
-        match &self.sink {
-            _ if failures.is_empty() => {}
-            // Here and now, not by way of the core's own thread: flush and close may be the next to run, and wait for the
-            // calls that they know of.
-            Some(sink) => {
-                let number = sink.offered.add(failures.clone());
-                sink.call(env, &failures, number);
-            }
-            None => self.producer.hand_over(failures),
+    fn hand_over(&self, failures: Vec<Failure>) {
+        if !failures.is_empty() {
+            self.has_handed_over.store(true, Ordering::Release);
+            self.producer.hand_over(failures);
         }
     }
 }
@@ -96,10 +94,10 @@ pub fn open_producer(
             config = config.endpoint(endpoint.0.clone());
         }
         let sink = on_failure
-            .map(|callback| Sink::new(env, &callback).map(Arc::new))
+            .map(|callback| Sink::new(env, &callback))
             .transpose()?;
         if let Some(sink) = sink.clone() {
-            config = config.on_failure(move |failures| sink.post(failures));
+            config = config.on_failure(move |failures| sink.offer(failures));
         }
         let remote = EventLoop::of(env)?.remote();
         let opened =
@@ -151,6 +149,7 @@ fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
 #[napi]
 pub fn flush_at_exit(env: Env) -> napi::Result<f64> {
     guard(env.raw(), || {
+        sink::event_loop_ended();
         // They stay registered: the end of a Worker's environment lets go of them.
         let open: Vec<_> = OPEN.with_borrow(|open| open.iter().filter_map(Weak::upgrade).collect());
         let clock = Clock::system();
@@ -296,14 +295,18 @@ impl NativeProducer {
         })
     }
 
-    /// The end of a call of the failure callback, by the number that it was given; whether it took its batch.
+    /// The end of a call of the failure callback; whether it took its batch.
     #[napi(catch_unwind)]
-    pub fn offer_ended(&self, number: f64, is_taken: bool) {
-        let Some(sink) = &self.0.sink else { return };
-        let batch = sink.offered.take(number as u64);
-        if let (Some(batch), false) = (batch, is_taken) {
-            self.0.producer.put_back(batch);
+    pub fn offer_ended(&self, is_taken: bool) {
+        if let Some(sink) = &self.0.sink {
+            sink.ended(is_taken, |failures| self.0.producer.put_back(failures));
         }
+    }
+
+    /// Whether the failure callback was handed failures of aborted waits since this was last asked.
+    #[napi(catch_unwind)]
+    pub fn handed_over(&self) -> bool {
+        self.0.has_handed_over.swap(false, Ordering::AcqRel) && self.0.sink.is_some()
     }
 
     /// The number of the promise that `putAndWait` made last.
@@ -337,6 +340,7 @@ fn millis(millis: f64) -> Duration {
 
 /// Lets go of what an environment that ends was still waiting for.
 pub fn environment_ended() {
+    sink::event_loop_ended();
     for shared in OPEN.take().iter().filter_map(Weak::upgrade) {
         shared.waiting.abandon();
     }
@@ -360,6 +364,6 @@ fn deliver(env: napi_env, shared: &Shared) {
                 _ => {}
             }
         }
-        js::scoped(env, || shared.hand_over(env, unwanted));
+        shared.hand_over(unwanted);
     }
 }

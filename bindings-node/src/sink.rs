@@ -1,7 +1,8 @@
 //! The failure callback.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Weak};
 
 use kinetik::Result;
 use kinetik::producer::Failure;
@@ -14,67 +15,93 @@ use crate::event_loop::{EventLoop, Remote};
 use crate::js::{self, Reference};
 use crate::outcome;
 
-/// The batches that the failure callback has and may yet refuse.
-#[derive(Default)]
-pub struct Offered(Mutex<Offers>);
-
-#[derive(Default)]
-struct Offers {
-    next: u64,
-    batches: BTreeMap<u64, Vec<Failure>>,
+thread_local! {
+    /// The callbacks of this environment, for its end.
+    static OPEN: RefCell<Vec<Weak<Sink>>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Offered {
-    /// Remembers a batch; its number.
-    pub fn add(&self, batch: Vec<Failure>) -> u64 {
-        let mut offers = self.0.lock();
-        let number = offers.next;
-        offers.next += 1;
-        offers.batches.insert(number, batch);
-        number
-    }
-
-    /// Forgets a batch.
-    pub fn take(&self, number: u64) -> Option<Vec<Failure>> {
-        self.0.lock().batches.remove(&number)
-    }
-}
-
-/// The callback that takes failures; it is called on the event loop alone.
+/// The callback that takes failures. It is called on the event loop alone, with one batch at a time; until the call has
+/// ended, by its promise if it answers with one, the core's thread for failures waits, and the batch holds its room.
 pub struct Sink {
     remote: Remote,
     callback: Reference,
-    /// The batches that it has.
-    pub offered: Offered,
+    offer: Mutex<Offer>,
+}
+
+/// What the callback has.
+#[derive(Default)]
+struct Offer {
+    failures: Vec<Failure>,
+    /// Dropped when the call has ended: that is what the core's thread waits for.
+    hold: Option<Sender<()>>,
+    /// The event loop runs nothing any more.
+    is_over: bool,
 }
 
 impl Sink {
     /// One that calls this function.
-    pub fn new(env: napi_env, callback: &Function<'_>) -> Result<Self> {
-        let remote = EventLoop::of(env)?.remote();
-        let callback = Reference::new(env, callback.raw());
-        Ok(Self {
-            remote,
-            callback,
-            offered: Offered::default(),
-        })
+    pub fn new(env: napi_env, callback: &Function<'_>) -> Result<Arc<Self>> {
+        let sink = Arc::new(Self {
+            remote: EventLoop::of(env)?.remote(),
+            callback: Reference::new(env, callback.raw()),
+            offer: Mutex::default(),
+        });
+        OPEN.with_borrow_mut(|open| {
+            open.retain(|sink| sink.strong_count() > 0);
+            open.push(Arc::downgrade(&sink));
+        });
+        Ok(sink)
     }
 
-    /// Calls it later, from whatever thread.
-    pub fn post(self: &Arc<Self>, failures: Vec<Failure>) {
+    /// Has the event loop call it, and waits for the end of the call.
+    pub fn offer(self: &Arc<Self>, failures: Vec<Failure>) {
+        let (hold, ended) = mpsc::channel();
+        {
+            let mut offer = self.offer.lock();
+            if offer.is_over {
+                return;
+            }
+            // A copy shares the payloads.
+            offer.failures = failures.clone();
+            offer.hold = Some(hold);
+        }
         let sink = self.clone();
-        // A copy shares the payloads.
-        let number = self.offered.add(failures.clone());
-        self.remote
-            .post(move |env| sink.call(env, &failures, number));
+        self.remote.post(move |env| sink.call(env, &failures));
+        // Nothing is ever sent.
+        let _ = ended.recv();
     }
 
-    /// Calls it with a batch and the number of the offer.
-    pub fn call(&self, env: napi_env, failures: &[Failure], number: u64) {
+    fn call(&self, env: napi_env, failures: &[Failure]) {
         let array = outcome::failures(env, failures);
         if let Some(callback) = self.callback.get(env) {
-            js::call(env, callback, &[array, js::number(env, number as f64)]);
+            js::call(env, callback, &[array]);
         }
+    }
+
+    /// The call has ended. `keep` is given what the callback did not take, before the batch's room is given back.
+    pub fn ended(&self, is_taken: bool, keep: impl FnOnce(Vec<Failure>)) {
+        let (failures, hold) = {
+            let mut offer = self.offer.lock();
+            (std::mem::take(&mut offer.failures), offer.hold.take())
+        };
+        if !is_taken {
+            keep(failures);
+        }
+        drop(hold);
+    }
+
+    fn let_go(&self) {
+        *self.offer.lock() = Offer {
+            is_over: true,
+            ..Offer::default()
+        };
+    }
+}
+
+/// The event loop of this thread has run for the last time: nobody waits for callbacks any more.
+pub fn event_loop_ended() {
+    for sink in OPEN.take().iter().filter_map(Weak::upgrade) {
+        sink.let_go();
     }
 }
 
