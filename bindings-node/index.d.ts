@@ -70,7 +70,10 @@ export interface ProducerOptions extends ConnectionOptions {
   stopOnFailure?: boolean
   /** Numbers records, so that a reader with `dropDuplicates` hands out copies once. Default false. Needs `aggregate`. */
   stamp?: boolean
-  /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
+  /**
+   * true = opening asks nothing of the service. Default false: opening checks that the stream is there and that its shards may be
+   * listed, which `aggregate` and `ordered` need. Whether records may be put is known with the first of them.
+   */
   lazy?: boolean
   /** How long opening may take to check the stream. Default 30,000. */
   openTimeoutMs?: number
@@ -326,7 +329,10 @@ export interface StoredRecord {
 }
 
 export interface EngineOptions {
-  /** The service's limits per shard: 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out. Default true. */
+  /**
+   * Whether there are the service's quotas: of each shard 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out, and those of
+   * control-plane rates, consumers, tags and changes in a day. Default true.
+   */
   quotas?: boolean
   /** Bytes that stored records may take, their index included. Default: half of this machine's memory. */
   memory?: number
@@ -385,7 +391,7 @@ export interface Clock {
 export class Engine {
   readonly faults: Faults
   readonly clock: Clock
-  /** Whether shards have the service's limits; to be set at any time, for all who use the engine. */
+  /** Whether there are the service's quotas, as in the options; to be set at any time, for all who use the engine. */
   quotas: boolean
   /** Bytes of memory that stored records take. */
   readonly memoryUsed: number
