@@ -9,7 +9,7 @@ export const version: string
 
 /**
  * Where the service is: nothing = AWS by its own settings; `memory://NAME` = the engine of this process that has
- * this name (`memory://` = `default`); `http://HOST:PORT` or `https://HOST` = any Kinesis-compatible server.
+ * this name (`memory://` = `default`), with `?quotas=off` without quotas from then on; `http://HOST:PORT` or `https://HOST` = any Kinesis-compatible server.
  */
 export type Endpoint = string | Engine | Server
 
@@ -53,13 +53,16 @@ export interface ProducerOptions extends ConnectionOptions {
   lingerMs?: number
   /** From put to outcome. Default 120,000. */
   deadlineMs?: number
-  /** Hard budget in bytes of all that is buffered, in flight or untaken. Default 64 MiB. */
+  /**
+   * Hard budget in bytes of all that is buffered, in flight or untaken. Default 64 MiB, at least 64 KiB; a record can have at most
+   * a sixth.
+   */
   bufferBytes?: number
   /** The same in records. Default 1,000,000. */
   bufferRecords?: number
   /** A name under which producers of this process share one budget; its sizes must be the same for all. Default: none. */
   bufferGroup?: string
-  /** false = do not keep to the quotas of a shard, for servers that have none. Default true. */
+  /** false = do not keep to the quotas of a shard, for servers that have none. Default true, except for an engine without quotas. */
   shardLimit?: boolean
   /**
    * true = the order of each key is kept through retries and reshards. After a failed record, later ones of its key fail
@@ -85,7 +88,7 @@ export interface ProducerOptions extends ConnectionOptions {
   aggregateBytes?: number
   /** User records up to which an aggregate is filled. Default as many as find room. */
   aggregateRecords?: number
-  /** Kinesis records up to which a PutRecords call is filled. Default 500. */
+  /** Kinesis records up to which a PutRecords call is filled. Default 500, which is the most. */
   requestRecords?: number
   /** Bytes up to which a PutRecords call is filled. Default 1 MiB, at most 10 MiB. */
   requestBytes?: number
@@ -188,7 +191,11 @@ export class Producer implements AsyncDisposable {
    * that was put before has ended; true if the key was broken.
    */
   resume(key?: string): Promise<boolean>
-  /** Flushes and closes. Later calls of any method fail with ClosedError. */
+  /**
+   * Takes no more records, flushes and closes; closing again does nothing. Later puts, `flush` and `resume` fail with ClosedError.
+   * `onFailure` is not called any more; what it is at it may finish.
+   * @throws FlushTimeoutError, DeliveryError
+   */
   close(options?: { timeoutMs?: number }): Promise<Ledger>
   /** Takes the failures that nobody took yet; until then they count in the buffer's budget. */
   takeFailures(): Failure[]
@@ -305,7 +312,10 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   readonly positions: Positions
   /** What was counted so far, by name: records, reads, events, subscriptions, throttles, … */
   readonly stats: { readonly [name: string]: number }
-  /** Stats, lag and backlog as a text for a metrics service. */
+  /**
+   * Stats, lag and backlog as a text for a metrics service.
+   * @throws ClosedError once it was closed; the values above and below are kept
+   */
   metricsText(format: MetricsFormat): string
   /** How far behind each shard is, in milliseconds; null before its first answer. */
   readonly lagMs: { readonly [shardId: string]: number | null }
@@ -381,7 +391,7 @@ export interface Clock {
   readonly frozen: boolean
   /** Stops it. */
   freeze(): void
-  /** Moves it on, whether it stands or goes. */
+  /** Moves it on by whole milliseconds, whether it stands or goes. */
   advance(ms: number): void
   /** Lets it go on from where it stands. */
   resume(): void
@@ -415,7 +425,7 @@ export class Engine {
 export interface ServerOptions extends EngineOptions {
   /** Streams to make at the start, with their numbers of shards. */
   streams?: { readonly [name: string]: number }
-  /** Default `127.0.0.1`. */
+  /** The IP address to listen on. Default `127.0.0.1`. */
   host?: string
   /** Default: a free one. */
   port?: number

@@ -58,8 +58,8 @@ class Faults {
     this[NATIVE].pushFault(JSON.stringify({
       operation: check.string('operation', operation),
       stream: check.optionalString('stream', stream),
-      shard: check.count('shard', shard),
-      times: check.count('times', times),
+      shard: check.small('shard', shard),
+      times: check.small('times', times),
       ...trouble,
     }))
   }
@@ -120,7 +120,7 @@ class Engine {
   }
 
   createStream(name, shards = 1) {
-    this[NATIVE].createStream(check.string('name', name), check.count('shards', shards, 1, 1))
+    this[NATIVE].createStream(check.string('name', name), check.small('shards', shards, 1, 1))
   }
 
   /** Every record that a stream holds, de-aggregated, shard by shard. */
@@ -130,8 +130,7 @@ class Engine {
 
   /** What a stream, or one of its shards, has seen since it was made. */
   metrics(stream, shard) {
-    const only = shard === undefined ? undefined : check.count('shard', shard, undefined, 0)
-    return this[NATIVE].metrics(check.string('stream', stream), only)
+    return this[NATIVE].metrics(check.string('stream', stream), check.small('shard', shard))
   }
 
   /** All metrics of all streams and shards, as Prometheus reads them. */

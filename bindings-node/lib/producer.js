@@ -117,6 +117,7 @@ class Producer {
     if (error instanceof FlushTimeoutError && this.#failures.isAtWork && this.ledger.pending.records === 0) {
       error = new FlushTimeoutError(`FlushTimeout: after ${limit / 1e3} s onFailure has not ended`)
     }
+    if (leftover) this.#failures.close()
     // An earlier flush counted them, when the callback was still at work.
     if (this.#failures.cameBack) error ??= new DeliveryError('DeliveryFailed: records failed before the last flush, and nobody took their failures')
     if (error === undefined) return
@@ -165,6 +166,7 @@ class Failures {
   cameBack = false
   /** Whether a call has not ended, by its promise if it answered with one. */
   isAtWork = false
+  #isClosed = false
 
   constructor(callback) {
     this.taker = callback && ((failures) => this.#hand(callback, failures))
@@ -189,6 +191,13 @@ class Failures {
   #end(isTaken) {
     this.isAtWork = false
     this.producer.offerEnded(isTaken)
+    if (this.#isClosed) this.close()
+  }
+
+  /** Lets go of the callback, which may hold the producer, once it is not at work. */
+  close() {
+    this.#isClosed = true
+    if (!this.isAtWork) this.producer.endOffers()
   }
 }
 

@@ -303,6 +303,14 @@ impl NativeProducer {
         }
     }
 
+    /// The failure callback is not called any more.
+    #[napi]
+    pub fn end_offers(&self, env: Env) {
+        if let Some(sink) = &self.0.sink {
+            sink.close(env.raw(), |failures| self.0.producer.put_back(failures));
+        }
+    }
+
     /// Whether the failure callback was handed failures of aborted waits since this was last asked.
     #[napi(catch_unwind)]
     pub fn handed_over(&self) -> bool {

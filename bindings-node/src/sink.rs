@@ -1,6 +1,7 @@
 //! The failure callback.
 
 use std::cell::RefCell;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Weak};
 
@@ -24,18 +25,17 @@ thread_local! {
 /// ended, by its promise if it answers with one, the core's thread for failures waits, and the batch holds its room.
 pub struct Sink {
     remote: Remote,
-    callback: Reference,
-    offer: Mutex<Offer>,
+    state: Mutex<State>,
 }
 
-/// What the callback has.
 #[derive(Default)]
-struct Offer {
+struct State {
+    /// `None` once it is not called any more: the producer was closed, or the event loop has ended.
+    callback: Option<Reference>,
+    /// The batch that it has.
     failures: Vec<Failure>,
     /// Dropped when the call has ended: that is what the core's thread waits for.
     hold: Option<Sender<()>>,
-    /// The event loop runs nothing any more.
-    is_over: bool,
 }
 
 impl Sink {
@@ -43,8 +43,10 @@ impl Sink {
     pub fn new(env: napi_env, callback: &Function<'_>) -> Result<Arc<Self>> {
         let sink = Arc::new(Self {
             remote: EventLoop::of(env)?.remote(),
-            callback: Reference::new(env, callback.raw()),
-            offer: Mutex::default(),
+            state: Mutex::new(State {
+                callback: Some(Reference::new(env, callback.raw())),
+                ..State::default()
+            }),
         });
         OPEN.with_borrow_mut(|open| {
             open.retain(|sink| sink.strong_count() > 0);
@@ -57,13 +59,15 @@ impl Sink {
     pub fn offer(self: &Arc<Self>, failures: Vec<Failure>) {
         let (hold, ended) = mpsc::channel();
         {
-            let mut offer = self.offer.lock();
-            if offer.is_over {
-                return;
+            let mut state = self.state.lock();
+            if state.callback.is_none() {
+                drop(state);
+                // How the core is told that a batch was not taken; nothing is printed.
+                resume_unwind(Box::new("the failure callback is not called any more"));
             }
             // A copy shares the payloads.
-            offer.failures = failures.clone();
-            offer.hold = Some(hold);
+            state.failures = failures.clone();
+            state.hold = Some(hold);
         }
         let sink = self.clone();
         self.remote.post(move |env| sink.call(env, &failures));
@@ -72,17 +76,17 @@ impl Sink {
     }
 
     fn call(&self, env: napi_env, failures: &[Failure]) {
-        let array = outcome::failures(env, failures);
-        if let Some(callback) = self.callback.get(env) {
-            js::call(env, callback, &[array]);
+        let callback = self.state.lock().callback;
+        if let Some(callback) = callback.and_then(|callback| callback.get(env)) {
+            js::call(env, callback, &[outcome::failures(env, failures)]);
         }
     }
 
     /// The call has ended. `keep` is given what the callback did not take, before the batch's room is given back.
     pub fn ended(&self, is_taken: bool, keep: impl FnOnce(Vec<Failure>)) {
         let (failures, hold) = {
-            let mut offer = self.offer.lock();
-            (std::mem::take(&mut offer.failures), offer.hold.take())
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.failures), state.hold.take())
         };
         if !is_taken {
             keep(failures);
@@ -90,25 +94,30 @@ impl Sink {
         drop(hold);
     }
 
-    fn let_go(&self) {
-        *self.offer.lock() = Offer {
-            is_over: true,
-            ..Offer::default()
-        };
+    /// Forgets the callback, which may hold the producer that holds this. `keep` is given the batch that it was to be
+    /// called with.
+    pub fn close(&self, env: napi_env, keep: impl FnOnce(Vec<Failure>)) {
+        let last = std::mem::take(&mut *self.state.lock());
+        keep(last.failures);
+        if let Some(callback) = last.callback {
+            callback.delete(env);
+        }
     }
 }
 
 /// The event loop of this thread has run for the last time: nobody waits for callbacks any more.
 pub fn event_loop_ended() {
     for sink in OPEN.take().iter().filter_map(Weak::upgrade) {
-        sink.let_go();
+        // The callback's reference ends with its environment.
+        *sink.state.lock() = State::default();
     }
 }
 
 impl Drop for Sink {
     /// Behind the last batch in the queue, so that every batch finds the callback.
     fn drop(&mut self) {
-        let callback = self.callback;
-        self.remote.post(move |env| callback.delete(env));
+        if let Some(callback) = self.state.get_mut().callback {
+            self.remote.post(move |env| callback.delete(env));
+        }
     }
 }

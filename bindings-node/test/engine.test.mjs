@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 
-import { aggregate, client, Engine, InvalidArgumentError, InvalidTypeError, LimitExceededError, NotFoundError, Server, ThrottledError } from '../index.mjs'
+import { aggregate, client, Engine, InvalidArgumentError, InvalidTypeError, LimitExceededError, NotFoundError, Server, ShardMap, ThrottledError } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 /** Every setting, with a value that tells. */
@@ -127,6 +127,14 @@ test('settings of another name, type or size are refused by name, the nearest na
     assert.throws(() => new Engine(wrong), isRefused, JSON.stringify(wrong))
     await assert.rejects(Server.start(wrong), isRefused)
   }
+})
+
+test('numbers of shards beyond 32 bits are refused, not cut off', async () => {
+  const engine = new Engine()
+  engine.createStream('orders', 1)
+  const isRefused = (error) => error instanceof InvalidArgumentError && /shards?: expected a whole number from . to 4294967295/.test(error.message)
+  for (const call of [() => engine.createStream('more', 2 ** 32 + 1), () => engine.metrics('orders', 2 ** 32), () => ShardMap.even(2 ** 32 + 1)]) assert.throws(call, isRefused)
+  await assert.rejects(Server.start({ streams: { orders: 2 ** 32 + 1 } }), isRefused)
 })
 
 test('a server stands in front of an engine that is there', async (t) => {

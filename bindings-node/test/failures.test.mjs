@@ -295,6 +295,23 @@ test('onFailure has one batch at a time, and those that wait can be taken', asyn
   assert.deepEqual(calls.flatMap(({ failures }) => keysOf(failures)), ['a', 'c'])
 })
 
+test('what onFailure is at when close gives up it may finish, and what it refuses then is kept', async () => {
+  const { producer, calls } = await failing()
+  producer.put('a', Buffer.from('x'))
+  while (calls.length === 0) await turn()
+  producer.put('b', Buffer.from('x'))
+  while (producer.ledger.failed.records < 2) await turn()
+  await assert.rejects(producer.close({ timeoutMs: 20 }), (error) => {
+    assert.ok(error instanceof FlushTimeoutError, `${error?.stack}`)
+    assert.deepEqual([keysOf(error.failures), error.leftover], [['b'], []])
+    return true
+  })
+  calls[0].reject(new Error('too late'))
+  await assert.rejects(producer.close(), (error) => error instanceof DeliveryError && keysOf(error.failures).join() === 'a')
+  await producer.close()
+  assert.equal(calls.length, 1)
+})
+
 test('what onFailure refused holds its room until it is taken', async () => {
   let isCalled = false
   const { producer } = await failing({ bufferRecords: 1, onFailure() { isCalled = true; throw new Error('no') } })

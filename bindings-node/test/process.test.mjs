@@ -58,6 +58,23 @@ test('promises keep their producer, whatever is collected', async () => {
   assert.equal(ended.out, '1\n')
 })
 
+test('a closed producer is collected, and its onFailure that holds it', async () => {
+  endsWell(await run(`${OPEN}
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--expose-gc')
+    const { runInNewContext } = await import('node:vm')
+    const collect = runInNewContext('gc')
+    async function use() {
+      const onFailure = () => closed
+      const closed = await Producer.open('orders', { aggregate: true, endpoint: engine, onFailure })
+      await closed.close()
+      return new WeakRef(onFailure)
+    }
+    const held = await use()
+    // What was looked at is kept until the event loop turns.
+    do { await new Promise(setImmediate); collect() } while (held.deref() !== undefined)`))
+})
+
 test('process.exit with records in flight ends with its own code', async () => {
   const { code, signal } = await run(`${OPEN}
     for (let i = 0; i < 20000; i += 1) producer.put('k' + i, Buffer.alloc(100))

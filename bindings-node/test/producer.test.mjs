@@ -160,14 +160,16 @@ test('an unknown stream fails at open', async () => {
   })
 })
 
-test('a closed producer refuses every call', async () => {
+test('a closed producer refuses puts, flush and resume, and is closed again', async () => {
   const producer = await open(engineWith())
   await producer.close()
   const data = Buffer.from('x')
   refuses(() => producer.put('k', data), ClosedError, /closed/)
   refuses(() => producer.putMany(['k'], [data]), ClosedError, /closed/)
-  await assert.rejects(producer.putAndWait('k', data), ClosedError)
-  assert.equal(producer.ledger.accepted.records, 0)
+  for (const call of [() => producer.putAndWait('k', data), () => producer.flush(), () => producer.resume()]) await assert.rejects(call, ClosedError)
+  assert.equal((await producer.close()).accepted.records, 0)
+  assert.equal(producer.metrics.UserRecordsReceived, 0)
+  assert.deepEqual(producer.takeFailures(), [])
 })
 
 test('producers of a buffer group share one budget', async (t) => {
