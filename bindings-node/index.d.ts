@@ -255,7 +255,7 @@ export interface ReaderOptions extends ConnectionOptions {
   deaggregate?: boolean
   /** Takes the Glue Schema Registry's header off the data. Default false. */
   stripGlue?: boolean
-  /** Hands out once what a producer with `stamp` stored more than once. Default false. Memory is the reader's own. */
+  /** Hands out once what a producer with `stamp` stored more than once. Default false. Needs `deaggregate`. Memory is the reader's own. */
   dropDuplicates?: boolean
   /** Of how many records of one producer copies are recognised. Default 1,048,576. */
   duplicateWindow?: number
@@ -344,7 +344,7 @@ export interface EngineOptions {
    * control-plane rates, consumers, tags and changes in a day. Default true.
    */
   quotas?: boolean
-  /** Bytes that stored records may take, their index included. Default: half of this machine's memory. */
+  /** Bytes that stored records may take, their index included. Default: half of this machine's memory, or its control group's. */
   memory?: number
   /** What happens to a put when they are used up: it is throttled (default), or the oldest records make room. */
   whenFull?: 'throttle' | 'trim'
