@@ -9,7 +9,7 @@ export const version: string
 
 /**
  * Where the service is: nothing = AWS by its own settings; `memory://NAME` = the engine of this process that has
- * this name (`memory://` = `default`); `http://HOST:PORT` or `https://HOST` = any Kinesis-compatible server.
+ * this name (`memory://` = `default`), with `?quotas=off` without quotas from then on; `http://HOST:PORT` or `https://HOST` = any Kinesis-compatible server.
  */
 export type Endpoint = string | Engine | Server
 
@@ -53,13 +53,16 @@ export interface ProducerOptions extends ConnectionOptions {
   lingerMs?: number
   /** From put to outcome. Default 120,000. */
   deadlineMs?: number
-  /** Hard budget in bytes of all that is buffered, in flight or untaken. Default 64 MiB. */
+  /**
+   * Hard budget in bytes of all that is buffered, in flight or untaken. Default 64 MiB, at least 64 KiB; a record can have at most
+   * a sixth.
+   */
   bufferBytes?: number
   /** The same in records. Default 1,000,000. */
   bufferRecords?: number
   /** A name under which producers of this process share one budget; its sizes must be the same for all. Default: none. */
   bufferGroup?: string
-  /** false = do not keep to the quotas of a shard, for servers that have none. Default true. */
+  /** false = do not keep to the quotas of a shard, for servers that have none. Default true, except for an engine without quotas. */
   shardLimit?: boolean
   /**
    * true = the order of each key is kept through retries and reshards. After a failed record, later ones of its key fail
@@ -70,7 +73,10 @@ export interface ProducerOptions extends ConnectionOptions {
   stopOnFailure?: boolean
   /** Numbers records, so that a reader with `dropDuplicates` hands out copies once. Default false. Needs `aggregate`. */
   stamp?: boolean
-  /** true = opening checks nothing. Default false: stream, credentials and permissions are checked. */
+  /**
+   * true = opening asks nothing of the service. Default false: opening checks that the stream is there and that its shards may be
+   * listed, which `aggregate` and `ordered` need. Whether records may be put is known with the first of them.
+   */
   lazy?: boolean
   /** How long opening may take to check the stream. Default 30,000. */
   openTimeoutMs?: number
@@ -82,7 +88,7 @@ export interface ProducerOptions extends ConnectionOptions {
   aggregateBytes?: number
   /** User records up to which an aggregate is filled. Default as many as find room. */
   aggregateRecords?: number
-  /** Kinesis records up to which a PutRecords call is filled. Default 500. */
+  /** Kinesis records up to which a PutRecords call is filled. Default 500, which is the most. */
   requestRecords?: number
   /** Bytes up to which a PutRecords call is filled. Default 1 MiB, at most 10 MiB. */
   requestBytes?: number
@@ -91,9 +97,10 @@ export interface ProducerOptions extends ConnectionOptions {
   /** How long the end of the process or Worker waits for what was put. Default 5,000. */
   exitTimeoutMs?: number
   /**
-   * Records that failed for good, in batches, on the event loop. What it was given counts as taken, unless it throws or its
-   * promise rejects: then `takeFailures` and the next error of `flush` or `close` have it. These two wait for its promise,
-   * so it must not await them.
+   * Records that failed for good, on the event loop, one batch at a time. A batch holds its room in the buffer until the call
+   * returns, or its promise settles; `flush` and `close` wait for that. So it may put, but must not await `ready`, `flush` or
+   * `close`. What it was given counts as taken then, unless it throws or its promise rejects: `takeFailures` and the next error
+   * of `flush` or `close` have that, and it holds its room until it is taken.
    */
   onFailure?: (failures: Failure[]) => void | Promise<void>
   /** Ends the opening. */
@@ -184,7 +191,11 @@ export class Producer implements AsyncDisposable {
    * that was put before has ended; true if the key was broken.
    */
   resume(key?: string): Promise<boolean>
-  /** Flushes and closes. Later calls of any method fail with ClosedError. */
+  /**
+   * Takes no more records, flushes and closes; closing again does nothing. Later puts, `flush` and `resume` fail with ClosedError.
+   * `onFailure` is not called any more; what it is at it may finish.
+   * @throws FlushTimeoutError, DeliveryError
+   */
   close(options?: { timeoutMs?: number }): Promise<Ledger>
   /** Takes the failures that nobody took yet; until then they count in the buffer's budget. */
   takeFailures(): Failure[]
@@ -244,7 +255,7 @@ export interface ReaderOptions extends ConnectionOptions {
   deaggregate?: boolean
   /** Takes the Glue Schema Registry's header off the data. Default false. */
   stripGlue?: boolean
-  /** Hands out once what a producer with `stamp` stored more than once. Default false. Memory is the reader's own. */
+  /** Hands out once what a producer with `stamp` stored more than once. Default false. Needs `deaggregate`. Memory is the reader's own. */
   dropDuplicates?: boolean
   /** Of how many records of one producer copies are recognised. Default 1,048,576. */
   duplicateWindow?: number
@@ -301,7 +312,10 @@ export class Reader implements AsyncIterable<Batch>, AsyncDisposable {
   readonly positions: Positions
   /** What was counted so far, by name: records, reads, events, subscriptions, throttles, … */
   readonly stats: { readonly [name: string]: number }
-  /** Stats, lag and backlog as a text for a metrics service. */
+  /**
+   * Stats, lag and backlog as a text for a metrics service.
+   * @throws ClosedError once it was closed; the values above and below are kept
+   */
   metricsText(format: MetricsFormat): string
   /** How far behind each shard is, in milliseconds; null before its first answer. */
   readonly lagMs: { readonly [shardId: string]: number | null }
@@ -325,9 +339,12 @@ export interface StoredRecord {
 }
 
 export interface EngineOptions {
-  /** The service's limits per shard: 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out. Default true. */
+  /**
+   * Whether there are the service's quotas: of each shard 1,000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out, and those of
+   * control-plane rates, consumers, tags and changes in a day. Default true.
+   */
   quotas?: boolean
-  /** Bytes that stored records may take, their index included. Default: half of this machine's memory. */
+  /** Bytes that stored records may take, their index included. Default: half of this machine's memory, or its control group's. */
   memory?: number
   /** What happens to a put when they are used up: it is throttled (default), or the oldest records make room. */
   whenFull?: 'throttle' | 'trim'
@@ -374,7 +391,7 @@ export interface Clock {
   readonly frozen: boolean
   /** Stops it. */
   freeze(): void
-  /** Moves it on, whether it stands or goes. */
+  /** Moves it on by whole milliseconds, whether it stands or goes. */
   advance(ms: number): void
   /** Lets it go on from where it stands. */
   resume(): void
@@ -384,7 +401,7 @@ export interface Clock {
 export class Engine {
   readonly faults: Faults
   readonly clock: Clock
-  /** Whether shards have the service's limits; to be set at any time, for all who use the engine. */
+  /** Whether there are the service's quotas, as in the options; to be set at any time, for all who use the engine. */
   quotas: boolean
   /** Bytes of memory that stored records take. */
   readonly memoryUsed: number
@@ -408,7 +425,7 @@ export class Engine {
 export interface ServerOptions extends EngineOptions {
   /** Streams to make at the start, with their numbers of shards. */
   streams?: { readonly [name: string]: number }
-  /** Default `127.0.0.1`. */
+  /** The IP address to listen on. Default `127.0.0.1`. */
   host?: string
   /** Default: a free one. */
   port?: number

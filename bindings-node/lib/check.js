@@ -68,12 +68,19 @@ function optionalString(name, value) {
   return value === undefined ? undefined : string(name, value)
 }
 
-/** A whole number of at least `least`; absent is `absent`. */
+/** A whole number of at least `least` that a double tells exactly; absent is `absent`. */
 function count(name, value, absent, least = 0) {
   if (value === undefined) return absent
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
   if (!Number.isSafeInteger(value) || value < least) throw invalid(name, `expected a whole number of at least ${least}`)
   return value
+}
+
+/** The same of at most 32 bits, which is what the core has for numbers of shards and times. */
+function small(name, value, absent, least = 0) {
+  const counted = count(name, value, absent, least)
+  if (counted >= 2 ** 32) throw invalid(name, `expected a whole number from ${least} to ${2 ** 32 - 1}`)
+  return counted
 }
 
 /** Milliseconds, 0 or more; absent is `undefined`. */
@@ -96,4 +103,4 @@ function signal(value) {
   return value
 }
 
-module.exports = { string, optionalString, flag, options, known, count, millis, callback, signal, wrongType, invalid }
+module.exports = { string, optionalString, flag, options, known, count, small, millis, callback, signal, wrongType, invalid }

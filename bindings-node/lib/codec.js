@@ -35,7 +35,7 @@ class ShardMap {
   }
 
   static even(shards) {
-    return new ShardMap(native.NativeShardMap.even(check.count('shards', shards, 1, 1)))
+    return new ShardMap(native.NativeShardMap.even(check.small('shards', shards, 1, 1)))
   }
 
   get length() {

@@ -3,26 +3,21 @@
 
 const native = require('../native.js')
 const check = require('./check.js')
-const { NATIVE } = require('./settings.js')
+const { NATIVE, camel, settings } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-/** The names of an engine's settings. */
-const SETTINGS = ['quotas', 'memory', 'whenFull', 'stateDelayMs', 'region', 'account', 'shardLimit', 'onDemandStreamLimit']
+/** The names of an engine's settings here, where times are in milliseconds. */
+const SETTINGS = native.engineSettings().map((name) => camel(name === 'state_delay' ? 'state_delay_ms' : name))
 
-/** The settings of an engine, each of its type. */
-function settings(options) {
-  return {
-    quotas: check.flag('quotas', options.quotas),
-    memory: check.count('memory', options.memory),
-    whenFull: check.optionalString('whenFull', options.whenFull),
-    stateDelayMs: check.millis('stateDelayMs', options.stateDelayMs),
-    region: check.optionalString('region', options.region),
-    account: check.optionalString('account', options.account),
-    shardLimit: check.count('shardLimit', options.shardLimit),
-    onDemandStreamLimit: check.count('onDemandStreamLimit', options.onDemandStreamLimit),
-  }
+/** Whole milliseconds, which must be said. */
+function milliseconds(value) {
+  if (value === undefined) throw check.wrongType('ms', 'a number', value)
+  return check.count('ms', value)
 }
+
+/** Which calls a fault strikes. */
+const STRUCK = ['stream', 'shard', 'times']
 
 /** What goes wrong next, for whoever reaches an engine by an endpoint. */
 class Faults {
@@ -31,20 +26,24 @@ class Faults {
   }
 
   fail(operation, options) {
-    const { error, message, afterCommit, ...rest } = check.options(options)
-    this.#push(operation, rest, { error: check.string('error', error), message, after_commit: afterCommit })
+    const { error, message, afterCommit, ...struck } = check.known(options, [...STRUCK, 'error', 'message', 'afterCommit'])
+    this.#push(operation, struck, {
+      error: check.string('error', error),
+      message: check.optionalString('message', message),
+      after_commit: check.flag('afterCommit', afterCommit),
+    })
   }
 
   loseAnswer(operation, options) {
-    this.#push(operation, check.options(options), { lose_answer: true })
+    this.#push(operation, check.known(options, STRUCK), { lose_answer: true })
   }
 
   delay(operation, ms, options) {
-    this.#push(operation, check.options(options), { delay_ms: check.count('ms', ms, undefined, 0) })
+    this.#push(operation, check.known(options, STRUCK), { delay_ms: milliseconds(ms) })
   }
 
   roundTrip(ms) {
-    this[NATIVE].roundTrip(check.count('ms', ms, undefined, 0))
+    this[NATIVE].roundTrip(milliseconds(ms))
   }
 
   get waiting() {
@@ -55,9 +54,14 @@ class Faults {
     this[NATIVE].clearFaults()
   }
 
-  #push(operation, { stream, shard, times, ...unknown }, trouble) {
-    const fault = { operation: check.string('operation', operation), stream, shard, times, ...unknown, ...trouble }
-    this[NATIVE].pushFault(JSON.stringify(fault))
+  #push(operation, { stream, shard, times }, trouble) {
+    this[NATIVE].pushFault(JSON.stringify({
+      operation: check.string('operation', operation),
+      stream: check.optionalString('stream', stream),
+      shard: check.small('shard', shard),
+      times: check.small('times', times),
+      ...trouble,
+    }))
   }
 }
 
@@ -80,7 +84,7 @@ class Clock {
   }
 
   advance(ms) {
-    this[NATIVE].advanceClock(check.count('ms', ms, undefined, 0))
+    this[NATIVE].advanceClock(milliseconds(ms))
   }
 
   resume() {
@@ -116,7 +120,7 @@ class Engine {
   }
 
   createStream(name, shards = 1) {
-    this[NATIVE].createStream(check.string('name', name), check.count('shards', shards, 1, 1))
+    this[NATIVE].createStream(check.string('name', name), check.small('shards', shards, 1, 1))
   }
 
   /** Every record that a stream holds, de-aggregated, shard by shard. */
@@ -126,8 +130,7 @@ class Engine {
 
   /** What a stream, or one of its shards, has seen since it was made. */
   metrics(stream, shard) {
-    const only = shard === undefined ? undefined : check.count('shard', shard, undefined, 0)
-    return this[NATIVE].metrics(check.string('stream', stream), only)
+    return this[NATIVE].metrics(check.string('stream', stream), check.small('shard', shard))
   }
 
   /** All metrics of all streams and shards, as Prometheus reads them. */

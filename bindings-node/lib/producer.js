@@ -103,17 +103,21 @@ class Producer {
     return this.ledger
   }
 
-  /**
-   * Flushes or closes, waits for what onFailure is still at, and gives an error the records that it is about: `leftover` takes
-   * those that close left behind, whatever kept it.
-   */
+  /** Flushes or closes, and gives an error the records that it is about: `leftover` takes those that close left behind, whatever kept it. */
   async #ending(options, end, leftover) {
     const { timeoutMs } = check.known(options, ['timeoutMs'])
     const limit = check.millis('timeoutMs', timeoutMs) ?? this.#flushTimeout
     const began = performance.now()
-    let error = await end(timeoutMs).then(() => undefined, (reason) => reason)
-    const under = await this.#failures.underWay(limit - (performance.now() - began))
-    if (under > 0) error ??= new FlushTimeoutError(`FlushTimeout: after ${limit / 1e3} s ${under} calls of onFailure have not ended`)
+    let error = await reasonOf(end(timeoutMs))
+    if (this.#native.handedOver()) {
+      // The failures of aborted waits came meanwhile. A flush waits for onFailure, even that of a closed producer.
+      const late = await reasonOf(this.#native.flush(Math.max(limit - (performance.now() - began), 0)))
+      if (late instanceof FlushTimeoutError) error ??= late
+    }
+    if (error instanceof FlushTimeoutError && this.#failures.isAtWork && this.ledger.pending.records === 0) {
+      error = new FlushTimeoutError(`FlushTimeout: after ${limit / 1e3} s onFailure has not ended`)
+    }
+    if (leftover) this.#failures.close()
     // An earlier flush counted them, when the callback was still at work.
     if (this.#failures.cameBack) error ??= new DeliveryError('DeliveryFailed: records failed before the last flush, and nobody took their failures')
     if (error === undefined) return
@@ -160,40 +164,46 @@ class Failures {
   producer
   /** Whether a batch came back since failures were taken. */
   cameBack = false
-  #calls = new Set()
+  /** Whether a call has not ended, by its promise if it answered with one. */
+  isAtWork = false
+  #isClosed = false
 
   constructor(callback) {
-    this.taker = callback && ((failures, number) => this.#hand(callback, failures, number))
+    this.taker = callback && ((failures) => this.#hand(callback, failures))
   }
 
-  #hand(callback, failures, number) {
-    const taken = () => this.producer.offerEnded(number, true)
+  #hand(callback, failures) {
+    this.isAtWork = true
     const refused = (error) => {
-      this.producer.offerEnded(number, false)
+      this.#end(false)
       this.cameBack = true
       process.emitWarning(`kinetik: onFailure threw: ${shown(error)}`, 'KinetikWarning')
     }
     try {
       const answer = callback(failures)
-      if (typeof answer?.then !== 'function') return taken()
-      const call = Promise.resolve(answer).then(taken, refused).finally(() => this.#calls.delete(call))
-      this.#calls.add(call)
+      if (typeof answer?.then === 'function') Promise.resolve(answer).then(() => this.#end(true), refused)
+      else this.#end(true)
     } catch (error) {
       refused(error)
     }
   }
 
-  /** How many of the calls that are under way now still are when they all ended or `millis` have passed. */
-  async underWay(millis) {
-    const calls = [...this.#calls]
-    if (calls.length === 0) return 0
-    let timer
-    // Node's timers tell no time beyond 24 days.
-    const late = new Promise((resolve) => { timer = setTimeout(resolve, Math.min(Math.max(millis, 0), 2 ** 31 - 1)) })
-    await Promise.race([Promise.all(calls), late])
-    clearTimeout(timer)
-    return calls.filter((call) => this.#calls.has(call)).length
+  #end(isTaken) {
+    this.isAtWork = false
+    this.producer.offerEnded(isTaken)
+    if (this.#isClosed) this.close()
   }
+
+  /** Lets go of the callback, which may hold the producer, once it is not at work. */
+  close() {
+    this.#isClosed = true
+    if (!this.isAtWork) this.producer.endOffers()
+  }
+}
+
+/** What a promise rejects with; `undefined` where it does not. */
+function reasonOf(promise) {
+  return promise.then(() => undefined, (reason) => reason)
 }
 
 /** What was thrown, which may be anything. */

@@ -1,5 +1,5 @@
 'use strict'
-// Options of producers and readers as the core's settings by name: `lingerMs: 5` is `linger_ms = 5`.
+// Options as the core's settings by name: `lingerMs: 5` is `linger_ms = 5`.
 
 const native = require('../native.js')
 const check = require('./check.js')
@@ -7,6 +7,7 @@ const check = require('./check.js')
 /** Where an object of this package keeps its native half. */
 const NATIVE = Symbol('kinetik.native')
 
+const camel = (name) => name.replace(/_[a-z]/g, ([, letter]) => letter.toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 function text(name, value) {
@@ -38,4 +39,4 @@ function endpoint(value) {
   return found
 }
 
-module.exports = { NATIVE, settings, endpoint }
+module.exports = { NATIVE, camel, settings, endpoint }

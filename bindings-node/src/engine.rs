@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
-use kinetik::engine::{Engine, EngineConfig, Fault, Record, WhenFull};
+use kinetik::engine::{Engine, EngineConfig, Fault, Record};
 use kinetik::metrics::Prometheus;
 use kinetik::transport::Endpoint;
 use kinetik::{Error, Result};
@@ -30,89 +30,28 @@ pub fn parse_endpoint(env: Env, text: String) -> napi::Result<NativeEndpoint> {
 #[napi]
 pub struct NativeEngine(pub(crate) Engine);
 
-/// The settings of an engine; one that is absent has the default.
-#[napi(object, object_to_js = false)]
-pub struct EngineSettings {
-    /// Whether shards have the service's quotas.
-    pub quotas: Option<bool>,
-    /// Bytes that stored records may take.
-    pub memory: Option<f64>,
-    /// `throttle` or `trim`.
-    pub when_full: Option<String>,
-    /// How long a stream takes to be made, changed and deleted.
-    pub state_delay_ms: Option<f64>,
-    /// What ARNs name.
-    pub region: Option<String>,
-    /// What ARNs name: twelve digits.
-    pub account: Option<String>,
-    /// Open shards that the account may have.
-    pub shard_limit: Option<f64>,
-    /// On-demand streams that the account may have.
-    pub on_demand_stream_limit: Option<f64>,
+/// The names of an engine's settings.
+#[napi(catch_unwind)]
+pub fn engine_settings() -> Vec<&'static str> {
+    EngineConfig::NAMES.to_vec()
 }
 
-impl EngineSettings {
-    /// JavaScript has checked that its numbers are whole and not negative.
-    fn config(self) -> Result<EngineConfig> {
-        let default = EngineConfig::default();
-        let count = |given: Option<f64>, absent| given.map_or(absent, |count| count as usize);
-        Ok(EngineConfig {
-            quotas: self.quotas.unwrap_or(default.quotas),
-            memory: count(self.memory, default.memory),
-            when_full: self
-                .when_full
-                .map_or(Ok(default.when_full), |word| when_full(&word))?,
-            state_delay: self
-                .state_delay_ms
-                .map_or(Ok(default.state_delay), milliseconds)?,
-            region: self.region.unwrap_or(default.region),
-            account: self.account.map_or(Ok(default.account), account)?,
-            shard_limit: count(self.shard_limit, default.shard_limit),
-            on_demand_stream_limit: count(
-                self.on_demand_stream_limit,
-                default.on_demand_stream_limit,
-            ),
-            ..default
-        })
-    }
-}
-
-fn when_full(word: &str) -> Result<WhenFull> {
-    match word {
-        "throttle" => Ok(WhenFull::Throttle),
-        "trim" => Ok(WhenFull::Trim),
-        _ => Err(Error::invalid("when_full", "expected throttle or trim")),
-    }
-}
-
-fn account(digits: String) -> Result<String> {
-    match digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => Ok(digits),
-        false => Err(Error::invalid("account", "expected twelve digits")),
-    }
-}
-
-/// An engine of its own, without a stream.
+/// An engine of its own, without a stream: `settings` are pairs of the core's names and values.
 #[napi]
-pub fn new_engine(env: Env, settings: EngineSettings) -> napi::Result<NativeEngine> {
+pub fn new_engine(env: Env, settings: Vec<(String, String)>) -> napi::Result<NativeEngine> {
     guard(env.raw(), || {
-        settings.config().map(Engine::new).map(NativeEngine)
+        let mut config = EngineConfig::default();
+        for (name, value) in &settings {
+            config.set(name, value)?;
+        }
+        Ok(NativeEngine(Engine::new(config)))
     })
 }
 
 /// The engine that `memory://NAME` means in this process.
 #[napi]
 pub fn named_engine(env: Env, name: String) -> napi::Result<NativeEngine> {
-    guard(env.raw(), || match format!("memory://{name}").parse() {
-        // What the endpoint reads otherwise than it stands there, no endpoint reaches.
-        Ok(Endpoint::Memory { name: read, .. }) if read == name => {
-            Ok(NativeEngine(Engine::named(&name)))
-        }
-        _ => Err(Error::invalid(
-            "name",
-            "an engine's name is 1 to 128 characters of a-z A-Z 0-9 _ . -, as in memory://NAME",
-        )),
-    })
+    guard(env.raw(), || Engine::by_name(&name).map(NativeEngine))
 }
 
 #[napi]
@@ -123,7 +62,7 @@ impl NativeEngine {
         NativeEndpoint(self.0.clone().into())
     }
 
-    /// Whether shards have the service's quotas.
+    /// Whether it has the service's quotas.
     #[napi(catch_unwind)]
     pub fn quotas(&self) -> bool {
         self.0.quotas()

@@ -1,27 +1,27 @@
 //! The producer: opening, waiting, ending; the hot calls are in `put`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use kinetik::producer::{
-    Aggregate, FailedAttempts, Failure, Ledger, Producer, ProducerConfig, Receipt, Reports, Tally,
-};
+use kinetik::producer::{Aggregate, Failure, Producer, ProducerConfig, Reports};
 use kinetik::time::Clock;
 use kinetik::{Error, Result};
+use napi::Env;
 use napi::bindgen_prelude::Function;
-use napi::sys::{napi_env, napi_value};
-use napi::{Env, JsValue};
+use napi::sys::napi_env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
 use crate::cancel::{Cancel, unless};
 use crate::engine::NativeEndpoint;
-use crate::errors::{self, guard};
-use crate::event_loop::{Deferred, EventLoop, Remote, promise};
-use crate::js::{self, Raw, Reference};
-use crate::put;
+use crate::errors::guard;
+use crate::event_loop::{EventLoop, Remote, promise};
+use crate::js::{self, Raw};
+use crate::sink::Sink;
+use crate::waiting::Waiting;
+use crate::{outcome, put, sink};
 
 /// How many reports are taken at once.
 const REPORTS: usize = 1024;
@@ -33,6 +33,8 @@ pub struct Shared {
     /// What `close` left undelivered, until JavaScript takes it.
     left: Mutex<Vec<Failure>>,
     sink: Option<Arc<Sink>>,
+    /// Failures were handed over since JavaScript last asked.
+    has_handed_over: AtomicBool,
 }
 
 impl Shared {
@@ -43,6 +45,7 @@ impl Shared {
             waiting: Waiting::default(),
             left: Mutex::default(),
             sink,
+            has_handed_over: AtomicBool::new(false),
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -57,16 +60,10 @@ impl Shared {
     }
 
     /// Failures whose waits were aborted: for the failure callback, or kept until they are taken.
-    fn hand_over(&self, env: napi_env, failures: Vec<Failure>) {
-        match &self.sink {
-            _ if failures.is_empty() => {}
-            // Here and now, not by way of the core's own thread: flush and close may be the next to run, and wait for the
-            // calls that they know of.
-            Some(sink) => {
-                let number = sink.offered.add(failures.clone());
-                sink.call(env, &failures, number);
-            }
-            None => self.producer.hand_over(failures),
+    fn hand_over(&self, failures: Vec<Failure>) {
+        if !failures.is_empty() {
+            self.has_handed_over.store(true, Ordering::Release);
+            self.producer.hand_over(failures);
         }
     }
 }
@@ -97,10 +94,10 @@ pub fn open_producer(
             config = config.endpoint(endpoint.0.clone());
         }
         let sink = on_failure
-            .map(|callback| Sink::new(env, &callback).map(Arc::new))
+            .map(|callback| Sink::new(env, &callback))
             .transpose()?;
         if let Some(sink) = sink.clone() {
-            config = config.on_failure(move |failures| sink.post(failures));
+            config = config.on_failure(move |failures| sink.offer(failures));
         }
         let remote = EventLoop::of(env)?.remote();
         let opened =
@@ -152,6 +149,7 @@ fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
 #[napi]
 pub fn flush_at_exit(env: Env) -> napi::Result<f64> {
     guard(env.raw(), || {
+        sink::event_loop_ended();
         // They stay registered: the end of a Worker's environment lets go of them.
         let open: Vec<_> = OPEN.with_borrow(|open| open.iter().filter_map(Weak::upgrade).collect());
         let clock = Clock::system();
@@ -253,7 +251,7 @@ impl NativeProducer {
                 remote.post(move |env| {
                     for (id, record) in told {
                         js::scoped(env, || {
-                            let reason = rejection(env, &record);
+                            let reason = outcome::rejection(env, &record);
                             waiting.waiting.settle(env, id, Err(reason));
                         });
                     }
@@ -272,7 +270,7 @@ impl NativeProducer {
     #[napi]
     pub fn ledger(&self, env: Env) -> napi::Result<Raw> {
         guard(env.raw(), || {
-            Ok(Raw(ledger(env.raw(), self.0.producer.ledger())))
+            Ok(Raw(outcome::ledger(env.raw(), self.0.producer.ledger())))
         })
     }
 
@@ -293,18 +291,30 @@ impl NativeProducer {
     pub fn take_leftover(&self, env: Env) -> napi::Result<Raw> {
         guard(env.raw(), || {
             let left = std::mem::take(&mut *self.0.left.lock());
-            Ok(Raw(failures(env.raw(), &left)))
+            Ok(Raw(outcome::failures(env.raw(), &left)))
         })
     }
 
-    /// The end of a call of the failure callback, by the number that it was given; whether it took its batch.
+    /// The end of a call of the failure callback; whether it took its batch.
     #[napi(catch_unwind)]
-    pub fn offer_ended(&self, number: f64, is_taken: bool) {
-        let Some(sink) = &self.0.sink else { return };
-        let batch = sink.offered.0.lock().batches.remove(&(number as u64));
-        if let (Some(batch), false) = (batch, is_taken) {
-            self.0.producer.put_back(batch);
+    pub fn offer_ended(&self, is_taken: bool) {
+        if let Some(sink) = &self.0.sink {
+            sink.ended(is_taken, |failures| self.0.producer.put_back(failures));
         }
+    }
+
+    /// The failure callback is not called any more.
+    #[napi]
+    pub fn end_offers(&self, env: Env) {
+        if let Some(sink) = &self.0.sink {
+            sink.close(env.raw(), |failures| self.0.producer.put_back(failures));
+        }
+    }
+
+    /// Whether the failure callback was handed failures of aborted waits since this was last asked.
+    #[napi(catch_unwind)]
+    pub fn handed_over(&self) -> bool {
+        self.0.has_handed_over.swap(false, Ordering::AcqRel) && self.0.sink.is_some()
     }
 
     /// The number of the promise that `putAndWait` made last.
@@ -323,7 +333,10 @@ impl NativeProducer {
     #[napi]
     pub fn take_failures(&self, env: Env) -> napi::Result<Raw> {
         guard(env.raw(), || {
-            Ok(Raw(failures(env.raw(), &self.0.producer.take_failures())))
+            Ok(Raw(outcome::failures(
+                env.raw(),
+                &self.0.producer.take_failures(),
+            )))
         })
     }
 }
@@ -333,87 +346,9 @@ fn millis(millis: f64) -> Duration {
     Duration::try_from_secs_f64(millis / 1e3).unwrap_or(Duration::MAX)
 }
 
-/// The promises of tracked records.
-#[derive(Default)]
-pub struct Waiting(Mutex<Promises>);
-
-#[derive(Default)]
-struct Promises {
-    next: u64,
-    open: BTreeMap<u64, Wait>,
-    /// Keeps the producer while promises are open, even when JavaScript has forgotten it.
-    keep: Option<Arc<Shared>>,
-}
-
-/// The native end of a promise, and whether somebody waits for it.
-struct Wait {
-    deferred: Deferred,
-    is_wanted: bool,
-}
-
-impl Waiting {
-    /// A promise of `shared`'s, which has this, and the number under which it is settled.
-    pub fn add(&self, env: napi_env, shared: &Arc<Shared>) -> Result<(u64, napi_value)> {
-        let (deferred, promise) = Deferred::new(env)?;
-        let mut promises = self.0.lock();
-        let id = promises.next;
-        promises.next += 1;
-        let wait = Wait {
-            deferred,
-            is_wanted: true,
-        };
-        promises.open.insert(id, wait);
-        promises.keep.get_or_insert_with(|| shared.clone());
-        Ok((id, promise))
-    }
-
-    /// The number that [`Waiting::add`] gave last.
-    fn last(&self) -> u64 {
-        self.0.lock().next.saturating_sub(1)
-    }
-
-    /// Nobody waits for the promise with this number; false when there is none.
-    fn give_up(&self, id: u64) -> bool {
-        match self.0.lock().open.get_mut(&id) {
-            Some(wait) => {
-                wait.is_wanted = false;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Settles the promise with this number; whether somebody learns of it.
-    pub fn settle(
-        &self,
-        env: napi_env,
-        id: u64,
-        outcome: std::result::Result<napi_value, napi_value>,
-    ) -> bool {
-        let mut promises = self.0.lock();
-        let wait = promises.open.remove(&id);
-        let keep = match promises.open.is_empty() {
-            true => promises.keep.take(),
-            false => None,
-        };
-        drop(promises);
-        let is_wanted = wait.as_ref().is_some_and(|wait| wait.is_wanted);
-        if let Some(wait) = wait {
-            wait.deferred.settle_with(env, outcome);
-        }
-        drop(keep);
-        is_wanted
-    }
-
-    /// Forgets all promises: their environment is gone.
-    fn abandon(&self) {
-        let promises = std::mem::take(&mut *self.0.lock());
-        drop(promises);
-    }
-}
-
 /// Lets go of what an environment that ends was still waiting for.
 pub fn environment_ended() {
+    sink::event_loop_ended();
     for shared in OPEN.take().iter().filter_map(Weak::upgrade) {
         shared.waiting.abandon();
     }
@@ -427,8 +362,8 @@ fn deliver(env: napi_env, shared: &Shared) {
         for report in reports.drain(..) {
             let is_told = js::scoped(env, || {
                 let outcome = match &report.outcome {
-                    Ok(receipt) => Ok(self::receipt(env, receipt)),
-                    Err(failure) => Err(rejection(env, failure)),
+                    Ok(receipt) => Ok(outcome::receipt(env, receipt)),
+                    Err(failure) => Err(outcome::rejection(env, failure)),
                 };
                 shared.waiting.settle(env, report.opaque, outcome)
             });
@@ -437,175 +372,6 @@ fn deliver(env: napi_env, shared: &Shared) {
                 _ => {}
             }
         }
-        js::scoped(env, || shared.hand_over(env, unwanted));
-    }
-}
-
-/// What the promise of a failed record is rejected with: its error, which brings the record along but does not show it.
-fn rejection(env: napi_env, failure: &Failure) -> napi_value {
-    let error = errors::to_js(env, &failure.error);
-    let record = given_back(env, failure, error);
-    js::set_hidden(env, error, c"failure", record);
-    error
-}
-
-fn receipt(env: napi_env, receipt: &Receipt) -> napi_value {
-    let object = js::object(env);
-    js::set(
-        env,
-        object,
-        c"shardId",
-        js::string(env, &receipt.shard_id.to_string()),
-    );
-    let sequence = js::string(env, &receipt.sequence_number.to_string());
-    js::set(env, object, c"sequenceNumber", sequence);
-    if let Some(sub) = receipt.sub_sequence_number {
-        js::set(
-            env,
-            object,
-            c"subSequenceNumber",
-            js::number(env, sub as f64),
-        );
-    }
-    js::set(
-        env,
-        object,
-        c"attempts",
-        js::number(env, receipt.attempts.into()),
-    );
-    let attempts = failed_attempts(env, &receipt.failed_attempts);
-    js::set(env, object, c"failedAttempts", attempts);
-    let duplicate = js::boolean(env, receipt.may_be_duplicate);
-    js::set(env, object, c"mayBeDuplicate", duplicate);
-    object
-}
-
-fn failures(env: napi_env, failures: &[Failure]) -> napi_value {
-    js::array(
-        env,
-        failures.iter().map(|failure| self::failure(env, failure)),
-    )
-}
-
-fn failure(env: napi_env, failure: &Failure) -> napi_value {
-    given_back(env, failure, errors::to_js(env, &failure.error))
-}
-
-/// A failed record with an error that was made already.
-fn given_back(env: napi_env, failure: &Failure, error: napi_value) -> napi_value {
-    let object = js::object(env);
-    let key = String::from_utf8_lossy(&failure.key);
-    js::set(env, object, c"key", js::string(env, &key));
-    js::set(env, object, c"data", js::buffer(env, &failure.data));
-    if let Some(hash) = failure.explicit_hash_key {
-        js::set(env, object, c"explicitHashKey", js::bigint(env, hash.get()));
-    }
-    js::set(env, object, c"error", error);
-    js::set(
-        env,
-        object,
-        c"persisted",
-        js::string(env, failure.persisted.name()),
-    );
-    js::set(
-        env,
-        object,
-        c"attempts",
-        js::number(env, failure.attempts.into()),
-    );
-    let attempts = failed_attempts(env, &failure.failed_attempts);
-    js::set(env, object, c"failedAttempts", attempts);
-    object
-}
-
-fn failed_attempts(env: napi_env, attempts: &FailedAttempts) -> napi_value {
-    let told = attempts.iter().map(|attempt| {
-        let object = js::object(env);
-        let sent_at = js::date(env, attempt.sent_at.as_millis() as f64);
-        js::set(env, object, c"sentAt", sent_at);
-        let took = js::number(env, attempt.took.as_secs_f64() * 1e3);
-        js::set(env, object, c"tookMs", took);
-        js::set(env, object, c"error", errors::to_js(env, &attempt.error));
-        object
-    });
-    js::array(env, told.collect::<Vec<_>>().into_iter())
-}
-
-fn ledger(env: napi_env, ledger: Ledger) -> napi_value {
-    let object = js::object(env);
-    let set = |name, tally: Tally| {
-        let pair = js::object(env);
-        js::set(env, pair, c"records", js::number(env, tally.records as f64));
-        js::set(env, pair, c"bytes", js::number(env, tally.bytes as f64));
-        js::set(env, object, name, pair);
-    };
-    set(c"accepted", ledger.accepted);
-    set(c"delivered", ledger.delivered);
-    set(c"failed", ledger.failed);
-    set(c"pending", ledger.pending);
-    object
-}
-
-/// The batches that the failure callback has and may yet refuse.
-#[derive(Default)]
-struct Offered(Mutex<Offers>);
-
-#[derive(Default)]
-struct Offers {
-    next: u64,
-    batches: BTreeMap<u64, Vec<Failure>>,
-}
-
-impl Offered {
-    /// Remembers a batch; its number.
-    fn add(&self, batch: Vec<Failure>) -> u64 {
-        let mut offers = self.0.lock();
-        let number = offers.next;
-        offers.next += 1;
-        offers.batches.insert(number, batch);
-        number
-    }
-}
-
-/// The callback that takes failures; it is called on the event loop alone.
-struct Sink {
-    remote: Remote,
-    callback: Reference,
-    offered: Offered,
-}
-
-impl Sink {
-    fn new(env: napi_env, callback: &Function<'_>) -> Result<Self> {
-        let remote = EventLoop::of(env)?.remote();
-        let callback = Reference::new(env, callback.raw());
-        Ok(Self {
-            remote,
-            callback,
-            offered: Offered::default(),
-        })
-    }
-
-    /// Calls it later, from whatever thread.
-    fn post(self: &Arc<Self>, failures: Vec<Failure>) {
-        let sink = self.clone();
-        // A copy shares the payloads.
-        let number = self.offered.add(failures.clone());
-        self.remote
-            .post(move |env| sink.call(env, &failures, number));
-    }
-
-    fn call(&self, env: napi_env, failures: &[Failure], number: u64) {
-        let array = self::failures(env, failures);
-        if let Some(callback) = self.callback.get(env) {
-            js::call(env, callback, &[array, js::number(env, number as f64)]);
-        }
-    }
-}
-
-impl Drop for Sink {
-    /// Behind the last batch in the queue, so that every batch finds the callback.
-    fn drop(&mut self) {
-        let callback = self.callback;
-        self.remote.post(move |env| callback.delete(env));
+        shared.hand_over(unwanted);
     }
 }

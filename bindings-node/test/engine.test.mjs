@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 
-import { aggregate, client, Engine, InvalidArgumentError, InvalidTypeError, LimitExceededError, NotFoundError, Server, ThrottledError } from '../index.mjs'
+import { aggregate, client, Engine, InvalidArgumentError, InvalidTypeError, LimitExceededError, NotFoundError, Server, ShardMap, ThrottledError } from '../index.mjs'
 import { disposed } from './support.mjs'
 
 /** Every setting, with a value that tells. */
@@ -104,13 +104,37 @@ test('settings of another name, type or size are refused by name, the nearest na
   await assert.rejects(Server.start({ stream: { orders: 1 } }), isUnknown('streams'))
   assert.throws(() => new Engine({ port: 1 }), /there are quotas, memory/)
   assert.throws(() => new Engine({ nonsense: undefined, memory: -1 }), /memory/)
-  for (const wrong of [{ memory: 1.5 }, { whenFull: 'drop' }, { stateDelayMs: -1 }, { stateDelayMs: 1e300 }, { account: '7' }, { shardLimit: -1 }]) {
-    assert.throws(() => new Engine(wrong), InvalidArgumentError, JSON.stringify(wrong))
-    await assert.rejects(Server.start(wrong), InvalidArgumentError)
+  for (const [wrong, text] of [
+    [{ quotas: 'yes' }, /quotas: expected on or off/],
+    [{ memory: 1.5 }, /memory: expected a whole number/],
+    [{ memory: 1e21 }, /memory: expected a whole number/],
+    [{ memory: NaN }, /memory: expected a finite number/],
+    [{ whenFull: 'drop' }, /when_full: expected throttle or trim/],
+    [{ whenFull: 1 }, /when_full: expected throttle or trim/],
+    [{ stateDelayMs: -1 }, /state_delay_ms: expected a number of milliseconds, 0 or more/],
+    [{ stateDelayMs: 1e300 }, /state_delay_ms/],
+    [{ region: 'us east' }, /region: expected a name such as us-east-1/],
+    [{ account: '7' }, /account: expected twelve digits/],
+    [{ shardLimit: -1 }, /shard_limit: expected a whole number/],
+    [{ onDemandStreamLimit: 0.5 }, /on_demand_stream_limit: expected a whole number/],
+  ]) {
+    const isRefused = (error) => error instanceof InvalidArgumentError && text.test(error.message)
+    assert.throws(() => new Engine(wrong), isRefused, JSON.stringify(wrong))
+    await assert.rejects(Server.start(wrong), isRefused)
   }
-  for (const wrong of [{ memory: '1' }, { whenFull: 1 }, { stateDelayMs: '1' }, { account: 123456789012 }, { region: null }]) {
-    assert.throws(() => new Engine(wrong), InvalidTypeError, JSON.stringify(wrong))
+  for (const wrong of [{ quotas: null }, { memory: {} }, { whenFull: ['trim'] }, { account: () => {} }, { region: null }]) {
+    const isRefused = (error) => error instanceof InvalidTypeError && error.message.includes(Object.keys(wrong)[0])
+    assert.throws(() => new Engine(wrong), isRefused, JSON.stringify(wrong))
+    await assert.rejects(Server.start(wrong), isRefused)
   }
+})
+
+test('numbers of shards beyond 32 bits are refused, not cut off', async () => {
+  const engine = new Engine()
+  engine.createStream('orders', 1)
+  const isRefused = (error) => error instanceof InvalidArgumentError && /shards?: expected a whole number from . to 4294967295/.test(error.message)
+  for (const call of [() => engine.createStream('more', 2 ** 32 + 1), () => engine.metrics('orders', 2 ** 32), () => ShardMap.even(2 ** 32 + 1)]) assert.throws(call, isRefused)
+  await assert.rejects(Server.start({ streams: { orders: 2 ** 32 + 1 } }), isRefused)
 })
 
 test('a server stands in front of an engine that is there', async (t) => {

@@ -1,7 +1,7 @@
 // Faults that a test asks for.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { client, Engine, ExpiredIteratorError, NotFoundError, Producer, Server } from '../index.mjs'
+import { client, Engine, ExpiredIteratorError, InvalidArgumentError, InvalidTypeError, NotFoundError, Producer, Server } from '../index.mjs'
 
 const THROTTLED = 'ProvisionedThroughputExceededException'
 
@@ -34,6 +34,18 @@ test('a name that does not exist is answered with the nearest', () => {
   assert.throws(() => faults.fail('PutRecords', { error: THROTTLED, shrad: 1 }), /did you mean shard\?/)
   assert.throws(() => faults.fail('PutRecords', {}), /error/)
   assert.throws(() => faults.loseAnswer('PutRecords', { times: -1 }), /times/)
+})
+
+test('options of faults that would be passed over are refused', () => {
+  const { clock, faults } = new Engine()
+  const error = 'InternalFailure'
+  assert.throws(() => faults.fail('PutRecords', { error, after_commit: true }), /did you mean afterCommit\?/)
+  assert.throws(() => faults.fail('PutRecords', { error, afterCommit: 'yes' }), InvalidTypeError)
+  for (const wrong of [{ stream: 7 }, { message: 7 }]) assert.throws(() => faults.fail('PutRecords', { error, ...wrong }), InvalidTypeError)
+  for (const wrong of [{ shard: NaN }, { times: Infinity }]) assert.throws(() => faults.loseAnswer('PutRecords', wrong), InvalidArgumentError)
+  assert.throws(() => faults.delay('PutRecords', 1, { message: 'no' }), InvalidArgumentError)
+  for (const call of [() => faults.delay('PutRecords'), () => faults.roundTrip(), () => clock.advance()]) assert.throws(call, InvalidTypeError)
+  assert.equal(faults.waiting, 0)
 })
 
 test('the clock stands and is moved, and iterators expire by it', async () => {

@@ -58,6 +58,23 @@ test('promises keep their producer, whatever is collected', async () => {
   assert.equal(ended.out, '1\n')
 })
 
+test('a closed producer is collected, and its onFailure that holds it', async () => {
+  endsWell(await run(`${OPEN}
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--expose-gc')
+    const { runInNewContext } = await import('node:vm')
+    const collect = runInNewContext('gc')
+    async function use() {
+      const onFailure = () => closed
+      const closed = await Producer.open('orders', { aggregate: true, endpoint: engine, onFailure })
+      await closed.close()
+      return new WeakRef(onFailure)
+    }
+    const held = await use()
+    // What was looked at is kept until the event loop turns.
+    do { await new Promise(setImmediate); collect() } while (held.deref() !== undefined)`))
+})
+
 test('process.exit with records in flight ends with its own code', async () => {
   const { code, signal } = await run(`${OPEN}
     for (let i = 0; i < 20000; i += 1) producer.put('k' + i, Buffer.alloc(100))
@@ -87,6 +104,40 @@ test('a callback that throws becomes a warning', async () => {
   assert.equal(code, 0, err)
   assert.match(out, /called[^]*kept k l/)
   assert.match(err, /in the callback/)
+})
+
+/** A producer whose records fail, with an onFailure that never ends, which is at work. */
+const STUCK = `
+  let isCalled = false
+  const onFailure = () => { isCalled = true; return new Promise(() => {}) }
+  const stuck = await Producer.open('orders', { aggregate: true, endpoint: engine, lingerMs: 1, deadlineMs: 100, exitTimeoutMs: 600_000, onFailure })
+  engine.reset()
+  stuck.put('k', Buffer.from('x'))
+  while (!isCalled) await new Promise(setImmediate)
+`
+
+test('a program ends although onFailure has not', async () => {
+  endsWell(await run(`${OPEN} ${STUCK} stuck.put('l', Buffer.from('fails at the end'))`))
+})
+
+test('workers that are terminated while onFailure is at work leave the process well', async () => {
+  endsWell(await run(`
+    import { Worker } from 'node:worker_threads'
+    import { once } from 'node:events'
+    const work = ${JSON.stringify(`
+      const { parentPort } = require('node:worker_threads')
+      const { Engine, Producer } = require(${JSON.stringify(HOME)})
+      const engine = new Engine({ quotas: false })
+      engine.createStream('orders', 2)
+      const main = async () => { ${STUCK} stuck.put('l', Buffer.from('x')); parentPort.postMessage('stuck') }
+      main()
+      setInterval(() => {}, 1_000)
+    `)}
+    for (let round = 0; round < 5; round += 1) {
+      const worker = new Worker(work, { eval: true, execArgv: [] })
+      await once(worker, 'message')
+      await worker.terminate()
+    }`))
 })
 
 const WORK = `

@@ -108,6 +108,7 @@ test('positions stand behind each record of a loop, and a closed reader keeps th
   }, { name: 'ClosedError' })
   assert.deepEqual(read, [0, 1, 2, 3])
   assert.equal(reader.positions.shards['shardId-000000000000'].sub_sequence_number, 3)
+  assert.throws(() => reader.metricsText('json'), { name: 'ClosedError' })
 })
 
 test('loops over records that run at once share them, and positions wait for the slowest', async (t) => {

@@ -36,7 +36,7 @@ test('bad options of servers and engines are refused by name', async () => {
   await assert.rejects(Server.start({ port: '80' }), InvalidTypeError)
   await assert.rejects(Server.start({ port: 70_000 }), InvalidArgumentError)
   await assert.rejects(Server.start({ host: 7 }), InvalidTypeError)
-  assert.throws(() => new Engine({ quotas: 'on' }), InvalidTypeError)
+  assert.throws(() => new Engine({ quotas: {} }), InvalidTypeError)
   assert.throws(() => new Engine(7), InvalidTypeError)
   assert.throws(() => new Server(), InvalidTypeError)
   const engine = new Engine()
