@@ -25,11 +25,14 @@ use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 pub struct Producer {
     pub(crate) inner: Arc<producer::Producer>,
     put_timeout: Duration,
+    flush_timeout: Duration,
     teller: Teller,
 }
 
-/// How a put waits where the caller does not say: as long as the setting `put_timeout`.
+/// How long a put waits for room without the setting `put_timeout`.
 const PUT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a flush or close may take without the setting `flush_timeout`.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[pymethods]
 impl Producer {
@@ -249,7 +252,7 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let flush = async move { producer.flush(timeout).await };
         self.ended(py, completions, timeout, flush)
     }
@@ -278,14 +281,32 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let close = async move { producer.close(timeout).await };
         self.ended(py, completions, timeout, close)
     }
 
+    /// How many seconds a flush or close may take: those given, or the setting flush_timeout.
+    #[pyo3(signature = (timeout=None))]
+    fn patience(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<f64> {
+        Ok(self.limit(py, timeout)?.as_secs_f64())
+    }
+
+    /// Raises what a flush raises whose time ran out before the puts that came before it were taken.
+    fn raise_behind(&self, py: Python<'_>, timeout: f64) -> PyResult<Py<PyAny>> {
+        let text = format!("after {timeout:.1} s puts that came before still wait for room");
+        let error = Error::new(ErrorKind::FlushTimeout, text).stream(self.stream());
+        self.teller.told(py, Err(error))
+    }
+
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
-    fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
-        self.teller.take_failures(py)
+    fn take_failures(&self) -> Vec<Failure> {
+        self.teller.take_failures()
+    }
+
+    /// Gives back the failure of a record whose wait was given up after it had ended: it goes where those of puts go.
+    fn hand_over(&self, failure: &Failure) {
+        self.teller.hand_over(vec![failure.0.clone()]);
     }
 
     /// What was taken and what became of it, true at every moment.
@@ -348,10 +369,10 @@ impl Producer {
         &self,
         py: Python<'_>,
         completions: Option<&Bound<'_, Completions>>,
-        timeout: Option<Duration>,
+        timeout: Duration,
         end: impl Future<Output = Result<()>> + Send + 'static,
     ) -> PyResult<Py<PyAny>> {
-        let until = timeout.map(|timeout| clock().now() + timeout);
+        let until = clock().now() + timeout;
         let teller = self.teller.clone();
         let Some(completions) = completions else {
             let outcome = wait_with(py, &self.inner, end)?;
@@ -395,14 +416,14 @@ impl Producer {
         }
         Err(to_py(py, &error))
     }
-}
 
-/// How long a flush or close may take; `None` leaves it to the setting.
-fn patience(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
-    timeout
-        .map(|timeout| seconds("timeout", timeout))
-        .transpose()
-        .or_raise(py)
+    /// How long a flush or close may take.
+    fn limit(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Duration> {
+        match timeout {
+            Some(timeout) => seconds("timeout", timeout).or_raise(py),
+            None => Ok(self.flush_timeout),
+        }
+    }
 }
 
 /// The record of a put's arguments, borrowed.
@@ -424,6 +445,7 @@ pub fn record<'a>(
 struct Plan {
     config: ProducerConfig,
     put_timeout: Duration,
+    flush_timeout: Duration,
     callback: Option<Arc<Callback>>,
 }
 
@@ -434,6 +456,7 @@ impl Plan {
         let mut plan = Self {
             config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
             put_timeout: PUT_TIMEOUT,
+            flush_timeout: FLUSH_TIMEOUT,
             callback: None,
         };
         if settings
@@ -470,10 +493,25 @@ impl Plan {
             return Err(Error::invalid(name, text)).or_raise(py);
         }
         let value = setting(name, value)?;
-        if name == "put_timeout" {
-            self.put_timeout = seconds(name, value.parse().unwrap_or(f64::NAN)).or_raise(py)?;
-        }
-        self.config.set(name, &value).or_raise(py)
+        self.config.set(name, &value).or_raise(py)?;
+        self.keep(name, &value);
+        Ok(())
+    }
+
+    /// Keeps the times for which the binding itself waits; the core has found the value sound.
+    fn keep(&mut self, name: &str, value: &str) {
+        let (name, unit) = match name.strip_suffix("_ms") {
+            Some(name) => (name, 1e-3),
+            None => (name, 1.0),
+        };
+        let kept = match name {
+            "put_timeout" => &mut self.put_timeout,
+            "flush_timeout" => &mut self.flush_timeout,
+            _ => return,
+        };
+        let number = value.parse::<f64>().ok();
+        let time = number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
+        *kept = time.unwrap_or(*kept);
     }
 
     fn made(self, opened: producer::Producer) -> Producer {
@@ -482,6 +520,7 @@ impl Plan {
             teller: Teller::new(inner.clone(), self.callback),
             inner,
             put_timeout: self.put_timeout,
+            flush_timeout: self.flush_timeout,
         }
     }
 }
