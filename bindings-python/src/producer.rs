@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track};
+use kinetik::producer::{self, PutRef, Track};
 use kinetik::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -12,12 +12,10 @@ use crate::buffer::{self, Buffer};
 use crate::codec::explicit_hash_key;
 use crate::columns::Columns;
 use crate::completions::Completions;
-use crate::endpoint;
 use crate::errors::{OrRaise, to_py};
-use crate::logging;
 use crate::outcome::{Failure, Ledger, Receipt};
-use crate::setting::setting;
-use crate::teller::{Callback, Teller};
+use crate::plan::Plan;
+use crate::teller::Teller;
 use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 
 /// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
@@ -28,11 +26,6 @@ pub struct Producer {
     flush_timeout: Duration,
     teller: Teller,
 }
-
-/// How long a put waits for room without the setting `put_timeout`.
-const PUT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a flush or close may take without the setting `flush_timeout`.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[pymethods]
 impl Producer {
@@ -52,7 +45,7 @@ impl Producer {
             true => py.detach(|| producer::Producer::open_blocking(stream, config)),
             false => wait(py, producer::Producer::open(stream, config))?,
         };
-        Ok(plan.made(opened.or_raise(py)?))
+        Ok(Self::over(opened.or_raise(py)?, plan))
     }
 
     /// Opens a producer in the background; the answer is an asyncio future of it.
@@ -70,7 +63,7 @@ impl Producer {
         let config = plan.config.clone();
         let open = async move { producer::Producer::open(&stream, config).await };
         wait::run(py, Some(completions), open, |py, opened| {
-            Ok(Py::new(py, plan.made(opened))?.into_any())
+            Ok(Py::new(py, Self::over(opened, plan))?.into_any())
         })
     }
 
@@ -345,6 +338,16 @@ impl Producer {
 }
 
 impl Producer {
+    fn over(opened: producer::Producer, plan: Plan) -> Self {
+        let inner = Arc::new(opened);
+        Self {
+            teller: Teller::new(inner.clone(), plan.callback),
+            inner,
+            put_timeout: plan.put_timeout,
+            flush_timeout: plan.flush_timeout,
+        }
+    }
+
     /// Runs a future to its end: blocking, or in the background for an asyncio loop.
     fn run<T, F>(
         &self,
@@ -439,88 +442,4 @@ pub fn record<'a>(
         record.explicit_hash_key = Some(explicit_hash_key(explicit)?);
     }
     Ok(record)
-}
-
-/// What a producer is made of.
-struct Plan {
-    config: ProducerConfig,
-    put_timeout: Duration,
-    flush_timeout: Duration,
-    callback: Option<Arc<Callback>>,
-}
-
-impl Plan {
-    /// The settings by their names.
-    fn read(settings: &Bound<'_, PyDict>, on_failure: Option<Py<PyAny>>) -> PyResult<Self> {
-        logging::install();
-        let mut plan = Self {
-            config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
-            put_timeout: PUT_TIMEOUT,
-            flush_timeout: FLUSH_TIMEOUT,
-            callback: None,
-        };
-        if settings
-            .get_item("aggregate")?
-            .is_none_or(|said| said.is_none())
-        {
-            let text = "must be said: True = KPL format, which every reader must de-aggregate; False = each record as it is";
-            return Err(Error::invalid("aggregate", text)).or_raise(settings.py());
-        }
-        for (name, value) in settings.iter() {
-            let name = buffer::text("setting", &name)?;
-            if !value.is_none() {
-                plan.set(name, &value)?;
-            }
-        }
-        if let Some(callback) = on_failure {
-            let callback = Callback::new(callback);
-            plan.callback = Some(callback.clone());
-            let call = move |failures: Vec<_>| callback.call(&failures);
-            plan.config = plan.config.on_failure(call);
-        }
-        Ok(plan)
-    }
-
-    fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = value.py();
-        if name == "endpoint" {
-            let endpoint = endpoint::read(Some(value))?;
-            self.config = self.config.clone().endpoint(endpoint);
-            return Ok(());
-        }
-        if name == "reports" {
-            let text = "in Python futures (submit, put_and_wait) and on_failure are the reports; leave it out";
-            return Err(Error::invalid(name, text)).or_raise(py);
-        }
-        let value = setting(name, value)?;
-        self.config.set(name, &value).or_raise(py)?;
-        self.keep(name, &value);
-        Ok(())
-    }
-
-    /// Keeps the times for which the binding itself waits; the core has found the value sound.
-    fn keep(&mut self, name: &str, value: &str) {
-        let (name, unit) = match name.strip_suffix("_ms") {
-            Some(name) => (name, 1e-3),
-            None => (name, 1.0),
-        };
-        let kept = match name {
-            "put_timeout" => &mut self.put_timeout,
-            "flush_timeout" => &mut self.flush_timeout,
-            _ => return,
-        };
-        let number = value.parse::<f64>().ok();
-        let time = number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
-        *kept = time.unwrap_or(*kept);
-    }
-
-    fn made(self, opened: producer::Producer) -> Producer {
-        let inner = Arc::new(opened);
-        Producer {
-            teller: Teller::new(inner.clone(), self.callback),
-            inner,
-            put_timeout: self.put_timeout,
-            flush_timeout: self.flush_timeout,
-        }
-    }
 }

@@ -33,7 +33,7 @@ async def full(engine, records=4, **settings):
     await producer.put_many([("k", b"%d" % n) for n in range(records)])
     yield producer
     engine.faults.clear()
-    await producer.close()
+    await producer.close(timeout=30)
 
 
 def others():

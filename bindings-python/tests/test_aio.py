@@ -52,6 +52,15 @@ def test_reports_are_refused_and_aggregate_must_be_said(stream):
     asyncio.run(work())
 
 
+def test_what_is_said_beside_a_kpl_file_wins(stream):
+    async def work():
+        kpl = {"kpl_properties": "AggregationEnabled = true"}
+        async with aio.Producer("orders", aggregate=False, endpoint=stream, **kpl) as producer:
+            assert (await producer.put_and_wait("k", b"x")).sub_sequence_number is None
+
+    asyncio.run(work())
+
+
 def test_a_wait_for_a_batch_can_be_cancelled_and_loses_nothing(stream):
     async def work():
         reader = await aio.Reader("orders", start="LATEST", endpoint=stream)

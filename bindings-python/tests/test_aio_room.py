@@ -10,9 +10,10 @@ from kinetik import aio
 from kinetik.aio._room import Line, Turn
 
 
-def test_a_buffer_that_stays_full_is_an_error_after_the_put_timeout(stream):
+@pytest.mark.parametrize("put_timeout", [{"put_timeout": 0.05}, {"put_timeout_ms": 50}])
+def test_a_buffer_that_stays_full_is_an_error_after_the_put_timeout(stream, put_timeout):
     async def work():
-        async with full(stream, linger=60.0, put_timeout=0.05) as producer:
+        async with full(stream, linger=60.0, **put_timeout) as producer:
             with pytest.raises(kinetik.BufferFull):
                 await producer.put("k", b"y")
             with pytest.raises(kinetik.BufferFull):
@@ -135,7 +136,7 @@ def test_a_flush_takes_no_longer_than_its_timeout_while_puts_wait_before_it(stre
             with pytest.raises(kinetik.InvalidArgumentError, match="timeout"):
                 await producer.flush(-1.0)
             stream.faults.clear()
-            await producer.flush()
+            await producer.flush(timeout=30)
             assert waiting.done()
 
     asyncio.run(work())

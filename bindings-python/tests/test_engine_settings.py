@@ -59,7 +59,7 @@ def test_a_put_into_full_memory_is_throttled_or_makes_the_oldest_records_go(make
     engine = make(quotas=False, memory=4 << 20, when_full=when_full)
     engine.create_stream("orders")
     client = kinetik.client(endpoint_url=engine, max_attempts=1)
-    put = lambda: client.put_record(StreamName="orders", Data=bytes(1 << 20), PartitionKey="k")
+    put = lambda: client.put_record(StreamName="orders", Data=bytes(1_000_000), PartitionKey="k")
     with contextlib.nullcontext() if is_taken else pytest.raises(kinetik.Throttled, match="memory"):
         for _ in range(8):
             put()

@@ -40,7 +40,8 @@ class Producer:
         **settings: Any,
     ) -> None:
         self._stream = stream
-        self._settings = {"aggregate": aggregate, **settings}
+        # A KPL file first, so that what is said beside it wins.
+        self._settings = {"kpl_properties": None, "aggregate": aggregate, **settings}
         self._on_failure = on_failure
         self._inner: Any = NotOpen("producer")
         self._line: Any = self._inner
@@ -134,7 +135,8 @@ class Producer:
             raise
 
     async def flush(self, timeout: float | None = None) -> None:
-        """Sends all that was put before, and waits until each record has its outcome. Raises as kinetik.Producer's."""
+        """Sends all that was put before, and waits until each record has its outcome. Raises as kinetik.Producer's; the time
+        for which puts that came before wait for room counts."""
         began, patience = asyncio.get_running_loop().time(), self._inner.patience(timeout)
         if not await self._line.passed(patience):
             self._inner.raise_behind(patience)
