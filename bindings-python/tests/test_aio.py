@@ -56,7 +56,8 @@ def test_what_is_said_beside_a_kpl_file_wins(stream):
     async def work():
         kpl = {"kpl_properties": "AggregationEnabled = true"}
         async with aio.Producer("orders", aggregate=False, endpoint=stream, **kpl) as producer:
-            assert (await producer.put_and_wait("k", b"x")).sub_sequence_number is None
+            receipts = await asyncio.gather(*(producer.submit("k", b"x") for _ in range(10)))
+        assert {receipt.sub_sequence_number for receipt in receipts} == {None}
 
     asyncio.run(work())
 
