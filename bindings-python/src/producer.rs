@@ -302,6 +302,12 @@ impl Producer {
         self.teller.hand_over(vec![failure.0.clone()]);
     }
 
+    /// Gives back what a flush or close told of to somebody who did not hear it: take_failures and the next one have it.
+    fn put_back(&self, failures: Vec<PyRef<'_, Failure>>) {
+        let failures = failures.iter().map(|failure| failure.0.clone());
+        self.teller.put_back(failures.collect());
+    }
+
     /// What was taken and what became of it, true at every moment.
     #[getter]
     fn ledger(&self) -> Ledger {

@@ -159,8 +159,8 @@ impl Server {
 
 /// A given engine, which takes no settings any more.
 fn behind(engine: Py<Engine>, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Engine>> {
-    let given = settings.into_iter().flatten();
-    let Some((name, _)) = given.into_iter().find(|(_, value)| !value.is_none()) else {
+    let mut given = settings.into_iter().flatten();
+    let Some((name, _)) = given.find(|(_, value)| !value.is_none()) else {
         return Ok(engine);
     };
     let text = format!("it has its settings already; expected no {name} with it");

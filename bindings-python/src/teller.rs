@@ -102,6 +102,14 @@ impl Teller {
         self.inner.hand_over(failures);
     }
 
+    /// Keeps failures that were taken for somebody who did not hear of them.
+    pub fn put_back(&self, failures: Vec<producer::Failure>) {
+        if !failures.is_empty() {
+            self.inner.put_back(failures);
+            self.is_owing.store(true, Ordering::Release);
+        }
+    }
+
     /// Completes all of them at the end of a flush. Says whether the failure callback has to be waited for once more.
     pub fn deliver_all(&self, py: Python<'_>) -> bool {
         while self.deliver(py) > 0 {}

@@ -41,6 +41,18 @@ def others():
     return asyncio.all_tasks() - {asyncio.current_task()}
 
 
+async def cancelled_too_late(work, deliver):
+    """Cancels a wait whose outcome `deliver` has brought to its future, before the task that waits could look."""
+    waiting = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    while not waiting._fut_waiter.done():
+        deliver()
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    assert waiting.cancelled()
+
+
 class VirtualTime(asyncio.SelectorEventLoop):
     """A loop whose time jumps to the next moment at which something is due, when nothing is left to do before."""
 

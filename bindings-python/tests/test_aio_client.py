@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from helpers import cancelled_too_late
 
 import kinetik
 from kinetik import aio
@@ -164,14 +165,7 @@ def test_an_event_that_came_just_before_its_wait_was_cancelled_is_the_next_one(e
         await client.create_stream(StreamName="orders", ShardCount=1)
         await client.put_record(StreamName="orders", Data=b"first", PartitionKey="k")
         async with await subscribed(client, "reports", "TRIM_HORIZON") as events:
-            waiting = asyncio.create_task(anext(events))
-            await asyncio.sleep(0)
-            # The event reaches the future without a step of whoever waits for it.
-            while not waiting._fut_waiter.done():
-                here().drain()
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
+            await cancelled_too_late(anext(events), here().drain)
             assert await asyncio.wait_for(next_data(events), 10) == [b"first"]
 
     run(work())

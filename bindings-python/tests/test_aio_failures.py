@@ -5,10 +5,11 @@ import contextlib
 import sys
 
 import pytest
-from helpers import failing, others, refused
+from helpers import cancelled_too_late, failing, full, others, refused
 
 import kinetik
 from kinetik import aio
+from kinetik.aio._loop import here
 
 
 def test_failures_reach_the_callback_on_the_loop(stream):
@@ -206,17 +207,33 @@ def test_a_failure_that_came_just_before_its_wait_was_cancelled_is_not_lost(stre
     async def work():
         told = []
         async with failing(stream, told.extend if is_called else None) as producer:
-            waiting = asyncio.create_task(producer.put_and_wait("k", b"payload"))
-            await asyncio.sleep(0)
-            # The failure reaches the future without a step of whoever waits for it.
-            while not producer._inner.deliver():
-                pass
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
+            await cancelled_too_late(producer.put_and_wait("k", b"payload"), producer._inner.deliver)
             with pytest.raises(kinetik.DeliveryError) as failed:
                 await producer.flush()
             assert [failure.data for failure in (told if is_called else failed.value.failures)] == [b"payload"]
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("end", ["flush", "close"])
+def test_what_a_flush_or_close_told_just_before_its_wait_was_cancelled_is_not_lost(stream, end):
+    async def work():
+        async with failing(stream) as producer:
+            await producer.put("k", b"payload")
+            await cancelled_too_late(getattr(producer, end)(), here().drain)
+            with pytest.raises(kinetik.DeliveryError) as failed:
+                await getattr(producer, end)()
+            assert [failure.data for failure in failed.value.failures] == [b"payload"]
+            await producer.flush() if end == "flush" else await producer.close()
+
+    asyncio.run(work())
+
+
+def test_what_a_close_left_just_before_its_wait_was_cancelled_is_not_lost(stream):
+    async def work():
+        async with full(stream) as producer:
+            await cancelled_too_late(producer.close(timeout=0.05), here().drain)
+            assert [record.data for record in producer.take_failures()] == [b"0", b"1", b"2", b"3"]
 
     asyncio.run(work())
 

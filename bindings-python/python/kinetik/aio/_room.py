@@ -116,9 +116,9 @@ class Line:
         self._taking = None
 
     def _broken_off(self, task: asyncio.Task[None]) -> None:
+        """The loop ends, or somebody cancelled the task: nobody will take what still waits."""
         if self._taking is task:
             self._taking = None
-            # As the loop's end does it. Nobody will take what still waits.
             while self.turns:
                 self.turns.popleft().future.cancel()
 

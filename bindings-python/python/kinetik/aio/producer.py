@@ -215,9 +215,21 @@ class Producer:
             waiting = end(max(0.0, until - asyncio.get_running_loop().time()), here())
             while waiting is not None:
                 waiting = await waiting
+        except asyncio.CancelledError:
+            self._unheard(waiting)
+            raise
         finally:
             while self._is_watched and self._inner.deliver():
                 pass
+
+    def _unheard(self, ended: asyncio.Future[Any]) -> None:
+        """Keeps what a flush or close has taken for its error, if it came to its end just before the wait was cancelled."""
+        if ended.cancelled():
+            return
+        if error := ended.exception():
+            self._inner.put_back([*getattr(error, "failures", ()), *getattr(error, "leftover", ())])
+        elif further := ended.result():
+            further.cancel()
 
     async def _put_all(self, put: Callable[[int], int], count: int) -> int:
         start = 0
