@@ -6,6 +6,7 @@
 //! writes to them, is the exporter's promise.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
 use std::mem::MaybeUninit;
 use std::slice;
 
@@ -374,17 +375,18 @@ unsafe impl Released for Stream {
 
 impl Owned<Stream> {
     fn schema(&mut self, argument: &str) -> kinetik::Result<Owned<Schema>> {
-        let schema = self.ask(argument, self.0.get_schema)?;
+        let schema = self.ask(argument, "its type", self.0.get_schema)?;
         schema.ok_or_else(|| Error::invalid(argument, "the exporter's Arrow stream has no type"))
     }
 
     fn next(&mut self, argument: &str) -> kinetik::Result<Option<Owned<Array>>> {
-        self.ask(argument, self.0.get_next)
+        self.ask(argument, "its next array", self.0.get_next)
     }
 
     fn ask<T: Released>(
         &mut self,
         argument: &str,
+        what: &str,
         call: Option<unsafe extern "C" fn(*mut Stream, *mut T) -> c_int>,
     ) -> kinetik::Result<Option<Owned<T>>> {
         let Some(call) = call else {
@@ -398,23 +400,16 @@ impl Owned<Stream> {
         let written = match unsafe { call(&mut self.0, written.as_mut_ptr()) } {
             // SAFETY: as above.
             0 => unsafe { written.assume_init() },
-            number => return Err(self.broken(argument, number)),
+            number => return Err(broken(argument, what, number)),
         };
         Ok(Owned::written(written))
     }
+}
 
-    #[cold]
-    fn broken(&mut self, argument: &str, number: c_int) -> Error {
-        // SAFETY: a function of the stream, which is not released, has failed, so that it may be asked why.
-        let told = self.0.get_last_error.map(|ask| unsafe { ask(&mut self.0) });
-        let told = match told {
-            // SAFETY: a text that ends in a zero and lives until the next call.
-            Some(text) if !text.is_null() => unsafe { CStr::from_ptr(text) }.to_string_lossy(),
-            _ => format!("error {number}").into(),
-        };
-        Error::invalid(
-            argument,
-            format!("the exporter's Arrow stream broke: {told}"),
-        )
-    }
+/// A stream that did not give what it was asked for. Its own text is not told: it may quote the data.
+#[cold]
+fn broken(argument: &str, what: &str, errno: c_int) -> Error {
+    let reason = io::Error::from_raw_os_error(errno);
+    let text = format!("the exporter's Arrow stream did not give {what}: {reason}");
+    Error::invalid(argument, text)
 }

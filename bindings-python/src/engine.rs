@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
-use kinetik::engine::{self, EngineConfig, WhenFull};
+use kinetik::engine::{self, EngineConfig};
 use kinetik::metrics::Prometheus;
-use kinetik::{Error, Result};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
+use crate::buffer;
 use crate::clock::Clock;
 use crate::convert::{datetime, text};
 use crate::errors::OrRaise;
 use crate::faults::Faults;
 use crate::logging;
-use crate::wait::seconds;
+use crate::setting::setting;
 
 /// An Amazon Kinesis in memory: an account with its streams. Give it as endpoint to a client, producer or reader.
 #[pyclass(frozen, module = "kinetik")]
@@ -51,39 +51,37 @@ impl StoredRecord {
 
 #[pymethods]
 impl Engine {
-    /// A new engine without a stream. memory is in bytes; when_full is "throttle" or "trim"; state_delay is how many
-    /// seconds a stream takes to be made, changed and deleted.
+    /// A new engine without a stream. What is None has the default.
+    ///
+    /// quotas: whether there are the service's quotas (True), see the property of that name. memory: bytes that stored
+    /// records may take (half of the machine's). when_full: what a put finds then, "throttle" or "trim", which drops the
+    /// oldest records. state_delay: how many seconds a stream takes to be made, changed and deleted (0). region and account:
+    /// what ARNs name (us-east-1, 000000000000). shard_limit: open shards that the account may have (20,000).
+    /// on_demand_stream_limit: its on-demand streams (50).
     #[new]
-    #[pyo3(signature = (*, quotas=true, memory=None, when_full="throttle", state_delay=0.0, region="us-east-1", account="000000000000"))]
-    fn new(
-        py: Python<'_>,
-        quotas: bool,
-        memory: Option<usize>,
-        when_full: &str,
-        state_delay: f64,
-        region: &str,
-        account: &str,
-    ) -> PyResult<Self> {
+    #[pyo3(
+        signature = (**settings),
+        text_signature = "(*, quotas=None, memory=None, when_full=None, state_delay=None, region=None, account=None, shard_limit=None, on_demand_stream_limit=None)"
+    )]
+    pub fn new(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         logging::install();
-        let defaults = EngineConfig::default();
-        let config = EngineConfig {
-            quotas,
-            memory: memory.unwrap_or(defaults.memory),
-            when_full: read_when_full(when_full).or_raise(py)?,
-            state_delay: seconds("state_delay", state_delay).or_raise(py)?,
-            region: region.to_owned(),
-            account: account.to_owned(),
-            ..defaults
-        };
+        let mut config = EngineConfig::default();
+        for (name, value) in settings.into_iter().flatten() {
+            let name = buffer::text("setting", &name)?;
+            if !value.is_none() {
+                let text = setting(name, &value)?;
+                config.set(name, &text).or_raise(value.py())?;
+            }
+        }
         Ok(Self(engine::Engine::new(config)))
     }
 
     /// The engine that the endpoint memory://NAME means in this process.
     #[staticmethod]
     #[pyo3(signature = (name="default"))]
-    fn named(name: &str) -> Self {
+    fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
         logging::install();
-        Self(engine::Engine::named(name))
+        engine::Engine::by_name(name).map(Self).or_raise(py)
     }
 
     /// Makes a stream.
@@ -151,7 +149,8 @@ impl Engine {
         self.0.reset();
     }
 
-    /// Whether shards have the service's quotas: 1000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out.
+    /// Whether there are the service's quotas: of each shard 1000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out, and
+    /// those of control-plane rates, consumers, tags and changes in a day. Can be set at any time.
     #[getter]
     fn quotas(&self) -> bool {
         self.0.quotas()
@@ -189,13 +188,5 @@ impl StoredRecord {
             sub_sequence_number,
             arrived_at: datetime(py, stored.arrived_at)?.unbind(),
         })
-    }
-}
-
-fn read_when_full(word: &str) -> Result<WhenFull> {
-    match word {
-        "throttle" => Ok(WhenFull::Throttle),
-        "trim" => Ok(WhenFull::Trim),
-        _ => Err(Error::invalid("when_full", "expected throttle or trim")),
     }
 }

@@ -27,6 +27,7 @@ pub mod subscription;
 pub mod outcome;
 pub mod futures;
 pub mod teller;
+pub mod plan;
 pub mod producer;
 pub mod many;
 pub mod arrow;

@@ -1,9 +1,9 @@
 //! What comes back from a producer: receipts, failures and the ledger.
 
-use kinetik::producer::{self, Persisted};
+use kinetik::producer;
 use kinetik::types::HashKey;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::{PyBytes, PyString};
 
 use crate::convert::{datetime, text};
 use crate::errors::{to_py, to_py_with};
@@ -91,57 +91,71 @@ fn failed_attempts(
 }
 
 /// A record that was not delivered, given back whole.
-#[pyclass(frozen, get_all, module = "kinetik")]
-pub struct Failure {
-    /// The partition key.
-    key: Py<PyString>,
-    /// The payload.
-    data: Py<PyBytes>,
-    /// The explicit hash key with which it was put.
-    explicit_hash_key: Option<u128>,
-    /// Why it failed: a KinetikError.
-    error: Py<PyAny>,
-    /// Whether the stream may hold it all the same: "no" or "maybe".
-    persisted: &'static str,
-    /// How often it was sent; 0 if never.
-    attempts: u32,
-    /// What became of each of them: all up to 16, then the first and the last 15.
-    failed_attempts: Py<PyList>,
-}
+#[pyclass(frozen, module = "kinetik")]
+pub struct Failure(pub producer::Failure);
 
 impl Failure {
-    /// The Python form of a failure.
-    pub fn new(py: Python<'_>, failure: &producer::Failure) -> PyResult<Self> {
-        let persisted: Persisted = failure.persisted;
-        Ok(Self {
-            key: text(py, &failure.key)?.unbind(),
-            data: PyBytes::new(py, &failure.data).unbind(),
-            explicit_hash_key: failure.explicit_hash_key.map(HashKey::get),
-            error: to_py(py, &failure.error).into_value(py).into_any(),
-            persisted: persisted.name(),
-            attempts: failure.attempts,
-            failed_attempts: PyList::new(py, failed_attempts(py, &failure.failed_attempts)?)?
-                .unbind(),
-        })
-    }
-
     /// The exception of a record whose outcome is waited for: why it failed, with all that is known of it as `failure`.
     #[cold]
     pub fn raised(py: Python<'_>, failure: &producer::Failure) -> PyErr {
         to_py_with(py, &failure.error, |fields| {
-            fields.set_item("failure", Self::new(py, failure)?)
+            fields.set_item("failure", Self(failure.clone()))
         })
     }
 }
 
 #[pymethods]
 impl Failure {
+    /// The partition key.
+    #[getter]
+    fn key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text(py, &self.0.key)
+    }
+
+    /// The payload.
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.data)
+    }
+
+    /// The explicit hash key with which it was put.
+    #[getter]
+    fn explicit_hash_key(&self) -> Option<u128> {
+        self.0.explicit_hash_key.map(HashKey::get)
+    }
+
+    /// Why it failed: a KinetikError.
+    #[getter]
+    fn error<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        to_py(py, &self.0.error)
+            .into_value(py)
+            .into_bound(py)
+            .into_any()
+    }
+
+    /// Whether the stream may hold it all the same: "no" or "maybe".
+    #[getter]
+    fn persisted(&self) -> &'static str {
+        self.0.persisted.name()
+    }
+
+    /// How often it was sent; 0 if never.
+    #[getter]
+    fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What became of each of them: all up to 16, then the first and the last 15.
+    #[getter]
+    fn failed_attempts(&self, py: Python<'_>) -> PyResult<Vec<FailedAttempt>> {
+        failed_attempts(py, &self.0.failed_attempts)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let bytes = self.data.bind(py).as_bytes().len();
-        let error = self.error.bind(py).get_type().name()?;
+        let error = self.error(py).get_type().name()?;
+        let (bytes, persisted) = (self.0.data.len(), self.persisted());
         Ok(format!(
-            "Failure({error}, {bytes} bytes, persisted {})",
-            self.persisted
+            "Failure({error}, {bytes} bytes, persisted {persisted})"
         ))
     }
 }

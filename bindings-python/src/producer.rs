@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinetik::producer::{self, Aggregate, ProducerConfig, PutRef, Reports, Track};
+use kinetik::producer::{self, PutRef, Track};
 use kinetik::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -12,12 +12,10 @@ use crate::buffer::{self, Buffer};
 use crate::codec::explicit_hash_key;
 use crate::columns::Columns;
 use crate::completions::Completions;
-use crate::endpoint;
 use crate::errors::{OrRaise, to_py};
-use crate::logging;
 use crate::outcome::{Failure, Ledger, Receipt};
-use crate::setting::setting;
-use crate::teller::{Callback, Teller};
+use crate::plan::Plan;
+use crate::teller::Teller;
 use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 
 /// Sends records to one stream. `kinetik.Producer` and `kinetik.aio.Producer` are its two faces.
@@ -25,11 +23,9 @@ use crate::wait::{self, SLICE, clock, seconds, wait, wait_with};
 pub struct Producer {
     pub(crate) inner: Arc<producer::Producer>,
     put_timeout: Duration,
+    flush_timeout: Duration,
     teller: Teller,
 }
-
-/// How a put waits where the caller does not say: as long as the setting `put_timeout`.
-const PUT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[pymethods]
 impl Producer {
@@ -49,7 +45,7 @@ impl Producer {
             true => py.detach(|| producer::Producer::open_blocking(stream, config)),
             false => wait(py, producer::Producer::open(stream, config))?,
         };
-        Ok(plan.made(opened.or_raise(py)?))
+        Ok(Self::over(opened.or_raise(py)?, plan))
     }
 
     /// Opens a producer in the background; the answer is an asyncio future of it.
@@ -67,7 +63,7 @@ impl Producer {
         let config = plan.config.clone();
         let open = async move { producer::Producer::open(&stream, config).await };
         wait::run(py, Some(completions), open, |py, opened| {
-            Ok(Py::new(py, plan.made(opened))?.into_any())
+            Ok(Py::new(py, Self::over(opened, plan))?.into_any())
         })
     }
 
@@ -249,7 +245,7 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let flush = async move { producer.flush(timeout).await };
         self.ended(py, completions, timeout, flush)
     }
@@ -278,14 +274,38 @@ impl Producer {
         timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let (producer, timeout) = (self.inner.clone(), patience(py, timeout)?);
+        let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let close = async move { producer.close(timeout).await };
         self.ended(py, completions, timeout, close)
     }
 
+    /// How many seconds a flush or close may take: those given, or the setting flush_timeout.
+    #[pyo3(signature = (timeout=None))]
+    fn patience(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<f64> {
+        Ok(self.limit(py, timeout)?.as_secs_f64())
+    }
+
+    /// Raises what a flush raises whose time ran out before the puts that came before it were taken.
+    fn raise_behind(&self, py: Python<'_>, timeout: f64) -> PyResult<Py<PyAny>> {
+        let text = format!("after {timeout:.1} s puts that came before still wait for room");
+        let error = Error::new(ErrorKind::FlushTimeout, text).stream(self.stream());
+        self.teller.told(py, Err(error))
+    }
+
     /// Takes the failures that nobody took, so that their room in the buffer is free again.
-    fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
-        self.teller.take_failures(py)
+    fn take_failures(&self) -> Vec<Failure> {
+        self.teller.take_failures()
+    }
+
+    /// Gives back the failure of a record whose wait was given up after it had ended: it goes where those of puts go.
+    fn hand_over(&self, failure: &Failure) {
+        self.teller.hand_over(vec![failure.0.clone()]);
+    }
+
+    /// Gives back what a flush or close told of to somebody who did not hear it: take_failures and the next one have it.
+    fn put_back(&self, failures: Vec<PyRef<'_, Failure>>) {
+        let failures = failures.iter().map(|failure| failure.0.clone());
+        self.teller.put_back(failures.collect());
     }
 
     /// What was taken and what became of it, true at every moment.
@@ -324,6 +344,16 @@ impl Producer {
 }
 
 impl Producer {
+    fn over(opened: producer::Producer, plan: Plan) -> Self {
+        let inner = Arc::new(opened);
+        Self {
+            teller: Teller::new(inner.clone(), plan.callback),
+            inner,
+            put_timeout: plan.put_timeout,
+            flush_timeout: plan.flush_timeout,
+        }
+    }
+
     /// Runs a future to its end: blocking, or in the background for an asyncio loop.
     fn run<T, F>(
         &self,
@@ -348,10 +378,10 @@ impl Producer {
         &self,
         py: Python<'_>,
         completions: Option<&Bound<'_, Completions>>,
-        timeout: Option<Duration>,
+        timeout: Duration,
         end: impl Future<Output = Result<()>> + Send + 'static,
     ) -> PyResult<Py<PyAny>> {
-        let until = timeout.map(|timeout| clock().now() + timeout);
+        let until = clock().now() + timeout;
         let teller = self.teller.clone();
         let Some(completions) = completions else {
             let outcome = wait_with(py, &self.inner, end)?;
@@ -395,14 +425,14 @@ impl Producer {
         }
         Err(to_py(py, &error))
     }
-}
 
-/// How long a flush or close may take; `None` leaves it to the setting.
-fn patience(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
-    timeout
-        .map(|timeout| seconds("timeout", timeout))
-        .transpose()
-        .or_raise(py)
+    /// How long a flush or close may take.
+    fn limit(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Duration> {
+        match timeout {
+            Some(timeout) => seconds("timeout", timeout).or_raise(py),
+            None => Ok(self.flush_timeout),
+        }
+    }
 }
 
 /// The record of a put's arguments, borrowed.
@@ -418,70 +448,4 @@ pub fn record<'a>(
         record.explicit_hash_key = Some(explicit_hash_key(explicit)?);
     }
     Ok(record)
-}
-
-/// What a producer is made of.
-struct Plan {
-    config: ProducerConfig,
-    put_timeout: Duration,
-    callback: Option<Arc<Callback>>,
-}
-
-impl Plan {
-    /// The settings by their names.
-    fn read(settings: &Bound<'_, PyDict>, on_failure: Option<Py<PyAny>>) -> PyResult<Self> {
-        logging::install();
-        let mut plan = Self {
-            config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
-            put_timeout: PUT_TIMEOUT,
-            callback: None,
-        };
-        if settings
-            .get_item("aggregate")?
-            .is_none_or(|said| said.is_none())
-        {
-            let text = "must be said: True = KPL format, which every reader must de-aggregate; False = each record as it is";
-            return Err(Error::invalid("aggregate", text)).or_raise(settings.py());
-        }
-        for (name, value) in settings.iter() {
-            let name = buffer::text("setting", &name)?;
-            if !value.is_none() {
-                plan.set(name, &value)?;
-            }
-        }
-        if let Some(callback) = on_failure {
-            let callback = Callback::new(callback);
-            plan.callback = Some(callback.clone());
-            let call = move |failures: Vec<_>| callback.call(&failures);
-            plan.config = plan.config.on_failure(call);
-        }
-        Ok(plan)
-    }
-
-    fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = value.py();
-        if name == "endpoint" {
-            let endpoint = endpoint::read(Some(value))?;
-            self.config = self.config.clone().endpoint(endpoint);
-            return Ok(());
-        }
-        if name == "reports" {
-            let text = "in Python futures (submit, put_and_wait) and on_failure are the reports; leave it out";
-            return Err(Error::invalid(name, text)).or_raise(py);
-        }
-        let value = setting(name, value)?;
-        if name == "put_timeout" {
-            self.put_timeout = seconds(name, value.parse().unwrap_or(f64::NAN)).or_raise(py)?;
-        }
-        self.config.set(name, &value).or_raise(py)
-    }
-
-    fn made(self, opened: producer::Producer) -> Producer {
-        let inner = Arc::new(opened);
-        Producer {
-            teller: Teller::new(inner.clone(), self.callback),
-            inner,
-            put_timeout: self.put_timeout,
-        }
-    }
 }

@@ -8,7 +8,7 @@ use kinetik::{Error, ErrorKind};
 use kinetik_server::ServerConfig;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::PyAny;
+use pyo3::types::{PyAny, PyDict};
 
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -27,39 +27,39 @@ pub struct Server {
 
 #[pymethods]
 impl Server {
-    /// Starts a server over an engine, by default a new one; streams maps names of streams to make to their shards.
-    /// Port 0 lets the operating system pick one.
+    /// Starts a server over an engine, by default a new one with the settings of Engine; streams maps names of streams to
+    /// make to their shards. Port 0 lets the operating system pick one.
     #[new]
-    #[pyo3(signature = (streams=None, *, engine=None, host="127.0.0.1", port=0, quotas=true))]
+    #[pyo3(
+        signature = (streams=None, *, engine=None, host="127.0.0.1", port=0, **settings),
+        text_signature = "(streams=None, *, engine=None, host='127.0.0.1', port=0, quotas=None, memory=None, when_full=None, state_delay=None, region=None, account=None, shard_limit=None, on_demand_stream_limit=None)"
+    )]
     fn new(
         py: Python<'_>,
         streams: Option<BTreeMap<String, u32>>,
         engine: Option<Py<Engine>>,
         host: &str,
         port: u16,
-        quotas: bool,
+        settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         logging::install();
         let host: IpAddr = host
             .parse()
             .map_err(|_| Error::invalid("host", "expected an IP address, such as 127.0.0.1"))
             .or_raise(py)?;
-        let mut config = ServerConfig {
+        let engine = match engine {
+            Some(engine) => behind(engine, settings)?,
+            None => Py::new(py, Engine::new(settings)?)?,
+        };
+        let config = ServerConfig {
             host,
             port,
+            engine: engine.get().0.clone(),
             ..ServerConfig::default()
         };
-        match &engine {
-            Some(engine) => config.engine = engine.get().0.clone(),
-            None => config.engine.set_quotas(quotas),
-        }
         for (name, shards) in streams.unwrap_or_default() {
             config.engine.create_stream(&name, shards).or_raise(py)?;
         }
-        let engine = match engine {
-            Some(engine) => engine,
-            None => Py::new(py, Engine(config.engine.clone()))?,
-        };
         let server = py
             .detach(|| kinetik_server::Server::start(config))
             .or_raise(py)?;
@@ -155,4 +155,14 @@ impl Server {
     fn __repr__(&self) -> String {
         format!("Server({})", self.endpoint)
     }
+}
+
+/// A given engine, which takes no settings any more.
+fn behind(engine: Py<Engine>, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Engine>> {
+    let mut given = settings.into_iter().flatten();
+    let Some((name, _)) = given.find(|(_, value)| !value.is_none()) else {
+        return Ok(engine);
+    };
+    let text = format!("it has its settings already; expected no {name} with it");
+    Err(Error::invalid("engine", text)).or_raise(name.py())
 }

@@ -10,7 +10,7 @@ use kinetik::api::{Interruption, Shape, SubscribeToShardEvent, Subscription};
 use kinetik::fork::Guard;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict};
 use tokio::sync::Notify;
 
 use crate::completions::Completions;
@@ -60,26 +60,30 @@ impl EventStream {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
-        self.guard.check("subscription").or_raise(py)?;
-        wait(py, self.shared.fetch())?;
-        self.shared.take(py)
+        loop {
+            if let Some(event) = self.take(py)? {
+                return Ok(Some(event));
+            }
+            if !wait(py, self.shared.fetch())? {
+                return Ok(None);
+            }
+        }
     }
 
-    /// An asyncio future of the next event, None at the end. Giving it up loses no event.
-    fn next_with(
-        &self,
-        py: Python<'_>,
-        completions: &Bound<'_, Completions>,
-    ) -> PyResult<Py<PyAny>> {
+    /// An asyncio future of whether an event is at hand; False at the end. Giving it up loses no event.
+    fn prepare(&self, py: Python<'_>, completions: &Bound<'_, Completions>) -> PyResult<Py<PyAny>> {
         self.guard.check("subscription").or_raise(py)?;
-        let (waiting, shared) = (self.shared.clone(), self.shared.clone());
-        let fetch = async move {
-            waiting.fetch().await;
-            Ok(())
-        };
-        completions.get().spawn(py, fetch, move |py, ()| {
-            Ok(shared.take(py)?.into_pyobject(py)?.into_any().unbind())
+        let shared = self.shared.clone();
+        let fetch = async move { Ok(shared.fetch().await) };
+        completions.get().spawn(py, fetch, |py, is_at_hand| {
+            Ok(PyBool::new(py, is_at_hand).to_owned().into_any().unbind())
         })
+    }
+
+    /// The event at hand; None if there is none.
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
+        self.guard.check("subscription").or_raise(py)?;
+        self.shared.take(py)
     }
 
     /// Ends the subscription.
@@ -102,14 +106,14 @@ impl EventStream {
 }
 
 impl Shared {
-    /// Waits until an event is at hand or there will be none.
-    async fn fetch(&self) {
+    /// Waits until an event is at hand, or there will be none: whether one is.
+    async fn fetch(&self) -> bool {
         let mut events = self.events.lock().await;
         if self.at_hand.lock().is_some() {
-            return;
+            return true;
         }
         let Some(subscription) = events.as_mut() else {
-            return;
+            return false;
         };
         let next = {
             let (mut closed, mut next) = (pin!(self.closed.notified()), pin!(subscription.next()));
@@ -122,7 +126,9 @@ impl Shared {
         if matches!(next, None | Some(Err(_))) {
             *events = None;
         }
+        let is_at_hand = next.is_some();
         *self.at_hand.lock() = next;
+        is_at_hand
     }
 
     fn close(&self) {

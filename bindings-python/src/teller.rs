@@ -8,7 +8,6 @@ use kinetik::producer::{self, Report};
 use kinetik::time::Moment;
 use kinetik::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
 
 use crate::errors::to_py_with;
 use crate::futures::Futures;
@@ -47,8 +46,7 @@ impl Callback {
     pub fn call(&self, failures: &[producer::Failure]) {
         let handled = Python::try_attach(|py| {
             let call = || {
-                let made = failures.iter().map(|failure| Failure::new(py, failure));
-                let list = PyList::new(py, made.collect::<PyResult<Vec<_>>>()?)?;
+                let list: Vec<_> = failures.iter().cloned().map(Failure).collect();
                 self.call.call1(py, (list,))
             };
             call()
@@ -88,14 +86,28 @@ impl Teller {
                 Err(error) => error.write_unraisable(py, None),
             }
         }
-        if !unwanted.is_empty() {
-            if self.callback.is_none() {
-                self.is_owing.store(true, Ordering::Release);
-            }
-            self.has_handed_over.store(true, Ordering::Release);
-            self.inner.hand_over(unwanted);
-        }
+        self.hand_over(unwanted);
         count
+    }
+
+    /// Hands failures that nobody waits for any more to the failure callback, or keeps them.
+    pub fn hand_over(&self, failures: Vec<producer::Failure>) {
+        if failures.is_empty() {
+            return;
+        }
+        if self.callback.is_none() {
+            self.is_owing.store(true, Ordering::Release);
+        }
+        self.has_handed_over.store(true, Ordering::Release);
+        self.inner.hand_over(failures);
+    }
+
+    /// Keeps failures that were taken for somebody who did not hear of them.
+    pub fn put_back(&self, failures: Vec<producer::Failure>) {
+        if !failures.is_empty() {
+            self.inner.put_back(failures);
+            self.is_owing.store(true, Ordering::Release);
+        }
     }
 
     /// Completes all of them at the end of a flush. Says whether the failure callback has to be waited for once more.
@@ -104,9 +116,9 @@ impl Teller {
         self.has_handed_over.swap(false, Ordering::AcqRel) && self.callback.is_some()
     }
 
-    /// Waits until the failure callback is at rest, at most until then, or for the setting `flush_timeout`.
-    pub fn rest(&self, until: Option<Moment>) -> impl Future<Output = ()> + Send + use<> {
-        let (inner, left) = (self.inner.clone(), until.map(|until| until - clock().now()));
+    /// Waits until the failure callback is at rest, at most until then.
+    pub fn rest(&self, until: Moment) -> impl Future<Output = ()> + Send + use<> {
+        let (inner, left) = (self.inner.clone(), until - clock().now());
         async move {
             // What it says was said by the flush before it.
             let _ = inner.flush(left).await;
@@ -114,13 +126,12 @@ impl Teller {
     }
 
     /// Takes the failures that nobody took.
-    pub fn take_failures(&self, py: Python<'_>) -> PyResult<Vec<Failure>> {
+    pub fn take_failures(&self) -> Vec<Failure> {
         let kept = self.inner.take_failures();
         if !kept.is_empty() {
             self.is_owing.store(false, Ordering::Release);
         }
-        let kept = kept.iter().map(|failure| Failure::new(py, failure));
-        kept.collect()
+        kept.into_iter().map(Failure).collect()
     }
 
     /// What a flush or close tells: nothing, or an error with the ledger and the records that it is about.
@@ -133,29 +144,26 @@ impl Teller {
         let Err(error) = outcome else {
             return Ok(py.None());
         };
-        let ledger = self.inner.ledger();
         Err(to_py_with(py, &error, |fields| {
-            fields.set_item("ledger", Ledger::from(ledger).into_pyobject(py)?)?;
-            match error.kind() {
-                ErrorKind::DeliveryFailed => fields.set_item("failures", self.take_failures(py)?),
-                ErrorKind::FlushTimeout => {
-                    let pending = Tally::from(ledger.pending);
-                    fields.set_item("pending", pending.into_pyobject(py)?)?;
-                    self.give_back(py, fields)
-                }
-                // The sender died: no more outcomes come.
-                ErrorKind::Internal => {
-                    self.give_back(py, fields)?;
-                    self.futures.fail(py, &error);
-                    Ok(())
-                }
-                _ => Ok(()),
+            if let ErrorKind::DeliveryFailed | ErrorKind::FlushTimeout | ErrorKind::Internal =
+                error.kind()
+            {
+                let ledger = self.inner.ledger();
+                fields.set_item("ledger", Ledger::from(ledger))?;
+                fields.set_item("pending", Tally::from(ledger.pending))?;
+                fields.set_item("failures", self.take_failures())?;
+                fields.set_item("leftover", self.give_back(py))?;
             }
+            // The sender died: no more outcomes come.
+            if error.kind() == ErrorKind::Internal {
+                self.futures.fail(py, &error);
+            }
+            Ok(())
         }))
     }
 
-    /// Sets `leftover`, the records that had no outcome when the sender ended, and completes their futures.
-    fn give_back(&self, py: Python<'_>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
+    /// Takes the records that had no outcome when the sender ended, and completes their futures.
+    fn give_back(&self, py: Python<'_>) -> Vec<Failure> {
         let left = self.inner.take_pending();
         for left in &left {
             let Some(opaque) = left.opaque else { continue };
@@ -164,8 +172,7 @@ impl Teller {
                 error.write_unraisable(py, None);
             }
         }
-        let left = left.iter().map(|left| Failure::new(py, &left.record));
-        fields.set_item("leftover", left.collect::<PyResult<Vec<_>>>()?)
+        left.into_iter().map(|left| Failure(left.record)).collect()
     }
 
     #[cold]

@@ -12,6 +12,13 @@ def engine():
 
 
 @pytest.fixture
+def stream(engine):
+    """The same with the stream "orders" of two shards."""
+    engine.create_stream("orders", 2)
+    return engine
+
+
+@pytest.fixture
 def server():
     """A server over an engine of its own, without quotas."""
     with kinetik.Server(quotas=False) as server:

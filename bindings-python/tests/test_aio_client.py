@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from helpers import cancelled_too_late
 
 import kinetik
 from kinetik import aio
+from kinetik.aio._loop import here
 
 
 @pytest.fixture(params=["memory", "http"])
@@ -112,43 +114,73 @@ def test_pages_and_waiters_are_awaited(endpoint):
     assert run(work()) == [2, 2, 1]
 
 
+async def subscribed(client, name, position):
+    """The events of the one shard of orders for a consumer of this name."""
+    arn = (await client.describe_stream_summary(StreamName="orders"))["StreamDescriptionSummary"]["StreamARN"]
+    made = await client.register_stream_consumer(StreamARN=arn, ConsumerName=name)
+    answer = await client.subscribe_to_shard(
+        ConsumerARN=made["Consumer"]["ConsumerARN"],
+        ShardId="shardId-000000000000",
+        StartingPosition={"Type": position},
+    )
+    return answer["EventStream"]
+
+
+async def next_data(events):
+    """The data of the next event with records; None at the end."""
+    async for event in events:
+        if records := event["SubscribeToShardEvent"]["Records"]:
+            return [record["Data"] for record in records]
+
+
 def test_the_events_of_a_subscription_are_awaited_and_giving_up_loses_none(endpoint):
     async def work():
         client = aio.client(endpoint_url=endpoint)
         await client.create_stream(StreamName="orders", ShardCount=1)
-        arn = (await client.describe_stream_summary(StreamName="orders"))["StreamDescriptionSummary"]["StreamARN"]
-
-        async def subscribe(name, position):
-            made = await client.register_stream_consumer(StreamARN=arn, ConsumerName=name)
-            answer = await client.subscribe_to_shard(
-                ConsumerARN=made["Consumer"]["ConsumerARN"],
-                ShardId="shardId-000000000000",
-                StartingPosition={"Type": position},
-            )
-            return answer["EventStream"]
-
-        async def with_records(events):
-            async for event in events:
-                if records := event["SubscribeToShardEvent"]["Records"]:
-                    return [record["Data"] for record in records]
-
-        async with await subscribe("reports", "LATEST") as events:
-            waiting = asyncio.create_task(with_records(events))
+        async with await subscribed(client, "reports", "LATEST") as events:
+            waiting = asyncio.create_task(next_data(events))
             await asyncio.sleep(0.05)
             waiting.cancel()
             await client.put_record(StreamName="orders", Data=b"first", PartitionKey="k")
-            assert await with_records(events) == [b"first"]
-            waiting = asyncio.create_task(with_records(events))
+            assert await next_data(events) == [b"first"]
+            waiting = asyncio.create_task(next_data(events))
             await asyncio.sleep(0.05)
             events.close()
             assert await waiting is None
         assert [event async for event in events] == []
-        events = await subscribe("alerts", "TRIM_HORIZON")
-        assert await with_records(events) == [b"first"]
+        events = await subscribed(client, "alerts", "TRIM_HORIZON")
+        assert await next_data(events) == [b"first"]
+        arn = (await client.describe_stream_summary(StreamName="orders"))["StreamDescriptionSummary"]["StreamARN"]
         await client.deregister_stream_consumer(StreamARN=arn, ConsumerName="alerts")
         with pytest.raises(kinetik.NotFound) as cut:
-            await with_records(events)
+            await next_data(events)
         assert cut.value.operation == "SubscribeToShard"
+
+    run(work())
+
+
+def test_an_event_that_came_just_before_its_wait_was_cancelled_is_the_next_one(endpoint):
+    async def work():
+        client = aio.client(endpoint_url=endpoint)
+        await client.create_stream(StreamName="orders", ShardCount=1)
+        await client.put_record(StreamName="orders", Data=b"first", PartitionKey="k")
+        async with await subscribed(client, "reports", "TRIM_HORIZON") as events:
+            await cancelled_too_late(anext(events), here().drain)
+            assert await asyncio.wait_for(next_data(events), 10) == [b"first"]
+
+    run(work())
+
+
+def test_two_that_wait_for_events_get_one_each(endpoint):
+    async def work():
+        client = aio.client(endpoint_url=endpoint)
+        await client.create_stream(StreamName="orders", ShardCount=1)
+        async with await subscribed(client, "reports", "LATEST") as events:
+            both = [asyncio.create_task(next_data(events)) for _ in range(2)]
+            await client.put_record(StreamName="orders", Data=b"first", PartitionKey="k")
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await client.put_record(StreamName="orders", Data=b"second", PartitionKey="k")
+            assert sorted([await task for task in both]) == [[b"first"], [b"second"]]
 
     run(work())
 

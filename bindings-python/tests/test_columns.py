@@ -189,7 +189,7 @@ class Broken:
             self.released.append(stream.contents.release)
             stream.contents.release = self.RELEASE()
 
-        why = ctypes.create_string_buffer(b"no more")
+        why = ctypes.create_string_buffer(b"bad value: order of user-1")
         self.struct = self.Struct(
             self.FILL(get_schema),
             self.FILL(lambda *_: 5),
@@ -203,10 +203,12 @@ class Broken:
         return new(ctypes.addressof(self.struct), b"arrow_array_stream", None)
 
 
-def test_a_stream_that_breaks_says_why_and_is_released_once(put):
+def test_a_stream_that_breaks_says_what_failed_without_the_exporters_text_and_is_released_once(put):
     broken = Broken()
-    with pytest.raises(kinetik.InvalidArgumentError, match="keys: the exporter's Arrow stream broke: no more"):
+    words = "keys: the exporter's Arrow stream did not give its next array: Input/output error"
+    with pytest.raises(kinetik.InvalidArgumentError, match=words) as refused:
         put(broken, pyarrow.array([b"x"]))
+    assert "order of user-1" not in str(refused.value)
     assert len(broken.released) == 1
 
 

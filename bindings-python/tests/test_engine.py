@@ -45,8 +45,6 @@ def test_quotas_are_on_as_on_aws_and_can_be_lifted():
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
-        (lambda: kinetik.Engine(when_full="explode"), kinetik.InvalidArgumentError),
-        (lambda: kinetik.Engine(state_delay=-1.0), kinetik.InvalidArgumentError),
         (lambda: kinetik.Engine().create_stream("orders", 0), kinetik.KinetikError),
         (lambda: kinetik.Engine().create_stream("not a name"), kinetik.KinetikError),
         (lambda: kinetik.Engine().records("missing"), kinetik.NotFound),

@@ -79,3 +79,30 @@ def test_a_refusal_of_the_service_has_no_cause(engine):
     with pytest.raises(kinetik.NotFound) as missing:
         kinetik.client("kinesis", endpoint_url=engine).describe_stream(StreamName="missing")
     assert missing.value.__cause__ is None
+
+
+def test_what_flush_and_close_raise_carries_what_is_left_and_what_failed(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", "AccessDeniedException")
+    producer = Producer("orders", aggregate=False, endpoint=engine, linger=0.0)
+    producer.put("user-1", b"refused")
+    while producer.ledger.pending.records:
+        pass
+    engine.faults.fail("PutRecords", "ProvisionedThroughputExceededException", times=1_000_000)
+    producer.put("user-2", b"waits")
+    with pytest.raises(kinetik.FlushTimeout) as late:
+        producer.flush(timeout=0.05)
+    with pytest.raises(kinetik.FlushTimeout) as left:
+        producer.close(timeout=0.05)
+    data = lambda failures: [failure.data for failure in failures]
+    for error, failures, leftover in [(late.value, [b"refused"], []), (left.value, [], [b"waits"])]:
+        assert (data(error.failures), data(error.leftover)) == (failures, leftover)
+        assert (error.ledger, error.pending.records) == (producer.ledger, 1)
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), again.stream, again.ledger, again.failures) == (kinetik.FlushTimeout, "orders", None, ())
+
+
+@pytest.mark.parametrize("kind", [kinetik.FlushTimeout, kinetik.DeliveryError, kinetik.InternalError])
+def test_the_errors_of_flush_and_close_have_the_same_members(kind):
+    error = make(kind.code, "text", {})
+    assert (error.ledger, error.pending, error.failures, error.leftover) == (None, None, (), ())

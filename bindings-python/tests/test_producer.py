@@ -413,28 +413,28 @@ def test_a_receipt_tells_of_the_attempts_that_failed(engine):
         assert producer.put_and_wait("user-1", b"x").failed_attempts == []
 
 
-def test_a_failed_wait_says_whether_the_record_may_be_stored(engine):
+@pytest.mark.parametrize(
+    "wait", [Producer.put_and_wait, lambda *record: Producer.submit(*record).result(30)], ids=["put_and_wait", "submit"]
+)
+def test_a_failed_wait_says_whether_the_record_may_be_stored(engine, wait):
     engine.create_stream("orders")
-    engine.faults.fail("PutRecords", "AccessDeniedException", times=2)
+    engine.faults.fail("PutRecords", "AccessDeniedException")
     producer = Producer("orders", aggregate=False, endpoint=engine, deadline=1.0)
-    waits = [producer.put_and_wait, lambda *record: producer.submit(*record).result(30)]
-    for wait in waits:
-        with pytest.raises(kinetik.AccessDenied) as failed:
-            wait("user-1", b"refused", 7)
-        failure = failed.value.failure
-        assert (failure.key, failure.data, failure.explicit_hash_key) == ("user-1", b"refused", 7)
-        assert (failure.persisted, failure.attempts, len(failure.failed_attempts)) == ("no", 1, 1)
-        assert type(failure.error) is type(failed.value)
+    with pytest.raises(kinetik.AccessDenied) as failed:
+        wait(producer, "user-1", b"refused", 7)
+    failure = failed.value.failure
+    assert (failure.key, failure.data, failure.explicit_hash_key) == ("user-1", b"refused", 7)
+    assert (failure.persisted, failure.attempts, len(failure.failed_attempts)) == ("no", 1, 1)
+    assert type(failure.error) is type(failed.value)
     engine.faults.lose_answer("PutRecords", times=1_000)
-    for wait in waits:
-        with pytest.raises(kinetik.Expired) as failed:
-            wait("user-1", b"stored")
-        assert failed.value.failure.persisted == "maybe"
-        assert failed.value.failure.attempts == len(failed.value.failure.failed_attempts) > 0
-        again = pickle.loads(pickle.dumps(failed.value))
-        assert (type(again), again.failure) == (kinetik.Expired, None)
+    with pytest.raises(kinetik.Expired) as failed:
+        wait(producer, "user-1", b"stored")
+    assert failed.value.failure.persisted == "maybe"
+    assert failed.value.failure.attempts == len(failed.value.failure.failed_attempts) > 0
+    again = pickle.loads(pickle.dumps(failed.value))
+    assert (type(again), again.failure) == (kinetik.Expired, None)
     with pytest.raises(kinetik.KinetikError) as refused:
-        producer.put_and_wait("", b"x")
+        wait(producer, "", b"x")
     assert refused.value.failure is None
     with pytest.raises(kinetik.DeliveryError):
         producer.close()

@@ -4,7 +4,7 @@ from asyncio import Future as AsyncioFuture
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeAlias, final
+from typing import Any, Literal, NoReturn, Self, TypeAlias, final
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -66,7 +66,8 @@ class Client:
 class EventStream:
     def __iter__(self) -> Self: ...
     def __next__(self) -> dict[str, Any]: ...
-    def next_with(self, completions: Completions) -> AsyncioFuture[dict[str, Any] | None]: ...
+    def prepare(self, completions: Completions) -> AsyncioFuture[bool]: ...
+    def take(self) -> dict[str, Any] | None: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -78,15 +79,26 @@ class EventStream:
 
 @final
 class Engine:
+    # What is None has the default, which stands in brackets.
     def __new__(
         cls,
         *,
-        quotas: bool = True,
+        # Whether there are the service's quotas; see the property. [True]
+        quotas: bool | None = None,
+        # Bytes that stored records may take. [half of the machine's memory]
         memory: int | None = None,
-        when_full: str = "throttle",
-        state_delay: float = 0.0,
-        region: str = "us-east-1",
-        account: str = "000000000000",
+        # What a put finds when they are used up: a throttle, or room that the oldest records made. ["throttle"]
+        when_full: Literal["throttle", "trim"] | None = None,
+        # Seconds that a stream takes to be made, changed and deleted. [0]
+        state_delay: float | None = None,
+        # What ARNs name. ["us-east-1"]
+        region: str | None = None,
+        # What ARNs name: twelve digits. ["000000000000"]
+        account: str | None = None,
+        # Open shards that the account may have. [20,000]
+        shard_limit: int | None = None,
+        # On-demand streams that the account may have. [50]
+        on_demand_stream_limit: int | None = None,
     ) -> Self: ...
     @staticmethod
     def named(name: str = "default") -> Engine: ...
@@ -99,6 +111,8 @@ class Engine:
     def metrics(self, stream: str, shard: int | None = None) -> dict[str, int]: ...
     def metrics_text(self) -> str: ...
     def reset(self) -> None: ...
+    # Whether there are the service's quotas: of each shard 1000 records/s and 1 MiB/s in, 5 reads/s and 2 MiB/s out, and
+    # those of control-plane rates, consumers, tags and changes in a day. Can be set at any time.
     @property
     def quotas(self) -> bool: ...
     @quotas.setter
@@ -164,7 +178,15 @@ class Server:
         engine: Engine | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        quotas: bool = True,
+        # Those of Engine; none of them where an engine is given, which has its own.
+        quotas: bool | None = None,
+        memory: int | None = None,
+        when_full: Literal["throttle", "trim"] | None = None,
+        state_delay: float | None = None,
+        region: str | None = None,
+        account: str | None = None,
+        shard_limit: int | None = None,
+        on_demand_stream_limit: int | None = None,
     ) -> Self: ...
     @property
     def endpoint(self) -> str: ...
@@ -282,7 +304,11 @@ class Producer:
     def flush_with(self, timeout: float | None = None, completions: Completions | None = None) -> Any: ...
     def resume_with(self, key: str | None = None, completions: Completions | None = None) -> Any: ...
     def close_with(self, timeout: float | None = None, completions: Completions | None = None) -> Any: ...
+    def patience(self, timeout: float | None = None) -> float: ...
+    def raise_behind(self, timeout: float) -> NoReturn: ...
     def take_failures(self) -> list[Failure]: ...
+    def hand_over(self, failure: Failure) -> None: ...
+    def put_back(self, failures: list[Failure]) -> None: ...
     @property
     def ledger(self) -> Ledger: ...
     def metrics_text(self, format: str) -> str: ...

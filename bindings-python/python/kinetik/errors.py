@@ -46,9 +46,9 @@ class KinetikError(Exception):
     failure: Failure | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Some of the classes are made while the program runs and have no importable name. The failure holds the record,
-        # which an error that travels to another process leaves behind.
-        fields = {name: value for name, value in self.__dict__.items() if name != "failure"}
+        # Some of the classes are made while the program runs and have no importable name. An error that travels to another
+        # process leaves behind what holds records, and the account of the producer.
+        fields = {name: value for name, value in self.__dict__.items() if name != "failure" and name not in _LEFT}
         style = "client" if isinstance(self, ClientError) else "plain"
         return (make, (self.code, str(self), fields, style))
 
@@ -102,12 +102,12 @@ _BUILTINS: dict[str, type[Exception]] = {
     "Connection": ConnectionError,
 }
 
+#: What flush and close raise says what is left: the producer's `ledger`, of which `pending` is neither delivered nor failed,
+#: the `failures` that nobody took, given back, and after close the `leftover`: the records that are pending for good.
+_LEFT: dict[str, Any] = {"ledger": None, "pending": None, "failures": (), "leftover": ()}
+
 #: What the errors of some kinds carry beside.
-_MORE: dict[str, dict[str, Any]] = {
-    "FlushTimeout": {"pending": None, "ledger": None, "leftover": ()},
-    "DeliveryFailed": {"failures": (), "ledger": None},
-    "Internal": {"ledger": None, "leftover": ()},
-}
+_MORE = dict.fromkeys(["FlushTimeout", "DeliveryFailed", "Internal"], _LEFT)
 
 
 def _declare(kind: str, code: int, retry: str, meaning: str) -> type[KinetikError]:

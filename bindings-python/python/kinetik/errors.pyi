@@ -71,14 +71,21 @@ class BufferFull(KinetikError): ...
 class Forked(KinetikError): ...
 class InvalidHandle(KinetikError): ...
 class TimedOut(KinetikError, TimeoutError): ...
+# What flush and close raise carries what is left.
 class FlushTimeout(KinetikError, TimeoutError):
-    pending: Tally
     ledger: Ledger
+    # Of the ledger: what is neither delivered nor failed.
+    pending: Tally
+    # The records that failed and that nobody took, given back.
+    failures: list[Failure]
+    # After close: the records that are pending for good, given back. Empty after flush, which may still deliver them.
     leftover: list[Failure]
 
 class DeliveryError(KinetikError):
-    failures: list[Failure]
     ledger: Ledger
+    pending: Tally
+    failures: list[Failure]
+    leftover: list[Failure]
 
 class Expired(KinetikError, TimeoutError): ...
 class OrderBroken(KinetikError): ...
@@ -99,8 +106,11 @@ class Refused(KinetikError): ...
 class ConnectionFailed(KinetikError, ConnectionError): ...
 class ProtocolError(KinetikError): ...
 class CorruptAggregate(KinetikError): ...
+# The four are those of flush and close; elsewhere there is nothing in them.
 class InternalError(KinetikError):
-    ledger: Ledger
+    ledger: Ledger | None
+    pending: Tally | None
+    failures: list[Failure]
     leftover: list[Failure]
 
 CLASSES: dict[int, type[KinetikError]]

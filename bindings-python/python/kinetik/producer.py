@@ -125,8 +125,8 @@ class Producer(_Producer):
     def flush(self, timeout: float | None = None) -> None:
         """Sends all that was put before, and waits until each record has its outcome.
 
-        Raises FlushTimeout (with `pending`) after `timeout` seconds, by default the setting flush_timeout, and
-        DeliveryError (with the `failures` that nobody took) when records failed since the last flush.
+        Raises FlushTimeout after `timeout` seconds, by default the setting flush_timeout, and DeliveryError when records
+        failed since the last flush. Both have the `ledger`, what is `pending`, and the `failures` that nobody took.
         """
         self.flush_with(timeout)
 
