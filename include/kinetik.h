@@ -324,21 +324,6 @@ typedef struct {
     void *owner;
 } kinetik_report;
 
-// One attempt to deliver a record that did not. Set struct_size to sizeof(kinetik_attempt) before the call; the message is
-// valid as long as the report.
-typedef struct {
-    // sizeof(kinetik_attempt) as the caller was compiled.
-    size_t struct_size;
-    // When it was sent, in milliseconds since 1970 by the wall clock.
-    int64_t sent_at_ms;
-    // How many microseconds passed until its end was known.
-    uint64_t took_us;
-    // What came of it.
-    kinetik_status status;
-    // Why, as NUL-terminated text.
-    const char *message;
-} kinetik_attempt;
-
 // Called by kinetik_producer_close() on the caller's thread, once per record that was neither delivered nor reported.
 // The report is valid until the callback returns.
 typedef void (*kinetik_leftover)(void *ctx, const kinetik_report *report);
@@ -371,6 +356,21 @@ typedef struct {
     // For the library alone.
     uint64_t handle;
 } kinetik_reader;
+
+// One attempt to deliver a record that did not. Set struct_size to sizeof(kinetik_attempt) before the call; the message is
+// valid as long as the report.
+typedef struct {
+    // sizeof(kinetik_attempt) as the caller was compiled.
+    size_t struct_size;
+    // When it was sent, in milliseconds since 1970 by the wall clock.
+    int64_t sent_at_ms;
+    // How many microseconds passed until its end was known.
+    uint64_t took_us;
+    // What came of it.
+    kinetik_status status;
+    // Why, as NUL-terminated text.
+    const char *message;
+} kinetik_attempt;
 
 #ifdef __cplusplus
 extern "C" {
@@ -473,7 +473,8 @@ kinetik_status kinetik_subscription_poll(kinetik_subscription subscription,
 kinetik_status kinetik_subscription_close(kinetik_subscription subscription);
 
 // Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
-// Any number of handles may name the same engine; it lives until the process ends.
+// Any number of handles may name the same engine; it lives until the process ends. KINETIK_INVALID_ARGUMENT unless the
+// name is 1 to 128 characters of a-z A-Z 0-9 _ . -
 kinetik_status kinetik_engine_open(const char *name,
                                    kinetik_engine *engine);
 
@@ -531,7 +532,11 @@ kinetik_status kinetik_engine_close(kinetik_engine engine);
 // Starts a server on 127.0.0.1 with an engine of its own.
 //
 // The options are words separated by blanks, or NULL: streams=NAME:SHARDS[,NAME:SHARDS…] makes streams, port=N asks
-// for a port (a free one by default), quotas=off lifts the service's quotas.
+// for a port (a free one by default). The rest are the engine's: quotas=off lifts the service's quotas, memory=BYTES
+// bounds what stored records take (half of the machine's memory by default), when_full=throttle|trim says what a put
+// gets when that is used up, state_delay=SECONDS (or state_delay_ms) is how long streams take to be made, changed and
+// deleted (no time by default), region=NAME and account=TWELVE_DIGITS are what ARNs name, shard_limit=N and
+// on_demand_stream_limit=N are the account's.
 kinetik_status kinetik_server_start(const char *options,
                                     kinetik_server *server);
 
@@ -601,15 +606,6 @@ kinetik_status kinetik_producer_poll(kinetik_producer producer,
 // for a handle that is none, -1.
 int64_t kinetik_producer_next_wakeup(kinetik_producer producer);
 
-// Gives reports back. The producer is named for symmetry and may be closed already.
-void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports, size_t count);
-
-// Tells of the index-th failed attempt of a report, from 0: all of them up to 16, then the first and the last 15.
-// KINETIK_INVALID_ARGUMENT beyond the last.
-kinetik_status kinetik_report_attempt(const kinetik_report *report,
-                                      uint32_t index,
-                                      kinetik_attempt *attempt);
-
 // Sends everything that is buffered and waits up to timeout_ms until every record was delivered.
 //
 // KINETIK_FLUSH_TIMEOUT: some are still pending. KINETIK_DELIVERY_FAILED: some failed since the last flush; their
@@ -628,8 +624,9 @@ kinetik_status kinetik_producer_resume(kinetik_producer producer,
 // Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
 // per record that was not delivered and not yet reported as failed.
 //
-// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK only
-// when every record was delivered or its failure was taken, by a flush's answer and its report. A callback may put into other producers, but must not free its report.
+// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK: every
+// record was delivered, or failed and had its report taken by kinetik_producer_poll() after a flush had told of it. A
+// callback may put into other producers, but must not free its report.
 kinetik_status kinetik_producer_close(kinetik_producer producer,
                                       uint32_t timeout_ms,
                                       kinetik_leftover on_leftover,
@@ -669,6 +666,15 @@ kinetik_status kinetik_reader_stats(kinetik_reader reader,
 // Ends a reader: a poll under way in another thread ends at once with KINETIK_CLOSED, a consumer of the reader's own is
 // deregistered, and the handle is freed, whatever the answer. Batches stay valid until they are released.
 kinetik_status kinetik_reader_close(kinetik_reader reader);
+
+// Gives reports back. The producer is named for symmetry and may be closed already.
+void kinetik_reports_release(kinetik_producer producer, kinetik_report *reports, size_t count);
+
+// Tells of the index-th failed attempt of a report, from 0: all of them up to 16, then the first and the last 15.
+// KINETIK_INVALID_ARGUMENT beyond the last.
+kinetik_status kinetik_report_attempt(const kinetik_report *report,
+                                      uint32_t index,
+                                      kinetik_attempt *attempt);
 
 // Tells what a producer has counted since it was opened, by KPL's names (docs/metrics.md). format is "json", "prometheus"
 // (text 0.0.4), "emf" (lines for CloudWatch of what happened since this was last asked for) or "otlp" (the JSON body of an

@@ -199,7 +199,7 @@ fn what_is_asked_for_once_more_counts_once() {
     let mut model = Model::new(1);
     model.page = 1;
     model.now = model.now + 100 * SECOND;
-    for (text, before) in [("A", 50), ("B", 10), ("C", 50)] {
+    for (text, before) in [("A", 50), ("B", 28), ("C", 50)] {
         model.arrives_before = before * SECOND;
         put(&mut model, 0, &[text]);
     }
