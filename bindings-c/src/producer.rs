@@ -398,9 +398,9 @@ pub unsafe extern "C" fn kinetik_producer_close(
             let leftovers = producer.take_pending().into_iter();
             let leftovers = leftovers.map(|left| (left.opaque.unwrap_or(0), left.record));
             for (opaque, failure) in unread.chain(untaken).chain(leftovers) {
-                // SAFETY: the caller passes a function that takes its own `ctx` and a report.
-                lend(opaque, &failure, |report| unsafe {
-                    on_leftover(ctx, report)
+                lend(opaque, &failure, |report| {
+                    // SAFETY: the caller passes a function that takes its own `ctx` and a report.
+                    unsafe { on_leftover(ctx, report) };
                 });
             }
         }

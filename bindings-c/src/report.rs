@@ -4,9 +4,9 @@ use std::ffi::{CString, c_char, c_void};
 use std::ptr;
 
 use bytes::Bytes;
+use kinetik_core::Error;
 use kinetik_core::producer::{FailedAttempt, FailedAttempts, Failure, Persisted, Receipt, Report};
 use kinetik_core::types::SequenceNumber;
-use kinetik_core::{Error, Result};
 
 use crate::bytes::out;
 use crate::own::check_struct_size;
