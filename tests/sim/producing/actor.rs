@@ -20,6 +20,9 @@ use crate::history::{End, History, Place, Put, Resume};
 use crate::listing::shards;
 use crate::reached::Reached;
 
+/// The largest padding: with its number, its key and the wrap of a stamped record it is within a stream's 1 MiB.
+const MOST: u64 = (1 << 20) - 256;
+
 /// What was put under each id and told of it.
 #[derive(Default)]
 pub struct Ends {
@@ -241,7 +244,7 @@ impl Actor<'_> {
     fn burst(&self, id: &mut u64, ends: &mut Ends, reached: &mut Reached) {
         for _ in 0..self.rng.below(20) {
             let padding = match self.rng.below(100) {
-                0 if self.profile.load == Load::Large => self.rng.below(1 << 20),
+                0 if self.profile.load == Load::Large => self.rng.below(1 << 20).min(MOST),
                 0 | 1 => self.rng.below(20_000),
                 _ => self.rng.below(400),
             };
