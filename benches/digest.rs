@@ -83,7 +83,7 @@ fn main() {
 
 fn measure(messages: &Messages, bytes: usize) -> Vec<kinetik_benches::Measured> {
     let units = if bytes > 1 { bytes } else { messages.len() };
-    let mut places = vec![[[0; 16]; 4]; messages.len()];
+    let mut places = vec![[[0; 16]; 5]; messages.len()];
     let places = std::cell::RefCell::new(&mut places);
     let mut cases = Cases::default();
     cases.add("lanes", units, || {
@@ -92,6 +92,14 @@ fn measure(messages: &Messages, bytes: usize) -> Vec<kinetik_benches::Measured> 
             messages.len(),
             |i| messages.get(i),
             |i, md5| places[i][0] = md5,
+        );
+    });
+    cases.add("lanes, AVX2", units, || {
+        let mut places = places.borrow_mut();
+        digest::md5_each_avx2(
+            messages.len(),
+            |i| messages.get(i),
+            |i, md5| places[i][4] = md5,
         );
     });
     cases.add("lanes, portable", units, || {

@@ -28,8 +28,8 @@ const ORDER: [&str; 20] = [
     "consumer",
 ];
 
-/// The one file of `core` that may hold `unsafe`.
-const SIMD: &str = "codec/digest/avx2.rs";
+/// The files of `core` that may hold `unsafe`.
+const SIMD: [&str; 2] = ["codec/digest/avx2.rs", "codec/digest/avx512.rs"];
 
 #[test]
 fn no_room_imports_a_room_below_it() {
@@ -95,8 +95,8 @@ fn unsafe_code_stays_in_the_simd_file() {
         })
         .collect();
     assert!(
-        holders.iter().all(|file| file == SIMD),
-        "unsafe outside {SIMD}: {holders:?}"
+        holders.iter().all(|file| SIMD.contains(&file.as_str())),
+        "unsafe outside {SIMD:?}: {holders:?}"
     );
     let members = ["server", "cli"].map(|member| root().join(member));
     for file in members

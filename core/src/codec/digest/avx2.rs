@@ -1,5 +1,6 @@
 //! MD5 of up to 24 messages in lanes, on processors with AVX2: up to three banks of eight, interleaved so that the
-//! latency of one hides behind the work of the others. The only file of the core that may hold `unsafe`.
+//! latency of one hides behind the work of the others. Beside `avx512.rs` the only file of the core that may hold
+//! `unsafe`.
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256,

@@ -27,7 +27,7 @@ impl<const L: usize> State<L> {
     }
 
     #[inline]
-    fn digest(&self, lane: usize) -> [u8; 16] {
+    pub(super) fn digest(&self, lane: usize) -> [u8; 16] {
         scalar::to_bytes(self.lane(lane))
     }
 

@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod lanes;
 mod portable;
 mod scalar;
@@ -27,6 +29,20 @@ use portable::Portable;
 /// assert_eq!(digests[1], digest::md5(b"user-22"));
 /// ```
 pub fn md5_each<'a>(
+    count: usize,
+    message: impl FnMut(usize) -> &'a [u8],
+    digested: impl FnMut(usize, [u8; 16]),
+) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = avx512::Avx512::detect() {
+        return lanes::each::<_, 32, 16, 8, 4>(avx512, (0..count).map(message), digested);
+    }
+    md5_each_avx2(count, message, digested);
+}
+
+/// [`md5_each`] without looking for more than AVX2, for benchmarks and tests.
+#[doc(hidden)]
+pub fn md5_each_avx2<'a>(
     count: usize,
     message: impl FnMut(usize) -> &'a [u8],
     digested: impl FnMut(usize, [u8; 16]),
@@ -78,8 +94,12 @@ pub fn hash_key_each<'a>(
     });
 }
 
-/// How many messages this processor digests side by side, and with what, for reports: for example `24 lanes, AVX2`.
+/// How many messages this processor digests side by side, and with what, for reports: for example `32 lanes, AVX-512`.
 pub fn lanes_name() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::Avx512::detect().is_some() {
+        return "32 lanes, AVX-512";
+    }
     #[cfg(target_arch = "x86_64")]
     if avx2::Avx2::detect().is_some() {
         return "24 lanes, AVX2";
@@ -120,6 +140,7 @@ mod tests {
             assert_eq!(digests, expected);
         };
         check(&|digested| md5_each(count, message, digested));
+        check(&|digested| md5_each_avx2(count, message, digested));
         check(&|digested| md5_each_portable(count, message, digested));
         for (message, expected) in messages.iter().zip(expected) {
             assert_eq!(Some(md5(message)), expected);
@@ -152,14 +173,14 @@ mod tests {
         let lengths: Vec<_> = (0..=320).collect();
         agree(&messages(&lengths, 1));
         for len in lengths {
-            agree(&messages(&[len; 25], len as u64));
+            agree(&messages(&[len; 33], len as u64));
         }
     }
 
     #[test]
     fn every_count_up_to_four_groups_agrees_with_the_oracle() {
         let mut dice = fastrand::Rng::with_seed(2);
-        for count in 0..=96 {
+        for count in 0..=128 {
             let short: Vec<_> = (0..count).map(|_| dice.usize(..=55)).collect();
             agree(&messages(&short, 3));
             let mixed: Vec<_> = (0..count).map(|_| dice.usize(..=300)).collect();
@@ -179,7 +200,7 @@ mod tests {
     #[test]
     fn bodies_of_unequal_length_agree_with_the_oracle() {
         let mut dice = fastrand::Rng::with_seed(5);
-        for count in [1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 25, 40] {
+        for count in [1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 25, 32, 33, 40] {
             let lengths: Vec<_> = (0..count)
                 .map(|_| dice.usize(50 << 10..128 << 10))
                 .collect();
