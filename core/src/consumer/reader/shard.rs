@@ -12,7 +12,9 @@ use crate::api::{self, Subscription};
 use crate::route::ShardInfo;
 use crate::time::{Moment, Timestamp};
 use crate::types::SequenceNumber;
-use crate::types::limits::SUBSCRIBE_WINDOW;
+use crate::types::limits::{
+    GET_RECORDS_MAX_RECORDS, SHARD_READ_BYTES_PER_SECOND, SUBSCRIBE_WINDOW,
+};
 
 /// What a reader knows of one shard.
 pub(super) struct Shard {
@@ -40,6 +42,8 @@ pub(super) struct Shard {
     empty: u32,
     /// How large the next answer may be, by the last ones.
     pub estimate: usize,
+    /// How large its records are, by the last answer that had any.
+    record_bytes: Option<usize>,
     /// Where reading began.
     pub start: Position,
     /// Where the caller stands, once something was handed out.
@@ -120,6 +124,14 @@ const IDLE_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration:
 /// After so many answers in a row that bring nothing although the service says that there is more, the next is asked for
 /// after a pause, whoever serves them.
 const EMPTY_UNTIL_PAUSE: u32 = 10;
+/// Bytes that an answer should have: what a shard gives in a second, so that one read a second takes it all, as where
+/// five readers share the five that the service allows. An answer of five times as much, which it would give as well,
+/// leaves the processor's cache before it is taken apart, and costs twice as much a byte.
+const ANSWER_BYTES: usize = SHARD_READ_BYTES_PER_SECOND as usize;
+/// Records that are asked for before it is known how large they are.
+const FIRST_LIMIT: usize = 1_000;
+/// Records that are asked for at least, however large the last ones were: later ones may be small.
+const LEAST_LIMIT: usize = 16;
 /// Bytes that a first answer is reckoned with.
 const FIRST_ESTIMATE: usize = 64 << 10;
 
@@ -146,6 +158,7 @@ impl Shard {
             kept: None,
             empty: 0,
             estimate: FIRST_ESTIMATE,
+            record_bytes: None,
             handed_out: None,
             behind: None,
             backlog: Backlog::default(),
@@ -238,6 +251,18 @@ impl Shard {
         }
         self.is_idle.get_or_insert_with(|| pace.idle());
         pause.max(pace.idle_pause())
+    }
+
+    /// Notes how large the records of an answer were.
+    pub fn saw(&mut self, bytes: usize, records: usize) {
+        self.record_bytes = bytes.checked_div(records).or(self.record_bytes);
+    }
+
+    /// How many records the next answer should have at most.
+    pub fn limit(&self) -> usize {
+        let fitting = |bytes: usize| ANSWER_BYTES / bytes.max(1);
+        let fitting = self.record_bytes.map_or(FIRST_LIMIT, fitting);
+        fitting.clamp(LEAST_LIMIT, GET_RECORDS_MAX_RECORDS)
     }
 
     /// A call succeeded.

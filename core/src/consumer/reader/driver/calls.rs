@@ -38,9 +38,10 @@ impl Reader {
                             .map(|output| output.shard_iterator),
                     )
                 }
-                Ask::Read { iterator } => {
+                Ask::Read { iterator, limit } => {
                     let input = GetRecordsInput {
                         shard_iterator: Some(iterator),
+                        limit: i32::try_from(limit).ok(),
                         stream_arn: stream.members().1,
                         ..Default::default()
                     };

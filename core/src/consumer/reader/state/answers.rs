@@ -179,6 +179,7 @@ impl State {
         if !shard.by_fan_out {
             self.settings.pace.answered(id, now, decoded.bytes as u64);
         }
+        shard.saw(decoded.bytes, decoded.sources.len());
         shard.estimate = (decoded.bytes * 2)
             .max(shard.estimate / 2)
             .clamp(16 << 10, 10 << 20);

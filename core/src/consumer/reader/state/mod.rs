@@ -127,6 +127,8 @@ pub(super) enum Ask {
     },
     Read {
         iterator: ByteString,
+        /// How many records at most.
+        limit: usize,
     },
     List,
     /// Find the consumer, or register it, and wait until it is active.
@@ -445,6 +447,7 @@ impl State {
                 Some(iterator) => match self.settings.pace.take(id, now) {
                     Ok(()) => Ask::Read {
                         iterator: iterator.clone(),
+                        limit: shard.limit(),
                     },
                     Err(until) => {
                         self.set_due(id, until);

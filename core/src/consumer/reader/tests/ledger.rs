@@ -367,7 +367,7 @@ fn grandchildren_are_read_whose_parents_expired_before_they_were_seen() {
     let [_, youngest] = model.split(1);
     let hangs = |(_, ask): &(u64, Ask)| match ask {
         Ask::Iterator { shard, .. } => shard.get() == 0,
-        Ask::Read { iterator } => iterator.starts_with("0/"),
+        Ask::Read { iterator, .. } => iterator.starts_with("0/"),
         _ => false,
     };
     while !driven.state.shards.contains_key(&ShardId::new(youngest)) {
@@ -430,6 +430,7 @@ fn ledger_84_an_answer_to_a_call_that_is_no_longer_waited_for_is_ignored() {
     let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
     let outcome = model.answer(&Ask::Read {
         iterator: format!("0/0/0/{}/0", ORIGIN.as_secs() - 10).into(),
+        limit: 1_000,
     });
     let foreign = Event {
         ticket: 999,

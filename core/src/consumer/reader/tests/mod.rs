@@ -1,5 +1,6 @@
 //! The reader's state machine against a model of the service that misbehaves as servers do.
 
+mod answers;
 mod engine;
 mod fan_out;
 mod fan_out_simulated;

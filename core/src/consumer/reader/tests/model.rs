@@ -271,7 +271,9 @@ impl Model {
             (Ask::Consumer | Ask::Subscribe { .. } | Ask::Arrival { .. }, _) => {
                 panic!("{ask:?}: the model is polled")
             }
-            (Ask::Read { iterator }, None) => Outcome::Read(self.read(iterator, fault)),
+            (Ask::Read { iterator, limit }, None) => {
+                Outcome::Read(self.read(iterator, *limit, fault))
+            }
         }
     }
 
@@ -316,7 +318,12 @@ impl Model {
         .into()
     }
 
-    fn read(&mut self, iterator: &str, fault: Option<Fault>) -> Result<GetRecordsOutput> {
+    fn read(
+        &mut self,
+        iterator: &str,
+        limit: usize,
+        fault: Option<Fault>,
+    ) -> Result<GetRecordsOutput> {
         let parts: Vec<u64> = iterator
             .split('/')
             .map(|part| part.parse().unwrap())
@@ -343,7 +350,7 @@ impl Model {
         let all = shard.records.len();
         let next = match fault {
             Some(Fault::Empty | Fault::EmptySame) => place,
-            _ => (place + self.page).min(all),
+            _ => (place + self.page.min(limit)).min(all),
         };
         let mut records = shard.records[place..next].to_vec();
         if fault == Some(Fault::Unnumbered) {
