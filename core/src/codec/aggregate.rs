@@ -439,7 +439,7 @@ fn digits(hash_key: HashKey) -> usize {
 }
 
 /// Seals many builders together: their digests are taken side by side, which is several times faster than one after
-/// another from four on (16 are a good number, 24 the best).
+/// another from four on (16 are a good number, as many as the processor has lanes the best).
 ///
 /// # Errors
 /// As [`AggregateBuilder::seal`], with the index of the builder; then no aggregate is handed out.
