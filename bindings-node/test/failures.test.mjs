@@ -75,7 +75,7 @@ test('the failure of an aborted wait goes to onFailure, which flush and close wa
     const awaited = producer.putAndWait('c', Buffer.from('of c'), { signal: other.signal })
     awaited.catch(() => {})
     controller.abort()
-    for (const wait of waits) await assert.rejects(wait, CancelledError)
+    await Promise.all(waits.map((wait) => assert.rejects(wait, CancelledError)))
     let isEnded = false
     const ended = producer[end]().finally(() => { isEnded = true })
     ended.catch(() => {})

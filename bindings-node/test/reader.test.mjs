@@ -233,9 +233,9 @@ test('fan-out pushes records, counts, and closing deregisters the reader\'s own 
   assert.equal(reader.stats.subscriptions, 3)
   assert.equal(reader.stats.reads, 0)
   assert.deepEqual(Object.keys(reader.lagMs), [0, 1, 2].map((id) => `shardId-00000000000${id}`))
-  const waiting = reader.nextBatch()
+  const refused = assert.rejects(reader.nextBatch(), { name: 'ClosedError' })
   await reader.close()
-  await assert.rejects(waiting, { name: 'ClosedError' })
+  await refused
   assert.deepEqual(await consumers(), [])
   assert.equal(reader.stats.records, 300)
   const named = await Reader.open('orders', { start: 'LATEST', mode: 'auto', consumer: 'billing', endpoint: engine })
