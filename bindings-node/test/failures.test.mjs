@@ -322,7 +322,7 @@ test('what onFailure refused holds its room until it is taken', async () => {
   assert.deepEqual([key, `${data}`, rest], ['a', 'x', []])
   assert.ok(error instanceof KinetikError && attempts > 0)
   assert.deepEqual(producer.takeFailures(), [])
-  producer.put('b', Buffer.from('y'))
+  await putWhenItFits(producer, 'b')
   await assert.rejects(producer.close(), (error) => error instanceof DeliveryError && keysOf(error.failures).join() === 'b')
 })
 
