@@ -14,8 +14,15 @@ const KEY_END = 0
 const DATA_END = 1
 const SEQUENCE = 2
 const SUB_SEQUENCE = 3
-const IN_RANGE = 4
+const FLAGS = 4
 const WIDTH = 5
+
+/** Flags of a record. */
+const IN_RANGE = 1
+const ASCII_KEY = 2
+
+/** Bytes of a sequence number in `Batch#sequences`, most significant first. */
+const SEQUENCE_BYTES = 24
 
 /** One user record: a view of its batch. */
 class Record {
@@ -30,7 +37,10 @@ class Record {
 
   get key() {
     const { block, columns } = this.#batch
-    return block.utf8Slice(start(columns, this.#index), columns[this.#index * WIDTH + KEY_END])
+    const row = this.#index * WIDTH
+    const [from, end] = [start(columns, this.#index), columns[row + KEY_END]]
+    // Of ASCII alone it is the same, and cheaper.
+    return (columns[row + FLAGS] & ASCII_KEY) === 0 ? block.utf8Slice(from, end) : block.latin1Slice(from, end)
   }
 
   get data() {
@@ -47,7 +57,8 @@ class Record {
   }
 
   get sequenceNumber() {
-    return this.#batch.sequences[this.#batch.columns[this.#index * WIDTH + SEQUENCE]]
+    const from = this.#batch.columns[this.#index * WIDTH + SEQUENCE] * SEQUENCE_BYTES
+    return BigInt(`0x${this.#batch.sequences.hexSlice(from, from + SEQUENCE_BYTES)}`).toString()
   }
 
   get subSequenceNumber() {
@@ -60,7 +71,7 @@ class Record {
   }
 
   get inRange() {
-    return this.#batch.columns[this.#index * WIDTH + IN_RANGE] === 1
+    return (this.#batch.columns[this.#index * WIDTH + FLAGS] & IN_RANGE) !== 0
   }
 
   /** Neither key nor payload is shown. */

@@ -9,6 +9,7 @@
 )]
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use kinetik::{Error, ErrorKind, Result};
@@ -82,23 +83,36 @@ pub fn buffer(env: napi_env, bytes: &[u8]) -> napi_value {
     .unwrap_or_else(|| undefined(env))
 }
 
-/// A `Buffer` of a size, which `fill` writes.
-pub fn filled_buffer(env: napi_env, size: usize, fill: impl FnOnce(&mut [u8])) -> napi_value {
+/// A `Buffer` of a size, which `fill` writes from its start on; what it leaves is zeroed.
+pub fn filled_buffer(
+    env: napi_env,
+    size: usize,
+    fill: impl FnOnce(&mut Unwritten<'_>),
+) -> napi_value {
     let mut start = ptr::null_mut();
     let Some(value) = made!(napi_create_buffer(env, size, &mut start)) else {
         return undefined(env);
     };
-    if size == 0 {
-        fill(&mut []);
-        return value;
-    }
-    // Zeroed first: Node's memory is uninitialised, and `fill` is safe code.
-    let bytes = unsafe {
-        ptr::write_bytes(start.cast::<u8>(), 0, size);
-        std::slice::from_raw_parts_mut(start.cast::<u8>(), size)
+    let memory = match size {
+        0 => &mut [],
+        _ => unsafe { std::slice::from_raw_parts_mut(start.cast(), size) },
     };
-    fill(bytes);
+    let mut unwritten = Unwritten(memory);
+    fill(&mut unwritten);
+    unwritten.0.fill(MaybeUninit::new(0));
     value
+}
+
+/// What is left of memory that was not initialised: zeroing it first would cost half as much as filling it.
+pub struct Unwritten<'a>(&'a mut [MaybeUninit<u8>]);
+
+impl Unwritten<'_> {
+    /// Writes where the last write ended.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let (place, rest) = std::mem::take(&mut self.0).split_at_mut(bytes.len());
+        place.write_copy_of_slice(bytes);
+        self.0 = rest;
+    }
 }
 
 /// A `Uint32Array` with a copy of the numbers.

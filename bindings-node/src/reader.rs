@@ -88,6 +88,10 @@ impl Open {
     }
 }
 
+/// Bytes of a sequence number in a batch, most significant first. Its digits are made in JavaScript, when they are looked
+/// at: few programs look at each.
+const SEQUENCE_BYTES: usize = 24;
+
 /// Opens a reader: `settings` are pairs of name and value.
 #[napi]
 pub fn open_reader(
@@ -205,8 +209,12 @@ fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the reader was closed")
 }
 
+/// Bits of a record's flags.
+const IN_RANGE: u32 = 1;
+const ASCII_KEY: u32 = 2;
+
 /// The columns of `lib/reader.js`, for each record: end of key, end of data, which sequence number, sub-sequence
-/// number plus 1 (0 = none), whether it is in range.
+/// number plus 1 (0 = none), flags.
 fn batch(env: napi_env, fetched: &Fetched) -> napi_value {
     let batch = &fetched.batch;
     let (keys, data) = batch.column_bytes();
@@ -218,16 +226,19 @@ fn batch(env: napi_env, fetched: &Fetched) -> napi_value {
         let mut at = 0;
         for record in batch.iter() {
             for part in [record.key, record.data] {
-                block[at..at + part.len()].copy_from_slice(part);
+                block.write(part);
                 at += part.len();
                 columns.push(at as u32);
             }
             if last != Some(record.sequence_number) {
                 last = Some(record.sequence_number);
-                sequences.push(js::string(env, &record.sequence_number.to_string()));
+                sequences.extend(record.sequence_number.to_bytes());
             }
+            let number = (sequences.len() / SEQUENCE_BYTES) as u32 - 1;
             let sub = record.sub_sequence_number.map_or(0, |sub| sub as u32 + 1);
-            columns.extend([sequences.len() as u32 - 1, sub, record.in_range.into()]);
+            let flags = IN_RANGE * u32::from(record.in_range)
+                | ASCII_KEY * u32::from(record.key.is_ascii());
+            columns.extend([number, sub, flags]);
             arrivals.push(record.arrived_at.as_millis() as f64);
         }
     });
@@ -241,11 +252,6 @@ fn batch(env: napi_env, fetched: &Fetched) -> napi_value {
     js::set(env, object, c"block", block);
     js::set(env, object, c"columns", js::u32_array(env, &columns));
     js::set(env, object, c"arrivals", js::f64_array(env, &arrivals));
-    js::set(
-        env,
-        object,
-        c"sequences",
-        js::array(env, sequences.into_iter()),
-    );
+    js::set(env, object, c"sequences", js::buffer(env, &sequences));
     object
 }
