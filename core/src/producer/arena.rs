@@ -79,10 +79,11 @@ impl Overhead {
 /// key and record, 39 digits of hash key, the stamp, and the outer partition key.
 pub(crate) const WRAPPED: usize = 160;
 
-const HEADER: usize = 8;
-const HAS_HASH_KEY: u8 = 1;
-const IS_OPAQUE: u8 = 2;
-const IS_SLOT: u8 = 4;
+/// Bytes that each record in an arena begins with: flags, then the lengths of its key and payload.
+pub(super) const HEADER: usize = 8;
+pub(super) const HAS_HASH_KEY: u8 = 1;
+pub(super) const IS_OPAQUE: u8 = 2;
+pub(super) const IS_SLOT: u8 = 4;
 
 impl Entry<'_> {
     /// Bytes of key and payload, as the ledger counts them.
@@ -188,111 +189,6 @@ impl Arena {
     }
 }
 
-/// Where one record lies in an arena. Small, since the sender keeps one for each record that it hashes together; whatever
-/// else is known of the record is read from the arena.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored {
-    /// Where its key begins; its payload follows the key.
-    at: usize,
-    data_len: u32,
-    key_len: u16,
-    flags: u8,
-}
-
-impl Stored {
-    pub fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        &arena[self.at..self.data_at()]
-    }
-
-    /// The payload as a slice of the arena.
-    pub fn data(&self, arena: &Bytes) -> Bytes {
-        arena.slice(self.data_at()..self.end())
-    }
-
-    /// Bytes of key and payload.
-    pub fn size(&self) -> usize {
-        usize::from(self.key_len) + self.data_len as usize
-    }
-
-    #[inline]
-    pub fn explicit_hash_key(&self, arena: &[u8]) -> Option<HashKey> {
-        if !self.has_hash_key() {
-            return None;
-        }
-        let bytes = arena[..self.at - self.tag_len()].last_chunk()?;
-        Some(HashKey::new(u128::from_le_bytes(*bytes)))
-    }
-
-    #[inline]
-    pub fn has_hash_key(&self) -> bool {
-        self.flags & HAS_HASH_KEY != 0
-    }
-
-    #[inline]
-    pub fn tag(&self, arena: &[u8]) -> Tag {
-        let number = || arena[..self.at].last_chunk().copied();
-        let number = || number().map_or(0, u64::from_le_bytes);
-        match self.flags & (IS_OPAQUE | IS_SLOT) {
-            0 => Tag::Counted,
-            IS_OPAQUE => Tag::Opaque(number()),
-            _ => Tag::Slot(number()),
-        }
-    }
-
-    /// What is charged for it beside the arena.
-    #[inline]
-    pub fn promise(&self, overhead: Overhead) -> usize {
-        let mut bytes = self.head_len() + self.size() + overhead.record;
-        if self.has_hash_key() {
-            bytes += overhead.hash_key;
-        }
-        if self.tag_len() > 0 {
-            bytes += overhead.report;
-        }
-        bytes
-    }
-
-    fn data_at(&self) -> usize {
-        self.at + usize::from(self.key_len)
-    }
-
-    fn end(&self) -> usize {
-        self.at + self.size()
-    }
-
-    fn tag_len(&self) -> usize {
-        match self.flags & (IS_OPAQUE | IS_SLOT) {
-            0 => 0,
-            _ => size_of::<u64>(),
-        }
-    }
-
-    /// Bytes before its key.
-    fn head_len(&self) -> usize {
-        let hash_key = match self.has_hash_key() {
-            true => size_of::<u128>(),
-            false => 0,
-        };
-        HEADER + hash_key + self.tag_len()
-    }
-
-    /// Reads the record that begins at `at`, and says where the next one does.
-    #[inline]
-    pub fn read(arena: &[u8], at: usize) -> Option<(Self, usize)> {
-        let (header, _) = arena.get(at..)?.split_first_chunk()?;
-        let header = u64::from_le_bytes(*header);
-        let mut stored = Self {
-            at,
-            data_len: (header >> 32) as u32,
-            key_len: (header >> 16) as u16,
-            flags: header as u8,
-        };
-        stored.at += stored.head_len();
-        let end = stored.end();
-        (end <= arena.len()).then_some((stored, end))
-    }
-}
-
 /// Buffers of emptied arenas, kept for the next ones: fresh memory costs more than filling it.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -368,6 +264,7 @@ impl Drop for Memory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::Records;
     use super::*;
     use proptest::prelude::*;
 
@@ -404,26 +301,18 @@ mod tests {
             prop_assert_eq!(arena.tally.records, records.len() as u64);
             let promised = arena.promised;
             let bytes = arena.seal(&pool);
-            let (mut at, mut promises) = (0, 0);
+            let mut stored = Records::of(&bytes);
+            let mut promises = 0;
             for (key, data, hash, tag) in &records {
-                let (stored, next) = Stored::read(&bytes, at).unwrap();
+                let stored = stored.next().unwrap();
                 prop_assert_eq!(stored.key(&bytes), key.as_bytes());
                 prop_assert_eq!(&stored.data(&bytes), data);
                 prop_assert_eq!(stored.explicit_hash_key(&bytes).map(HashKey::get), *hash);
                 prop_assert_eq!(stored.tag(&bytes), *tag);
-                at = next;
                 promises += stored.promise(overhead);
             }
-            prop_assert_eq!((at, promises), (bytes.len(), promised));
-        }
-
-        #[test]
-        fn reading_anything_else_neither_panics_nor_reads_beyond(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut at = 0;
-            while let Some((_, next)) = Stored::read(&bytes, at) {
-                prop_assert!(next > at && next <= bytes.len());
-                at = next;
-            }
+            prop_assert!(stored.is_at_end());
+            prop_assert_eq!(promises, promised);
         }
     }
 

@@ -397,7 +397,8 @@ impl<N> std::fmt::Debug for Intake<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arena::{Stored, Tag};
+    use super::super::arena::Tag;
+    use super::super::stored::Records;
     use super::*;
     use crate::time::Timestamp;
     use std::sync::atomic::AtomicU32;
@@ -494,10 +495,8 @@ mod tests {
         assert!(fetch(&intake, &bell, Park::Gathering).unwrap().was_full);
         for arena in haul.arenas {
             let bytes = arena.seal(intake.pool());
-            let mut at = 0;
-            while let Some((stored, next)) = Stored::read(&bytes, at) {
+            for stored in Records::of(&bytes) {
                 intake.budget.release(stored.promise(intake.overhead()));
-                at = next;
             }
         }
         assert!(intake.is_ready());

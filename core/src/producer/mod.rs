@@ -40,6 +40,7 @@ mod sink;
 mod skew;
 mod slots;
 mod state;
+mod stored;
 mod submission;
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,10 @@ use super::pack::Unpacked;
 use super::{Effects, State, UNROUTED};
 use crate::codec::{self, Stamp, digest};
 use crate::planted::{Bug, planted};
-use crate::producer::arena::{Arena, Stored, Tag};
+use crate::producer::arena::{Arena, Tag};
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
+use crate::producer::stored::{Records, Stored};
 use crate::route;
 use crate::time::Moment;
 use crate::types::HashKey;
@@ -43,17 +44,15 @@ impl State {
         let mut block = Vec::with_capacity(BLOCK);
         let may_refuse =
             self.unusable.is_some() || self.order.as_ref().is_some_and(Order::has_broken);
-        let mut at = 0;
-        let mut ahead = Ahead::of(&arena);
+        let mut records = Records::of(&arena);
         loop {
             block.clear();
-            while block.len() < BLOCK
-                && let Some((stored, next)) = Stored::read(&arena, at)
-            {
-                ahead.look_behind(next);
-                block.push((stored, stored.explicit_hash_key(&arena).unwrap_or_default()));
-                at = next;
-            }
+            block.extend(
+                records
+                    .by_ref()
+                    .take(BLOCK)
+                    .map(|stored| (stored, stored.explicit_hash_key(&arena).unwrap_or_default())),
+            );
             if block.is_empty() {
                 break;
             }
@@ -74,7 +73,7 @@ impl State {
                 self.seal_pending();
             }
         }
-        debug_assert_eq!(at, arena.len(), "an arena holds whole records");
+        debug_assert!(records.is_at_end(), "an arena holds whole records");
     }
 
     /// Looks at the keys of some records.
@@ -294,46 +293,6 @@ impl State {
                 .take_while(|batch| batch.is_pinned)
                 .for_each(|batch| batch.unpin());
         }
-    }
-}
-
-/// Looks ahead in an arena, whose lines are in the cache of whoever put the records: each record says where the next one
-/// begins, so that without it each would wait for its own line.
-struct Ahead<'a> {
-    arena: &'a [u8],
-    looked_at: usize,
-    seen: u8,
-}
-
-impl<'a> Ahead<'a> {
-    /// How far: what arrives while a line is on its way.
-    const BYTES: usize = 2048;
-    const LINE: usize = 64;
-
-    fn of(arena: &'a [u8]) -> Self {
-        Self {
-            arena,
-            looked_at: 0,
-            seen: 0,
-        }
-    }
-
-    /// Looks at the lines behind a place.
-    #[inline]
-    fn look_behind(&mut self, at: usize) {
-        let end = (at + Self::BYTES).min(self.arena.len());
-        self.looked_at = self.looked_at.max(at);
-        while self.looked_at < end {
-            self.seen ^= self.arena[self.looked_at];
-            self.looked_at += Self::LINE;
-        }
-    }
-}
-
-impl Drop for Ahead<'_> {
-    /// So that the compiler does not see that nobody wants to know.
-    fn drop(&mut self) {
-        std::hint::black_box(self.seen);
     }
 }
 

@@ -19,7 +19,8 @@ use super::{Effects, State};
 use crate::codec::digest;
 use crate::error::{Error, ErrorKind};
 use crate::planted::{Bug, planted};
-use crate::producer::arena::{Stored, Tag};
+use crate::producer::arena::Tag;
+use crate::producer::stored::Stored;
 use crate::time::Moment;
 use crate::types::{HashKey, HashRange};
 

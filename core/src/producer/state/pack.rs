@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::codec::{AggregateBuilder, Deaggregated, Mode, Stamp, deaggregate};
-use crate::producer::arena::Stored;
+use crate::producer::stored::Stored;
 use crate::types::HashKey;
 
 /// A user record, its data a slice of what holds it.
