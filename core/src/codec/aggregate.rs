@@ -313,7 +313,8 @@ impl<D: AsRef<[u8]>> AggregateBuilder<D> {
     /// aggregate.
     pub fn seal(&self) -> Result<Bytes> {
         self.check()?;
-        let mut bytes = self.written();
+        let mut bytes = Vec::with_capacity(self.encoded_len());
+        self.write(&mut bytes);
         let digest = digest::md5(&bytes[MAGIC.len()..]);
         bytes.extend_from_slice(&digest);
         Ok(bytes.into())
@@ -339,23 +340,21 @@ impl<D: AsRef<[u8]>> AggregateBuilder<D> {
         Ok(())
     }
 
-    /// The aggregated record without its digest, with room for it.
-    fn written(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.encoded_len());
+    /// Writes the aggregated record without its digest.
+    fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&self.keys.written);
         for hash_key in &self.hash_keys {
             let digits = hash_key.to_string();
             let opening = Opening::bytes(aggregate::EXPLICIT_HASH_KEY, digits.len());
-            open(&mut bytes, [opening]);
+            open(bytes, [opening]);
             bytes.extend_from_slice(digits.as_bytes());
         }
         let mut stamps = self.stamps.iter().peekable();
         for (entry, index) in self.records.iter().zip(0..) {
             let stamp = stamps.next_if(|(stamped, _)| *stamped == index);
-            entry.write(stamp.map(|(_, stamp)| *stamp), &mut bytes);
+            entry.write(stamp.map(|(_, stamp)| *stamp), bytes);
         }
-        bytes
     }
 
     /// What adding a record means.
@@ -449,10 +448,24 @@ pub fn seal_many<'a, D>(
 where
     D: AsRef<[u8]> + 'a,
 {
+    let sealed = seal_many_in(builders, Vec::with_capacity)?;
+    Ok(sealed.into_iter().map(Bytes::from).collect())
+}
+
+/// The same in buffers of the caller's: each is empty and has room for so many bytes.
+pub(crate) fn seal_many_in<'a, D>(
+    builders: impl IntoIterator<Item = &'a AggregateBuilder<D>>,
+    mut buffer: impl FnMut(usize) -> Vec<u8>,
+) -> Result<Vec<Vec<u8>>>
+where
+    D: AsRef<[u8]> + 'a,
+{
     let mut written = Vec::new();
     for (index, builder) in builders.into_iter().enumerate() {
         builder.check().map_err(|error| error.index(index))?;
-        written.push(builder.written());
+        let mut bytes = buffer(builder.encoded_len());
+        builder.write(&mut bytes);
+        written.push(bytes);
     }
     let mut digests = vec![[0; DIGEST]; written.len()];
     digest::md5_each(
@@ -460,9 +473,8 @@ where
         |i| &written[i][MAGIC.len()..],
         |i, md5| digests[i] = md5,
     );
-    let sealed = written.into_iter().zip(digests).map(|(mut bytes, digest)| {
+    for (bytes, digest) in written.iter_mut().zip(digests) {
         bytes.extend_from_slice(&digest);
-        bytes.into()
-    });
-    Ok(sealed.collect())
+    }
+    Ok(written)
 }

@@ -20,6 +20,7 @@ mod stamp;
 mod table;
 mod wire;
 
+pub(crate) use aggregate::seal_many_in;
 pub use aggregate::{AggregateBuilder, Collected, seal_many};
 pub use aggregated::{AggregatedRecord, Tag, UserRecord, UserRecords};
 pub use deaggregate::{Deaggregated, Mode, Raw, Tally, deaggregate, deaggregate_many};

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
-use super::budget::Budget;
 use super::ledger::Tally;
+use super::pool::{Kind, Pool};
 use super::receipt::Report;
 use crate::time::Moment;
 use crate::types::HashKey;
@@ -181,89 +180,14 @@ impl Arena {
     /// The records as shared bytes. Releases the part of the promise that they do not need; the buffer's own charge
     /// is released, or the buffer kept for another arena, when the last slice of it is dropped.
     pub fn seal(self, pool: &Arc<Pool>) -> Bytes {
-        pool.budget.release(self.promise_limit - self.promised);
-        Bytes::from_owner(Memory {
-            buffer: self.buffer,
-            pool: Arc::clone(pool),
-        })
-    }
-}
-
-/// Buffers of emptied arenas, kept for the next ones: fresh memory costs more than filling it.
-#[derive(Debug)]
-pub(crate) struct Pool {
-    budget: Arc<Budget>,
-    spare: Mutex<Vec<Vec<u8>>>,
-    max_spare: usize,
-}
-
-impl Pool {
-    pub fn new(budget: Arc<Budget>, max_spare: usize) -> Self {
-        Self {
-            budget,
-            spare: Mutex::default(),
-            max_spare,
-        }
-    }
-
-    /// A charged, empty buffer of at least `size` bytes, preferably of just that size.
-    pub fn buffer(&self, size: usize) -> Option<Vec<u8>> {
-        let kept = {
-            let mut spare = self.spare.lock();
-            let found = spare.iter().rposition(|buffer| buffer.capacity() >= size);
-            found.map(|index| spare.swap_remove(index))
-        };
-        kept.or_else(|| {
-            self.budget
-                .try_charge(size)
-                .then(|| Vec::with_capacity(size))
-        })
-    }
-
-    /// Takes a buffer back.
-    pub fn give_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        let mut spare = self.spare.lock();
-        if spare.len() < self.max_spare {
-            return spare.push(buffer);
-        }
-        drop(spare);
-        self.budget.release(buffer.capacity());
-    }
-
-    /// Whether nothing is kept.
-    pub fn is_empty(&self) -> bool {
-        self.spare.lock().is_empty()
-    }
-
-    /// Frees what is kept, as when there is nothing to do.
-    pub fn trim(&self) {
-        for buffer in std::mem::take(&mut *self.spare.lock()) {
-            self.budget.release(buffer.capacity());
-        }
-    }
-}
-
-/// The owner of an arena's bytes.
-struct Memory {
-    buffer: Vec<u8>,
-    pool: Arc<Pool>,
-}
-
-impl AsRef<[u8]> for Memory {
-    fn as_ref(&self) -> &[u8] {
-        &self.buffer
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.buffer));
+        pool.budget().release(self.promise_limit - self.promised);
+        pool.lend(Kind::Arena, self.buffer)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::budget::Budget;
     use super::super::stored::Records;
     use super::*;
     use proptest::prelude::*;
@@ -274,7 +198,7 @@ mod tests {
 
     fn arena(pool: &Pool, size: usize) -> Arena {
         let buffer = pool.buffer(size).unwrap();
-        assert!(pool.budget.try_charge(2 * size));
+        assert!(pool.budget().try_charge(2 * size));
         Arena::new(buffer, 2 * size, Moment::ZERO)
     }
 
@@ -329,14 +253,14 @@ mod tests {
         };
         assert!(full.push(&entry, Overhead::AGGREGATED));
         let bytes = full.seal(&pool);
-        pool.budget.release(8 + 101 + 40);
+        pool.budget().release(8 + 101 + 40);
         let slice = bytes.slice(10..20);
         drop(bytes);
-        assert_eq!(pool.budget.used(), 2_000);
+        assert_eq!(pool.budget().used(), 2_000);
         drop((slice, kept));
-        assert_eq!(pool.budget.used(), 1_000, "one buffer is kept");
+        assert_eq!(pool.budget().used(), 1_000, "one buffer is kept");
         pool.trim();
-        assert_eq!(pool.budget.used(), 0);
+        assert_eq!(pool.budget().used(), 0);
     }
 
     #[test]

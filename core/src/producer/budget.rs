@@ -100,7 +100,8 @@ impl Budget {
         self.buffer.max_bytes - self.share_of_bodies()
     }
 
-    fn share_of_bodies(&self) -> usize {
+    /// What request bodies may use of them.
+    pub fn share_of_bodies(&self) -> usize {
         self.buffer.max_bytes / 4
     }
 

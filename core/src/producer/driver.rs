@@ -76,6 +76,8 @@ pub(crate) struct Driver {
     record_deadline: Duration,
     /// Requests that were answered as soon as they were sent.
     answered: VecDeque<(u64, Result<PutRecordsOutput, Fault>)>,
+    /// Whether the last one was.
+    is_answered_at_once: bool,
     flushes: Vec<(u64, oneshot::Sender<()>)>,
     closing: Vec<oneshot::Sender<()>>,
     is_draining: bool,
@@ -103,6 +105,7 @@ impl Driver {
             is_lazy: false,
             record_deadline,
             answered: VecDeque::new(),
+            is_answered_at_once: false,
             flushes: Vec::new(),
             closing: Vec::new(),
             is_draining: false,
@@ -223,7 +226,7 @@ impl Driver {
                 self.check_late(&mut haul).await;
                 self.is_lazy = false;
             }
-            self.turn(haul);
+            self.take_in(haul);
             turns += 1;
             if turns % TURNS == 0 {
                 tokio::task::yield_now().await;
@@ -298,17 +301,27 @@ impl Driver {
         None
     }
 
+    /// Takes in what was fetched. Where answers come at once it goes arena by arena: what was sealed of one is sent while the
+    /// processor has it in its cache, and its memory serves the next.
+    fn take_in(&mut self, mut haul: Haul<Note>) {
+        while self.is_answered_at_once && haul.arenas.len() > 1 {
+            let first = haul.arenas.remove(0);
+            self.turn(Haul::of(first));
+        }
+        self.turn(haul);
+    }
+
     /// Steps the state through all that came, and carries out what it says.
     fn turn(&mut self, haul: Haul<Note>) {
         let now = self.core.clock.now();
         let mut effects = Effects::default();
         self.had_records = !haul.arenas.is_empty();
-        for arena in haul.arenas {
-            self.state.step(now, Event::Records(arena), &mut effects);
-        }
         for (request, result) in std::mem::take(&mut self.answered) {
             self.state
                 .step(now, Event::Answer { request, result }, &mut effects);
+        }
+        for arena in haul.arenas {
+            self.state.step(now, Event::Records(arena), &mut effects);
         }
         for note in haul.notes {
             self.read(now, note, &mut effects);
@@ -381,7 +394,9 @@ impl Driver {
         let mut attempt = Box::pin(async move { client.attempt(call, request.deadline).await });
         // An engine of this process answers at the first poll: no task, no wake.
         let mut context = Context::from_waker(Waker::noop());
-        match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut context))) {
+        let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut context)));
+        self.is_answered_at_once = matches!(polled, Ok(Poll::Ready(_)));
+        match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(result)) => {
                 return self.answered.push_back((request.id, output(result)));

@@ -6,9 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::arena::{Arena, Entry, Overhead, Pool};
+use super::arena::{Arena, Entry, Overhead};
 use super::budget::Budget;
 use super::ledger::Tally;
+use super::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::Clock;
 use crate::types::check_data;
@@ -80,6 +81,15 @@ pub(crate) struct Haul<N> {
 }
 
 impl<N> Haul<N> {
+    /// One arena.
+    pub fn of(arena: Arena) -> Self {
+        Self {
+            arenas: vec![arena],
+            notes: Vec::new(),
+            was_full: false,
+        }
+    }
+
     /// Adds what was fetched after it.
     pub fn add(&mut self, more: Self) {
         self.arenas.extend(more.arenas);

@@ -33,6 +33,7 @@ mod kpl;
 mod ledger;
 mod metrics;
 mod outcomes;
+mod pool;
 mod receipt;
 mod record;
 mod settings;

@@ -15,6 +15,7 @@ use crate::planted::{Bug, planted};
 use crate::producer::arena::{Arena, Tag};
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
+use crate::producer::pool::Kind;
 use crate::producer::stored::{Records, Stored};
 use crate::route;
 use crate::time::Moment;
@@ -238,21 +239,25 @@ impl State {
         let is_stamped = self.next_stamp.is_some();
         let is_sealed = |open: &Open| is_stamped || open.builder.len() > 1;
         let many = pending.iter().filter(|(_, open)| is_sealed(open));
-        let sealed = codec::seal_many(many.map(|(_, open)| &open.builder))
+        let buffer = |size| self.pool.aggregate(size);
+        let sealed = codec::seal_many_in(many.map(|(_, open)| &open.builder), buffer)
             .expect("aggregates are not empty and within their limit");
         let mut sealed = sealed.into_iter();
         for (index, mut open) in pending {
             let history = History::new(open.arrived, self.epochs.current());
             let batch = match is_sealed(&open) {
                 false => single_of(&mut open, history),
-                true => Batch::aggregate(
-                    sealed.next().unwrap_or_default(),
-                    open.first,
-                    open.hashes,
-                    open.tally,
-                    open.tags,
-                    history,
-                ),
+                true => {
+                    let sealed = sealed.next().unwrap_or_default();
+                    Batch::aggregate(
+                        self.pool.lend(Kind::Aggregate, sealed),
+                        open.first,
+                        open.hashes,
+                        open.tally,
+                        open.tags,
+                        history,
+                    )
+                }
             };
             self.budget.release(open.promised - batch.charge);
             if batch.is_pinned {
