@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinetik::Error;
-use kinetik::types::StreamName;
+use kinetik::types::{StreamArn, StreamName};
 use kinetik_server::{Cors, Key};
 
 /// `250ms`, `5s`, `2m` or `1h`; a bare 0 needs no unit.
@@ -63,7 +63,7 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
 
 /// Twelve digits.
 pub(crate) fn account(text: &str) -> Result<String, String> {
-    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if StreamArn::is_account(text) {
         Ok(text.to_owned())
     } else {
         Err("expected twelve digits".into())

@@ -2,6 +2,7 @@
 
 use super::config::{EngineConfig, WhenFull};
 use crate::error::Result;
+use crate::types::StreamArn;
 use crate::types::setting::{duration, flag, number, refused, unknown};
 
 impl EngineConfig {
@@ -72,7 +73,7 @@ impl EngineConfig {
 }
 
 fn account(digits: &str) -> Result<String> {
-    match digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    match StreamArn::is_account(digits) {
         true => Ok(digits.to_owned()),
         false => Err(refused("account", "twelve digits")),
     }

@@ -75,13 +75,25 @@ pub struct StreamArn {
 }
 
 impl StreamArn {
+    /// Whether a text is an account's number: twelve digits.
+    ///
+    /// ```
+    /// use kinetik::types::StreamArn;
+    ///
+    /// assert!(StreamArn::is_account("012345678901"));
+    /// assert!(!StreamArn::is_account("12345"));
+    /// ```
+    pub fn is_account(text: &str) -> bool {
+        text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
     /// The ARN of a stream of the partition `aws`.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when the account is not twelve digits or the
     /// region is empty or holds a colon.
     pub fn new(region: &str, account: &str, name: StreamName) -> Result<Self> {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !Self::is_account(account) {
             return Err(Error::invalid("account", "expected twelve digits"));
         }
         if region.is_empty() || region.contains(':') {

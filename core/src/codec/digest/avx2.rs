@@ -91,7 +91,7 @@ fn store_state<const B: usize, const L: usize>(lanes: &mut [u32; L], words: Word
 #[inline]
 #[target_feature(enable = "avx2")]
 #[expect(unsafe_code, reason = "an unaligned store takes a pointer")]
-fn store_digest(to: &mut [u8; 16], digest: __m128i) {
+pub(super) fn store_digest(to: &mut [u8; 16], digest: __m128i) {
     // SAFETY: `to` is 16 writable bytes, and the store asks for no alignment.
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), digest) };
 }

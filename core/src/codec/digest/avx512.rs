@@ -3,15 +3,15 @@
 //! may hold `unsafe`.
 
 use std::arch::x86_64::{
-    __m128i, __m512i, _mm_storeu_si128, _mm512_add_epi32, _mm512_extracti32x4_epi32,
-    _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32, _mm512_setzero_si512,
-    _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m512i, _mm512_add_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_rol_epi32,
+    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512,
+    _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64,
 };
 use std::hint;
 use std::sync::OnceLock;
 
-use super::avx2::Avx2;
+use super::avx2::{Avx2, store_digest};
 use super::lanes::{Kernel, State};
 use super::scalar::{self, BLOCK, INITIAL, SINES, rounds};
 
@@ -136,14 +136,6 @@ fn store_state<const B: usize, const L: usize>(lanes: &mut [u32; L], words: Word
         // SAFETY: `to` is 64 writable bytes, and the store asks for no alignment.
         unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), word) };
     }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "an unaligned store takes a pointer")]
-fn store_digest(to: &mut [u8; 16], digest: __m128i) {
-    // SAFETY: `to` is 16 writable bytes, and the store asks for no alignment.
-    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), digest) };
 }
 
 /// Of four rows, the columns: each quarter of the `c`-th of the four holds column `4 * quarter + c`.
