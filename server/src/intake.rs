@@ -79,14 +79,12 @@ async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken,
             let wanted = (read.max(held) * 2).clamp(STEP, expected.max(read).max(STEP));
             permits.push(hold(&shared.room, wanted - held)?);
             held = wanted;
-            if !first.is_empty() || !whole.is_empty() {
-                whole.grow(read, held);
-            }
         }
         if read == data.len() {
             first = data;
             continue;
         }
+        whole.grow(read, expected);
         whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&data);
     }
