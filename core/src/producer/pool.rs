@@ -15,7 +15,7 @@ const SMALLEST: usize = 16 << 10;
 /// The buffers that one producer keeps.
 ///
 /// One of an arena is charged as long as it lives, in use or kept. One of an aggregate is charged as part of its batch; while
-/// it is kept it has a small part of the room for bodies.
+/// it is kept it takes some of the room for bodies, which producers of a group share, and leaves half of it to bodies.
 #[derive(Debug)]
 pub(crate) struct Pool {
     budget: Arc<Budget>,
@@ -110,9 +110,11 @@ impl Pool {
     fn give_back_aggregate(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut kept = self.aggregates.lock();
+        let size = buffer.capacity();
         let bytes: usize = kept.iter().map(Vec::capacity).sum();
-        if bytes + buffer.capacity() <= self.max_aggregates {
-            self.budget.charge_body(buffer.capacity());
+        let room = self.budget.room_for_bodies();
+        if bytes + size <= self.max_aggregates && room >= self.budget.share_of_bodies() / 2 + size {
+            self.budget.charge_body(size);
             kept.push(buffer);
         }
     }
@@ -209,5 +211,8 @@ mod tests {
         pool.trim();
         assert!(pool.is_empty());
         assert_eq!(pool.budget.room_for_bodies(), room);
+        pool.budget.charge_body(room / 2);
+        drop(sealed(&pool, 50_000));
+        assert!(pool.is_empty(), "bodies have the other half");
     }
 }
