@@ -236,8 +236,8 @@ fn batch(env: napi_env, fetched: &Fetched) -> napi_value {
             }
             let number = (sequences.len() / SEQUENCE_BYTES) as u32 - 1;
             let sub = record.sub_sequence_number.map_or(0, |sub| sub as u32 + 1);
-            let flags = IN_RANGE * u32::from(record.in_range)
-                | ASCII_KEY * u32::from(record.key.is_ascii());
+            let in_range = IN_RANGE * u32::from(record.in_range);
+            let flags = in_range | (ASCII_KEY * u32::from(record.key.is_ascii()));
             columns.extend([number, sub, flags]);
             arrivals.push(record.arrived_at.as_millis() as f64);
         }
