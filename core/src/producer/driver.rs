@@ -306,13 +306,13 @@ impl Driver {
     fn take_in(&mut self, mut haul: Haul<Note>) {
         while self.is_answered_at_once && haul.arenas.len() > 1 {
             let first = haul.arenas.remove(0);
-            self.turn(Haul::of(first));
+            self.turn(Haul::of(first), true);
         }
-        self.turn(haul);
+        self.turn(haul, false);
     }
 
-    /// Steps the state through all that came, and carries out what it says.
-    fn turn(&mut self, haul: Haul<Note>) {
+    /// Steps the state through all that came, and carries out what it says. What is open is not pressed on while more follows.
+    fn turn(&mut self, haul: Haul<Note>, is_followed: bool) {
         let now = self.core.clock.now();
         let mut effects = Effects::default();
         self.had_records = !haul.arenas.is_empty();
@@ -327,7 +327,7 @@ impl Driver {
             self.read(now, note, &mut effects);
         }
         self.is_pressed = (self.is_pressed || haul.was_full) && !self.core.intake.is_ready();
-        if self.is_pressed {
+        if self.is_pressed && !is_followed {
             self.state.press(now);
         }
         self.state.settle(now, &mut effects);
