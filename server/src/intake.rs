@@ -33,7 +33,8 @@ pub(crate) struct Taken {
     _room: Vec<OwnedSemaphorePermit>,
 }
 
-/// Memory grows as bytes arrive, never on the word of a header alone, by steps of this size.
+/// Fresh memory grows as bytes arrive, never on the word of a header alone, by steps of this size. What the process keeps may
+/// be taken for all that was promised: it is there already, and bounded by [`Buffer`].
 const STEP: usize = 64 << 10;
 
 /// Reads a body.
