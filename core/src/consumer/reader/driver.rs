@@ -135,7 +135,7 @@ impl Reader {
                 &stream,
                 config.consumer.as_deref(),
                 &client.config().rng,
-            )),
+            )?),
             silence: config.silence,
             closer: Closer::default(),
             writer: Arc::new(Writer::new(client.clock().wall(), NAMESPACE)),
@@ -250,7 +250,8 @@ impl Reader {
     /// as this one would have.
     ///
     /// A shard of which nothing was read yet after [`Start::Latest`] has a position in time, a few seconds before it
-    /// was last seen empty, because the service tells no sequence number of it.
+    /// was last seen empty or, by fan-out, before its subscription began, because the service tells no sequence number of
+    /// it.
     pub fn positions(&self) -> Positions {
         self.state.positions(self.stream.name().as_str())
     }

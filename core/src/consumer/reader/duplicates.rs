@@ -184,7 +184,7 @@ impl Seen {
     }
 
     fn clear(&mut self) {
-        self.floor = (self.base + self.bits.len() as u64) * WORD;
+        self.floor = (self.base + self.bits.len() as u64).saturating_mul(WORD);
         self.bits = VecDeque::new();
     }
 }
@@ -233,6 +233,18 @@ mod tests {
         assert_eq!(window.words, 1);
         assert_eq!(window.note(stamp(1, 5)), Verdict::Beyond);
         assert_eq!(window.note(stamp(1, u64::MAX)), Verdict::Repeat);
+    }
+
+    #[test]
+    fn the_last_number_there_is_can_be_forgotten_like_any_other() {
+        let mut window = Window::new(usize::MAX / 2);
+        assert_eq!(window.note(stamp(0, u64::MAX)), Verdict::New);
+        for producer in 1..6 {
+            let each = MAX_WORDS as u64 / 4 * WORD;
+            assert_eq!(window.note(stamp(producer, 0)), Verdict::New);
+            assert_eq!(window.note(stamp(producer, each - 1)), Verdict::New);
+        }
+        assert_eq!(window.note(stamp(0, u64::MAX - 1)), Verdict::Beyond);
     }
 
     #[test]

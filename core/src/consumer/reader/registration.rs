@@ -12,7 +12,7 @@ use crate::api::{
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::rng::Rng;
-use crate::types::StreamRef;
+use crate::types::{StreamArn, StreamRef};
 
 /// Which consumer a reader uses, and whether it may have registered one of its own.
 pub(super) struct Registration {
@@ -35,17 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Registration {
     /// The consumer with this name or ARN; without one, our own.
-    pub fn new(stream: &StreamRef, given: Option<&str>, rng: &Rng) -> Self {
+    ///
+    /// # Errors
+    /// The ARN of a consumer of another stream, whose records would be taken for ours.
+    pub fn new(stream: &StreamRef, given: Option<&str>, rng: &Rng) -> Result<Self> {
         let choice = match given {
-            Some(arn) if arn.starts_with("arn:") => Choice::Arn(arn.into()),
+            Some(arn) if arn.starts_with("arn:") => match is_of(stream, arn) {
+                true => Choice::Arn(arn.into()),
+                false => return Err(Error::invalid("consumer", "it is of another stream")),
+            },
             Some(name) => Choice::Named(name.into()),
             None => Choice::Own(format!("kinetik-{:016x}", rng.next_u64()).into()),
         };
-        Self {
+        Ok(Self {
             stream: stream.clone(),
             choice,
             is_asked_for: AtomicBool::new(false),
-        }
+        })
     }
 
     /// The ARN of the consumer, once it is active.
@@ -77,18 +83,25 @@ impl Registration {
         let Choice::Own(name) = &self.choice else {
             return Ok(());
         };
-        if !self.is_asked_for.swap(false, Ordering::Relaxed) {
+        if !self.is_owed() {
             return Ok(());
         }
+        match self.deregister(client, name).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Not before: whoever gives this up or sees it fail may try again.
+        self.is_asked_for.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn deregister(&self, client: &Client, name: &ByteString) -> Result<()> {
         let input = DeregisterStreamConsumerInput {
             stream_arn: Some(self.stream_arn(client).await?),
             consumer_name: Some(name.clone()),
             ..Default::default()
         };
-        match client.send(input).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        client.send(input).await.map(drop)
     }
 
     /// Whether there may be a consumer that only this reader needs.
@@ -163,5 +176,17 @@ impl Registration {
         };
         let output = client.send(input).await?;
         Ok(output.stream_description_summary.stream_arn)
+    }
+}
+
+/// Whether a consumer's ARN can be of a stream; one that has not the form of such an ARN is for the service to judge.
+fn is_of(stream: &StreamRef, consumer: &str) -> bool {
+    let named = consumer.split_once("/consumer/");
+    match named.and_then(|(theirs, _)| theirs.parse::<StreamArn>().ok()) {
+        None => true,
+        Some(theirs) => match stream {
+            StreamRef::Name(ours) => theirs.name() == ours,
+            StreamRef::Arn(ours) => theirs == *ours,
+        },
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Shard {
     pub fan_out: FanOut,
     /// The wait for something new that is under way.
     pub awaited: Option<u64>,
-    /// When the call under way was made.
+    /// When the last call was made, which for a subscription is when it was asked for: an event may wait in a connection for
+    /// as long as nobody takes it, so that nothing else tells how old it is.
     pub sent_at: Moment,
     /// Failures in a row, and since when: time in which nobody waited for records is left out.
     pub failures: u32,
@@ -44,6 +45,10 @@ pub(super) struct Shard {
     pub estimate: usize,
     /// How large its records are, by the last answer that had any.
     record_bytes: Option<usize>,
+    /// How many records an answer may have at most, so that it comes in time.
+    most: usize,
+    /// Whether the last iterator was refused as one that is none.
+    pub is_refused: bool,
     /// Where reading began.
     pub start: Position,
     /// Where the caller stands, once something was handed out.
@@ -58,7 +63,7 @@ pub(super) struct Shard {
     pub cut: Option<Cursor>,
     /// With an end in time: the last record that is known to have arrived before it, where later ones lie before that.
     pub in_time: Option<SequenceNumber>,
-    /// How often its end, which named no children, was looked up in a listing.
+    /// How often in a row its end, which named no children, was looked up in a listing.
     pub doubts: u32,
 }
 
@@ -70,6 +75,8 @@ pub(super) struct FanOut {
     /// When the last one began, and when it is to be replaced.
     pub since: Option<Moment>,
     pub renew_at: Moment,
+    /// Whether the last one has given an event.
+    pub has_told: bool,
     /// Where the service said to go on, behind all that it told.
     pub continuation: Option<SequenceNumber>,
 }
@@ -159,6 +166,8 @@ impl Shard {
             empty: 0,
             estimate: FIRST_ESTIMATE,
             record_bytes: None,
+            most: GET_RECORDS_MAX_RECORDS,
+            is_refused: false,
             handed_out: None,
             behind: None,
             backlog: Backlog::default(),
@@ -188,6 +197,11 @@ impl Shard {
         self.handed_out == Some(Position::End)
     }
 
+    /// Whether it is settled where reading begins: of a shard that is gone there is nothing to read.
+    pub fn is_fixed(&self) -> bool {
+        self.cursor != Cursor::Latest || matches!(self.stage, Stage::Done { .. })
+    }
+
     /// What was fetched so far, for telling repetitions.
     pub fn read_so_far(&self) -> ReadSoFar {
         match self.cursor {
@@ -202,18 +216,23 @@ impl Shard {
         }
     }
 
-    /// Whether an answer has a record that was not fetched before; what has no number that orders it is taken for new.
+    /// Whether an answer has a record that was not fetched before, or not all of it; what has no number that orders it is
+    /// taken for new.
     pub fn is_news(&self, records: &[api::Record]) -> bool {
-        let Some(last) = records.last() else {
-            return false;
+        let ReadSoFar {
+            sequence_number: Some(read),
+            sub_sequence_number,
+        } = self.read_so_far()
+        else {
+            return !records.is_empty();
         };
-        match (
-            last.sequence_number.parse::<SequenceNumber>(),
-            self.read_so_far().sequence_number,
-        ) {
-            (Ok(last), Some(read)) => last > read,
-            _ => true,
-        }
+        let is_new = |record: &api::Record| match record.sequence_number.parse::<SequenceNumber>() {
+            Ok(number) if sub_sequence_number.is_some() => number >= read,
+            Ok(number) => number > read,
+            Err(_) => true,
+        };
+        // The last one tells of most answers, whichever way they go.
+        records.iter().rev().any(is_new)
     }
 
     /// Notes that nothing was there up to a time, if nothing was fetched yet from a shard that began behind its
@@ -230,15 +249,15 @@ impl Shard {
         }
     }
 
-    /// How long to wait after an answer that did (or did not) bring records and did (or did not) reach the tip.
-    pub fn pause(&mut self, any: bool, at_tip: bool, pace: &Pace) -> Duration {
+    /// How long to wait after an answer that did (or did not) bring news and did (or did not) reach the tip.
+    pub fn pause(&mut self, is_news: bool, at_tip: bool, pace: &Pace) -> Duration {
         let (shortest, longest) = IDLE_PAUSES;
-        if any {
+        if is_news {
             self.idle = 0;
             self.is_idle = None;
         }
         if !at_tip {
-            self.empty = if any { 0 } else { self.empty + 1 };
+            self.empty = if is_news { 0 } else { self.empty + 1 };
             return match self.empty < EMPTY_UNTIL_PAUSE {
                 true => Duration::ZERO,
                 false => shortest,
@@ -246,7 +265,7 @@ impl Shard {
         }
         let pause = shortest.saturating_mul(1 << self.idle.min(8)).min(longest);
         self.idle += 1;
-        if any {
+        if is_news {
             return pause;
         }
         self.is_idle.get_or_insert_with(|| pace.idle());
@@ -262,12 +281,25 @@ impl Shard {
     pub fn limit(&self) -> usize {
         let fitting = |bytes: usize| ANSWER_BYTES / bytes.max(1);
         let fitting = self.record_bytes.map_or(FIRST_LIMIT, fitting);
-        fitting.clamp(LEAST_LIMIT, GET_RECORDS_MAX_RECORDS)
+        fitting
+            .clamp(LEAST_LIMIT, GET_RECORDS_MAX_RECORDS)
+            .min(self.most)
+    }
+
+    /// An answer did not come in time: as large as that, it may never do over a slow link.
+    pub fn narrow_limit(&mut self) {
+        self.most = (self.limit() / 2).max(1);
+    }
+
+    /// An answer came. More is tried little by little, because what is too much costs a whole call's time.
+    pub fn widen_limit(&mut self) {
+        self.most = (self.most + self.most / 4 + 1).min(GET_RECORDS_MAX_RECORDS);
     }
 
     /// A call succeeded.
     pub fn recovered(&mut self) {
         self.failures = 0;
         self.failing_since = None;
+        self.is_refused = false;
     }
 }

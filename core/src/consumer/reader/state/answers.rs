@@ -104,14 +104,18 @@ impl State {
         let at_tip = behind.unwrap_or(0) == 0;
         let any = !answer.records.is_empty();
         self.stats.reads += 1;
-        if let Some(shard) = self.shards.get_mut(&id)
-            && (any || !at_tip)
-            && shard.iterator == iterator
-            && !shard.is_news(&answer.records)
-        {
-            // Where an iterator stands still, the place behind the last record may not.
-            shard.iterator = None;
-            return Err(stands_still());
+        let Some(shard) = self.shards.get_mut(&id) else {
+            return Ok(());
+        };
+        shard.widen_limit();
+        let is_news = shard.is_news(&answer.records);
+        let stands_still = (any || !at_tip) && shard.iterator == iterator;
+        let goes_back = any && !at_tip && iterator.is_some();
+        if !is_news && (stands_still || goes_back) {
+            self.stats.repeated += answer.records.len() as u64;
+            // Where an iterator stands still, the place behind the last record may not. One that went back may come forward.
+            shard.iterator = iterator.filter(|_| !stands_still && shard.failures == 0);
+            return Err(brings_nothing());
         }
         self.stats.empty_reads += u64::from(!any);
         let news = News {
@@ -125,7 +129,7 @@ impl State {
                 return Ok(());
             };
             shard.iterator = iterator;
-            if !any && at_tip && shard.idle >= IDLE_UNTIL_ENDED {
+            if !is_news && at_tip && shard.idle >= IDLE_UNTIL_ENDED {
                 // Some servers give closed shards iterators for ever, and do not tell that one was closed.
                 if !shard.info.is_open() || self.children.contains_key(&id) {
                     self.set_unclear(now, id, false);
@@ -143,8 +147,8 @@ impl State {
                 self.await_arrival(id);
             } else {
                 // What comes to an end asks at once whether there is more.
-                let at_tip = at_tip && !(any && self.settings.until == Until::Now);
-                let pause = shard.pause(any, at_tip, &self.settings.pace);
+                let at_tip = at_tip && !(is_news && self.settings.until == Until::Now);
+                let pause = shard.pause(is_news, at_tip, &self.settings.pace);
                 // Spread, so that shards that began together are not polled together for ever.
                 let pause = pause.mul_f64(1.0 - 0.1 * self.rng.unit());
                 let due = self.settings.pace.together(now + pause);
@@ -169,7 +173,8 @@ impl State {
             records.clear();
         }
         shard.recovered();
-        let (any, sent_at, before) = (!records.is_empty(), shard.sent_at, shard.cursor);
+        let (any, idle) = (!records.is_empty(), shard.idle);
+        let (sent_at, before) = (shard.sent_at, shard.cursor);
         let so_far = shard.read_so_far();
         let counted = self.stats;
         let mut decoded =
@@ -186,13 +191,15 @@ impl State {
         shard.iterator = None;
         shard.behind = behind;
         let at_tip = behind.unwrap_or(0) == 0;
+        // Some servers give the last records again and again.
+        let is_news = !decoded.sources.is_empty();
         if let Some(last) = decoded.sources.last() {
             let sequence_number = last.sequence_number;
             shard.cursor = Cursor::At(Position::After {
                 sequence_number,
                 sub_sequence_number: None,
             });
-        } else if at_tip && !any {
+        } else if behind == Some(0) {
             shard.nothing_until(self.settings.wall(sent_at) - MARGIN);
         }
         let last_arrival = decoded.sources.last().map(|source| source.arrived_at);
@@ -206,12 +213,15 @@ impl State {
             self.finish(now, id, false);
             return Ok(Next::Settled);
         }
-        let is_far_enough = at_tip && self.is_far_enough(id, any, sent_at);
+        // One that gives old records, and says that there are no others, is believed when it keeps to that.
+        let is_believed = !any || idle >= IDLE_UNTIL_ENDED;
+        let is_far_enough = at_tip && self.is_far_enough(id, is_news || !is_believed, sent_at);
         if !ended && is_far_enough {
             self.finish(now, id, false);
             return Ok(Next::Settled);
         }
         if !ended {
+            self.forget_doubts(id);
             return Ok(Next::ReadOn);
         }
         match children.filter(|children| !children.is_empty()) {
@@ -224,13 +234,20 @@ impl State {
                 self.finish(now, id, true);
             }
             None if planted(Bug::NullIteratorIsEnd) => self.finish(now, id, true),
-            // Without children an end is believed only from an answer without records: ask once more behind them.
+            // Without children an end is believed only from an answer without records: ask once more behind them. Old ones
+            // may be all of an answer that begins inside an aggregate.
             None if any => self.set_due(id, now),
             // Some servers name no iterator at the tip of an open shard.
             None if is_far_enough && self.doubts(id) >= DOUBTS => self.finish(now, id, false),
             None => self.set_unclear(now, id, false),
         }
         Ok(Next::Settled)
+    }
+
+    fn forget_doubts(&mut self, id: ShardId) {
+        if let Some(shard) = self.shards.get_mut(&id) {
+            shard.doubts = 0;
+        }
     }
 
     fn doubts(&self, id: ShardId) -> u32 {
@@ -271,6 +288,16 @@ impl State {
                 shard.iterator = None;
                 return self.set_unclear(now, id, true);
             }
+            // A server that was started anew may not know the iterators that it gave before: another one is asked for, once
+            // a listing has shown that it is the same stream.
+            ErrorKind::InvalidArgument if shard.iterator.take().is_some() => {
+                let is_first = !std::mem::replace(&mut shard.is_refused, true);
+                if is_first {
+                    self.stats.retries += 1;
+                    return self.set_unclear(now, id, true);
+                }
+            }
+            ErrorKind::TimedOut if shard.iterator.is_some() => shard.narrow_limit(),
             _ => {}
         }
         let verdict = Verdict::of(&error);
@@ -298,10 +325,11 @@ impl State {
 }
 
 #[cold]
-fn stands_still() -> Error {
+fn brings_nothing() -> Error {
     Error::new(
         ErrorKind::Protocol,
-        "the server answers with the iterator that it was asked with, and with nothing new though it says that there is more",
+        "the server answers with the iterator that it was asked with, or with records that it gave before, and with nothing \
+         new though it says that there is more",
     )
     .with_retry(Retry::After(None))
     .operation("GetRecords")

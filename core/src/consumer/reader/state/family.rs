@@ -258,6 +258,10 @@ impl State {
 
     /// Reads on in a shard that has more, although the server said otherwise.
     pub(super) fn ask_again(&mut self, now: Moment, id: ShardId, not_found: bool) {
+        if not_found && self.is_better_polled(id) {
+            tracing::warn!(shard = %id, "fan-out does not find a shard that is listed, and is given up for polling");
+            return self.fall_back(now, id);
+        }
         let watched = self.watched(now);
         let Some(shard) = self.shards.get_mut(&id) else {
             return;

@@ -129,6 +129,7 @@ impl State {
         };
         self.stats.subscriptions += 1;
         shard.fan_out.since = Some(now);
+        shard.fan_out.has_told = false;
         shard.fan_out.renew_at = now + (SUBSCRIPTION_LIFE - RENEWED_BEFORE_END - spread);
         shard.fan_out.subscription = Some(subscription);
         if shard.cursor == Cursor::Latest {
@@ -142,7 +143,7 @@ impl State {
     }
 
     /// The next subscription of which an event is to be waited for, if there is room for it.
-    pub(super) fn next_pull(&mut self, now: Moment) -> Option<(u64, Subscription)> {
+    pub(super) fn next_pull(&mut self) -> Option<(u64, Subscription)> {
         if !self.takes_events() {
             return None;
         }
@@ -156,7 +157,6 @@ impl State {
                 continue;
             };
             shard.stage = Stage::Calling(ticket);
-            shard.sent_at = now;
             self.next_ticket = ticket;
             self.pulling.insert(ticket, id);
             return Some((ticket, subscription));
@@ -175,7 +175,14 @@ impl State {
                 }
             }
             Pulled::Over if planted(Bug::OverIsEnd) => self.finish(now, id, true),
-            Pulled::Over => self.set_due(id, now),
+            Pulled::Over if self.has_served(now, id) => self.set_due(id, now),
+            Pulled::Over => {
+                let error = Error::new(
+                    ErrorKind::Connection,
+                    "the subscription ended before it told anything",
+                );
+                self.subscription_failed(now, id, error, true);
+            }
             Pulled::Cut(error) => self.subscription_failed(now, id, error, true),
             Pulled::Silent => {
                 self.stats.silences += 1;
@@ -186,6 +193,12 @@ impl State {
                 self.subscription_failed(now, id, error, true);
             }
         }
+    }
+
+    /// Whether a subscription told something, or lived about as long as one does.
+    fn has_served(&self, now: Moment, id: ShardId) -> bool {
+        let has_served = |shard: &Shard| shard.fan_out.has_told || now >= shard.fan_out.renew_at;
+        self.shards.get(&id).is_some_and(has_served)
     }
 
     fn has_event(
@@ -210,13 +223,17 @@ impl State {
         };
         self.stats.events += 1;
         let next = self.has_news(now, id, news)?;
+        let began_before_over = |shard: &Shard| self.is_over(now) && !self.is_over(shard.sent_at);
+        let is_replaced = self.shards.get(&id).is_some_and(began_before_over);
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(());
         };
         shard.fan_out.continuation = None;
+        shard.fan_out.has_told = true;
         if next == Next::ReadOn {
             shard.fan_out.continuation = parsed;
-            if now < shard.fan_out.renew_at {
+            // Only one that begins after an end in time can show that there is no more before it.
+            if now < shard.fan_out.renew_at && !is_replaced {
                 shard.fan_out.subscription = Some(subscription);
             }
             self.set_due(id, now);
@@ -267,8 +284,7 @@ impl State {
         shard.failing_since = None;
         if may_poll {
             tracing::warn!(shard = %id, %error, "fan-out is given up for polling");
-            self.stats.fallbacks += 1;
-            return self.poll_from_now_on(now, id);
+            return self.fall_back(now, id);
         }
         self.set_due(id, now + PAUSE_AFTER_LASTING_FAILURE);
         let error = match error.kind() {
@@ -276,6 +292,17 @@ impl State {
             _ => error,
         };
         self.failure = Some(error.shard(id.to_string()).attempts(failures, failing_for));
+    }
+
+    /// Whether a shard is subscribed to in vain that may be polled.
+    pub(super) fn is_better_polled(&self, id: ShardId) -> bool {
+        let in_vain = |shard: &Shard| shard.by_fan_out && shard.failures >= FAILURES_UNTIL_POLLING;
+        self.settings.mode == Mode::Auto && self.shards.get(&id).is_some_and(in_vain)
+    }
+
+    pub(super) fn fall_back(&mut self, now: Moment, id: ShardId) {
+        self.stats.fallbacks += 1;
+        self.poll_from_now_on(now, id);
     }
 
     /// Gives all subscriptions up.

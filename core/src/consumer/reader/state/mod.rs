@@ -331,7 +331,7 @@ impl State {
             && self
                 .shards
                 .values()
-                .all(|shard| shard.cursor != Cursor::Latest || planted(Bug::LatestNotFixed))
+                .all(|shard| shard.is_fixed() || planted(Bug::LatestNotFixed))
         {
             self.opening = false;
             self.release_all(now);
@@ -346,7 +346,7 @@ impl State {
         if let Some((ticket, ask)) = self.next_arrival() {
             return Effect::Call(ticket, ask);
         }
-        if let Some((ticket, subscription)) = self.next_pull(now) {
+        if let Some((ticket, subscription)) = self.next_pull() {
             return Effect::Pull(ticket, subscription);
         }
         if !self.opening {

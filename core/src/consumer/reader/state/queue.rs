@@ -7,7 +7,7 @@ impl State {
     pub(super) fn queue(&mut self, id: ShardId, decoded: Decoded, behind: Option<u64>) {
         let Decoded {
             sources,
-            mut entries,
+            entries: mut all,
             stamps,
             bytes,
         } = decoded;
@@ -18,22 +18,27 @@ impl State {
         };
         let sources: Arc<[Source]> = sources.into();
         let stamps: Arc<[Stamped]> = stamps.into();
-        let mut held = bytes + entries.len() * size_of::<Entry>();
+        let max = self.settings.max_records;
+        let pieces = all.len().div_ceil(max).max(1);
+        let held = bytes + all.len() * size_of::<Entry>() + pieces * size_of::<Ready>();
         self.held += held;
         if let Some(shard) = self.shards.get_mut(&id) {
-            shard.backlog.records += entries.len() as u64;
+            shard.backlog.records += all.len() as u64;
             shard.backlog.bytes += bytes as u64;
         }
+        let mut from = 0_usize;
         loop {
-            let rest = match entries.len() > self.settings.max_records {
-                true => entries.split_off(self.settings.max_records),
-                false => Vec::new(),
-            };
-            let position = match rest.first() {
+            let to = from.saturating_add(max).min(all.len());
+            let position = match all.get(to) {
                 None => end,
-                Some(next) => inside(&sources, &entries, next),
+                Some(next) => inside(&sources, &all[from..to], next),
             };
-            let last = rest.is_empty() || planted(Bug::TrimsPrefetch) && !self.fits();
+            let last = to == all.len() || planted(Bug::TrimsPrefetch) && !self.fits();
+            // What is cut is copied, so that no piece holds the room of the whole.
+            let entries = match pieces {
+                1 => std::mem::take(&mut all),
+                _ => all[from..to].to_vec(),
+            };
             if planted(Bug::StandsWhereItFetched) {
                 self.stands_at(id, position);
             }
@@ -50,7 +55,7 @@ impl State {
             if last {
                 return;
             }
-            (entries, held) = (rest, held);
+            from = to;
         }
     }
 

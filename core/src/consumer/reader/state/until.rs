@@ -45,7 +45,7 @@ impl State {
 
     /// Whether the last record of an answer lies behind all that is to be read of a shard.
     ///
-    /// `Now`: it arrived later than the newest record when the first ones came. That is told by the server alone, as their
+    /// `Now`: it arrived well after the newest record when the first ones came. That is told by the server alone, as their
     /// arrival and its own distance from the tip: whether it measures that from its newest record or from its clock, what
     /// was there at opening arrived no later, whatever our clock says. Only where it measures nothing our clock must do.
     /// A shard that was closed at opening is read to its end, so that its children begin.
@@ -73,8 +73,11 @@ impl State {
                     shard.first_tip.get_or_insert(arrival + distance);
                 }
                 let after_opening = self.settings.opened_wall + MARGIN;
+                // Arrivals need not be in order, and AWS alone is believed that an answer with records reaches the tip.
+                let is_caught_up = self.settings.is_aws && behind == Some(0);
                 match shard.first_tip {
-                    Some(tip) => arrival > tip,
+                    Some(tip) if is_caught_up => arrival > tip,
+                    Some(tip) => arrival > tip + MARGIN,
                     None => arrival > after_opening && arrival <= self.settings.wall(now) + AHEAD,
                 }
             }
@@ -83,20 +86,28 @@ impl State {
 
     /// Whether an answer at the tip shows that a shard was read as far as `until` asks.
     ///
-    /// `Now`: an answer with records that claims to be at the tip is believed only of who pushes records: emulators claim
+    /// `Now`: an answer with new records that claims to be at the tip is believed only of who pushes records: emulators claim
     /// it as soon as the rest arrived in the same instant.
-    pub(super) fn is_far_enough(&self, id: ShardId, any: bool, sent_at: Moment) -> bool {
+    pub(super) fn is_far_enough(&self, id: ShardId, is_news: bool, sent_at: Moment) -> bool {
         if !self.is_open(id) {
             return false;
         }
         match self.settings.until {
             Until::Forever => false,
-            Until::Now => !any || self.is_exact(id),
-            Until::At(time) => !any && self.settings.wall(sent_at) > time + MARGIN,
+            Until::Now => !is_news || self.is_exact(id),
+            Until::At(_) => !is_news && self.is_over(sent_at),
         }
     }
 
-    /// When an answer without records can show that a shard was read up to an end in time.
+    /// Whether an end in time was over at a moment, by the service's clock too.
+    pub(super) fn is_over(&self, at: Moment) -> bool {
+        match self.settings.until {
+            Until::At(time) => self.settings.wall(at) > time + MARGIN,
+            Until::Now | Until::Forever => false,
+        }
+    }
+
+    /// When an answer without news can show that a shard was read up to an end in time.
     pub(super) fn over_at(&self) -> Option<Moment> {
         match self.settings.until {
             Until::At(time) => {

@@ -236,10 +236,13 @@ async fn auto_polls_where_no_consumer_can_be_had_or_subscriptions_keep_failing()
 
     let named = auto.consumer("other");
     let denied = Refusal::new("AccessDeniedException", Some("no".into()));
+    let not_found = Refusal::new("ResourceNotFoundException", Some("no".into()));
     for trouble in [
         Trouble::Refuse(denied),
         Trouble::Refuse(Refusal::internal_failure()),
         Trouble::Break(0),
+        Trouble::End(0),
+        Trouble::Refuse(not_found),
     ] {
         world.script(std::iter::repeat_n(trouble, 10));
         let mut reader = Reader::open("orders", named.clone()).await.unwrap();
@@ -324,4 +327,65 @@ async fn an_engine_of_this_process_is_read_by_subscriptions_without_a_wrapper() 
         .clock(world.clock.clone());
     let mut reader = Reader::open("orders", config).await.unwrap();
     assert_eq!(texts(&within(&mut reader, SECOND).await), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_that_end_before_they_tell_anything_are_given_up_with_their_reason() {
+    let world = World::new(1);
+    world.script(std::iter::repeat_n(Trouble::End(0), 1_000));
+    let mut reader = world.open(Start::TrimHorizon).await;
+    let told = world
+        .clock
+        .before(world.clock.now() + 600 * SECOND, reader.next_batch());
+    let error = told.await.expect("no silence").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    world.script([]);
+    world.put("a", "1");
+    assert_eq!(texts(&within(&mut reader, 60 * SECOND).await), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_of_another_stream_is_refused_when_opening() {
+    let world = World::new(1);
+    let open = |stream: &'static str, consumer: String| {
+        let config = world.config(Start::TrimHorizon, Mode::FanOut);
+        Reader::open(stream, config.consumer(consumer))
+    };
+    let other = ARN.replace("orders", "others");
+    let elsewhere = ARN.replace("000000000000", "111111111111");
+    for (stream, theirs) in [("orders", &other), (ARN, &other), (ARN, &elsewhere)] {
+        let error = open(stream, format!("{theirs}/consumer/c:1"))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::InvalidArgument,
+            "{stream} {theirs}"
+        );
+        assert!(error.message().starts_with("consumer:"), "{error}");
+    }
+    let error = open("orders", format!("{elsewhere}/consumer/c:1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "the service's word");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_could_not_be_deregistered_goes_with_the_next_close_or_with_the_reader() {
+    let world = World::new(1);
+    for is_closed_again in [true, false] {
+        let mut reader = world.open(Start::Latest).await;
+        let refused =
+            crate::engine::Fault::fail("DeregisterStreamConsumer", "LimitExceededException");
+        world.engine.faults().push(refused.unwrap().times(u32::MAX));
+        reader.close().await.unwrap_err();
+        world.engine.faults().clear();
+        assert_eq!(world.consumers().len(), 1);
+        if is_closed_again {
+            reader.close().await.unwrap();
+        }
+        drop(reader);
+        world.clock.sleep(SECOND).await;
+        assert_eq!(world.consumers(), []);
+    }
 }

@@ -289,3 +289,85 @@ fn a_server_that_claims_the_tip_too_early_is_read_to_the_end_all_the_same() {
         "it does not wait"
     );
 }
+
+#[test]
+fn a_server_that_gives_its_last_record_again_and_again_has_an_end_and_is_asked_rarely() {
+    for until in [Until::Now, Until::Forever] {
+        let mut model = Model::new(1);
+        put(&mut model, 0, &["1", "2", "3"]);
+        let repeats = std::iter::repeat_n(Some(Fault::Again(0)), 1_000);
+        model.faults = [None, None].into_iter().chain(repeats).collect();
+        let mut driven = Driven::open(&mut model, Start::TrimHorizon, until);
+        let read = match until {
+            Until::Now => driven.rest(&mut model),
+            _ => driven.available(&mut model),
+        };
+        assert_eq!(texts(&read), ["1", "2", "3"]);
+        let reads = driven.state.stats.reads;
+        let most = if until == Until::Now { 8 } else { 40 };
+        assert!(reads <= most, "{reads} reads in half a minute");
+    }
+}
+
+#[test]
+fn a_server_that_goes_back_for_ever_and_says_that_there_is_more_is_given_up_with_its_reason() {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1"]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
+    model.faults = vec![Some(Fault::Again(5_000)); 1_000].into();
+    let error = failure(&mut driven, &mut model);
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.attempt_count() < 40, "{}", error.attempt_count());
+    assert!(driven.state.stats.repeated > 5);
+    model.faults.clear();
+    put(&mut model, 0, &["2"]);
+    assert_eq!(texts(&driven.available(&mut model)), ["2"]);
+}
+
+#[test]
+fn an_iterator_that_the_server_does_not_know_is_replaced_behind_the_last_record() {
+    let unknown = Some(Fault::Refuse(ErrorKind::InvalidArgument));
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["1", "2"]);
+    model.page = 1;
+    model.faults.extend([None, None, unknown]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
+    assert_eq!(texts(&driven.rest(&mut model)), ["1", "2"]);
+    assert_eq!(driven.state.stats.retries, 1);
+
+    // The new one is not known either.
+    model.faults.extend([None, unknown, None, None, unknown]);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
+    let error = failure(&mut driven, &mut model);
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(texts(&driven.rest(&mut model)), ["1", "2"]);
+}
+
+#[test]
+fn an_iterator_that_is_not_known_because_the_stream_was_made_again_is_told_as_that() {
+    let mut model = Model::new(1);
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
+    driven.available(&mut model);
+    model.now = model.now + Duration::from_secs(3);
+    model.recreate(1);
+    model.faults = vec![Some(Fault::Refuse(ErrorKind::InvalidArgument)), None].into();
+    let error = failure(&mut driven, &mut model);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.message().contains("made again"), "{error}");
+}
+
+#[test]
+fn an_empty_answer_that_tells_no_distance_does_not_move_a_time_to_start() {
+    let mut model = Model::new(1);
+    let start = model.wall();
+    put(&mut model, 0, &["1"]);
+    model.now = model.now + MINUTE;
+    model.faults.extend([None, Some(Fault::EmptyAfar)]);
+    let mut driven = Driven::open(&mut model, Start::At(start), Until::Now);
+    while !matches!(driven.next(&mut model), Effect::End) {}
+    let saved = driven.state.positions("orders");
+    assert_eq!(saved.get(ShardId::new(0)), Some(Position::At(start)));
+    let mut resumed = Driven::open(&mut model, Start::Positions(saved), Until::Now);
+    assert_eq!(texts(&resumed.rest(&mut model)), ["1"]);
+}

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::super::config::{Start, Until};
+use super::super::lineage::Planned;
 use super::super::position::{Position, Positions};
-use super::super::state::{Ask, Effect};
+use super::super::state::{Ask, Effect, State};
 use super::model::{Driven, Fault, Model, ORIGIN, put, settings, split_behind_a_reader, texts};
 use crate::error::{Error, ErrorKind, Retry};
+use crate::rng::Rng;
 use crate::types::ShardId;
 
 /// Positions in shards of the stream.
@@ -258,4 +260,22 @@ fn a_shard_that_closes_under_the_reader_on_a_server_without_ends_is_followed() {
         let expected = if is_aws { 0..1 } else { 8..11 };
         assert!(expected.contains(&listings), "{listings} in ten minutes");
     }
+}
+
+#[test]
+fn latest_opens_although_a_listed_shard_is_gone_when_it_is_asked_for() {
+    let mut model = Model::new(2);
+    let listed = model.listing();
+    let Ok(Planned::Plan(plan)) = Start::Latest.plan("orders", listed, model.now) else {
+        panic!()
+    };
+    model.expire(0);
+    let chosen = settings(&model, Until::Forever);
+    let mut driven = Driven {
+        state: State::new(chosen, Rng::seeded(9), plan),
+        under_way: Vec::new(),
+    };
+    assert!(matches!(driven.next(&mut model), Effect::Opened));
+    put(&mut model, 1, &["1"]);
+    assert_eq!(texts(&driven.available(&mut model)), ["1"]);
 }

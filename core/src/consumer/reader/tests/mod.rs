@@ -2,6 +2,7 @@
 
 mod answers;
 mod engine;
+mod events;
 mod fan_out;
 mod fan_out_simulated;
 mod hostile;

@@ -67,8 +67,12 @@ pub enum Fault {
     RefuseForNow(ErrorKind),
     /// No records, though there are some, and an iterator.
     Empty,
+    /// So it is, and nothing tells how far that is from the tip.
+    EmptyAfar,
     /// Records that were read before come again.
     Rewind,
+    /// The last record comes again alone, and the answer claims to be so many milliseconds from the tip.
+    Again(i64),
     /// Claims to be at the tip, though there is more.
     AtTip,
     /// Does not say how far that is from the tip.
@@ -349,10 +353,14 @@ impl Model {
         };
         let all = shard.records.len();
         let next = match fault {
-            Some(Fault::Empty | Fault::EmptySame) => place,
+            Some(Fault::Empty | Fault::EmptyAfar | Fault::EmptySame | Fault::Again(_)) => place,
             _ => (place + self.page.min(limit)).min(all),
         };
-        let mut records = shard.records[place..next].to_vec();
+        let first = match fault {
+            Some(Fault::Again(_)) => place.saturating_sub(1),
+            _ => place,
+        };
+        let mut records = shard.records[first..next].to_vec();
         if fault == Some(Fault::Unnumbered) {
             records
                 .iter_mut()
@@ -369,7 +377,8 @@ impl Model {
         };
         let behind = match fault {
             Some(Fault::AtTip) => Some(0),
-            Some(Fault::NoDistance) => None,
+            Some(Fault::NoDistance | Fault::EmptyAfar) => None,
+            Some(Fault::Again(millis)) => Some(millis),
             _ => Some(behind),
         };
         let child = |id: &ShardId| {

@@ -275,3 +275,15 @@ fn until_now_does_not_follow_for_ever_into_children_that_were_made_since() {
     let mut next = Driven::open(&mut model, Start::Positions(saved), Until::Now);
     assert_eq!(read + next.rest(&mut model).len(), stored);
 }
+
+#[test]
+fn arrivals_out_of_order_are_not_passed_over_by_an_end_now() {
+    let mut model = Model::new(1);
+    model.page = 1;
+    for (text, before) in [("A", 3_000), ("B", 2_000), ("C", 500), ("D", 1_000)] {
+        model.arrives_before = Duration::from_millis(before);
+        put(&mut model, 0, &[text]);
+    }
+    let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Now);
+    assert_eq!(texts(&driven.rest(&mut model)), ["A", "B", "C", "D"]);
+}
