@@ -179,7 +179,7 @@ fn a_web_identity_is_exchanged_for_credentials() {
         }
     });
     let token = aws.write("token", "the-web-token");
-    let variables = with(
+    let mut variables = with(
         &aws,
         &[
             ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
@@ -190,6 +190,17 @@ fn a_web_identity_is_exchanged_for_credentials() {
         ],
     );
     succeeds(&streams(&variables, &[]));
+    // Who wants FIPS hosts wants them for what hands out the credentials too.
+    aws.hosts();
+    for (name, value) in [
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled"),
+    ] {
+        variables.insert(name, value.to_owned());
+    }
+    succeeds(&streams(&variables, &[]));
+    let hosts = ["sts-fips", "kinesis-fips"].map(|host| format!("{host}.{REGION}.amazonaws.com"));
+    assert_eq!(aws.hosts(), hosts);
 }
 
 #[test]

@@ -63,6 +63,8 @@ impl Aws {
         std::fs::create_dir_all(&directory).unwrap();
         let names = [
             format!("kinesis.{REGION}.amazonaws.com"),
+            format!("kinesis-fips.{REGION}.amazonaws.com"),
+            format!("sts-fips.{REGION}.amazonaws.com"),
             format!("{ACCOUNT}.control-kinesis.{REGION}.amazonaws.com"),
             format!("sts.{REGION}.amazonaws.com"),
             "sts.amazonaws.com".to_owned(),
@@ -91,7 +93,7 @@ impl Aws {
         let tokens = tls_fake(&certificate, &key, Arc::new(tokens));
         let hosts = Arc::default();
         let proxy = proxy(Arc::clone(&hosts), move |host| match host {
-            host if host.contains("kinesis.") => kinesis,
+            host if host.contains("kinesis") => kinesis,
             _ => tokens,
         });
         Self {

@@ -190,6 +190,8 @@ impl Refusal {
             | "ThrottlingException"
             | "Throttling"
             | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
             | "TooManyRequestsException"
             | "KMSThrottlingException" => ErrorKind::Throttled,
             "AccessDeniedException" | "AccessDenied" => ErrorKind::AccessDenied,
@@ -208,7 +210,10 @@ impl Refusal {
             | "ExpiredToken"
             | "ExpiredTokenException" => ErrorKind::Unauthenticated,
             code if code.starts_with("KMS") => ErrorKind::Encryption,
-            "InternalFailure" | "InternalFailureException" => ErrorKind::Unavailable,
+            "InternalFailure"
+            | "InternalFailureException"
+            | "RequestTimeout"
+            | "RequestTimeoutException" => ErrorKind::Unavailable,
             _ => self.kind_of_status(),
         }
     }
@@ -220,7 +225,9 @@ impl Refusal {
             403 => ErrorKind::AccessDenied,
             // The body is above the service's maximum; it never gets smaller.
             413 => ErrorKind::InvalidArgument,
-            500.. => ErrorKind::Unavailable,
+            // The request did not come whole in time, or came over a connection to another server: both pass (RFC 9110, 15.5.9
+            // and 15.5.20).
+            408 | 421 | 500.. => ErrorKind::Unavailable,
             _ => ErrorKind::Refused,
         }
     }
@@ -339,6 +346,10 @@ mod tests {
             ("ThrottlingException", "", after),
             ("Throttling", "", after),
             ("ServiceUnavailable", "", after),
+            ("RequestTimeout", "", after),
+            ("RequestTimeoutException", "", after),
+            ("RequestThrottled", "", after),
+            ("RequestThrottledException", "", after),
             ("ExpiredIteratorException", "", Retry::Now),
             ("ExpiredNextTokenException", "", Retry::Now),
             ("ResourceInUseException", "", after),
@@ -375,7 +386,9 @@ mod tests {
         let unknown = |status| Refusal::new("Strange", None).with_status(status).kind();
         assert_eq!(unknown(400), ErrorKind::Refused);
         assert_eq!(unknown(403), ErrorKind::AccessDenied);
+        assert_eq!(unknown(408), ErrorKind::Unavailable);
         assert_eq!(unknown(413), ErrorKind::InvalidArgument);
+        assert_eq!(unknown(421), ErrorKind::Unavailable);
         assert_eq!(unknown(429), ErrorKind::Throttled);
         assert_eq!(unknown(503), ErrorKind::Unavailable);
     }

@@ -24,12 +24,12 @@ impl Writer {
         }
     }
 
-    /// The text of what `export` names.
+    /// The text of what `export` names, which is called once, and in [`Format::Emf`] by one at a time.
     pub fn write(
         &self,
         format: Format,
         now: Timestamp,
-        export: impl Fn(&mut dyn Export),
+        export: impl FnOnce(&mut dyn Export),
     ) -> String {
         match format {
             Format::Json => {

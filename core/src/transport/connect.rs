@@ -152,8 +152,8 @@ impl Connect {
             "use_dualstack_endpoint" => self.use_dualstack_endpoint = Some(flag(name, value)?),
             "account_id_endpoint_mode" => {
                 let mode = AccountIdEndpointMode::read(value);
-                let expected = "preferred, disabled or required";
-                self.account_id_endpoint_mode = Some(mode.ok_or_else(|| refused(name, expected))?);
+                let mode = mode.ok_or_else(|| refused(name, AccountIdEndpointMode::FORMS))?;
+                self.account_id_endpoint_mode = Some(mode);
             }
             "connect_timeout" => self.connect_timeout = duration(name, value, 1.0)?,
             "connect_timeout_ms" => self.connect_timeout = duration(name, value, 1e-3)?,
@@ -164,6 +164,8 @@ impl Connect {
 }
 
 impl AccountIdEndpointMode {
+    pub(super) const FORMS: &str = "preferred, disabled or required";
+
     /// The mode of a setting's value, in any case as AWS's SDKs take it.
     pub(super) fn read(value: &str) -> Option<Self> {
         match value.to_ascii_lowercase().as_str() {

@@ -9,6 +9,7 @@ use bytestring::ByteString;
 use super::HttpUrl;
 use crate::api::{Call, Plane, Value};
 use crate::error::{Error, Result};
+use crate::types::Partition;
 
 /// Where AWS answers calls of one region.
 ///
@@ -49,62 +50,6 @@ pub enum AccountIdEndpointMode {
     Required,
 }
 
-/// A part of AWS with hosts and accounts of its own.
-#[derive(Debug, PartialEq, Eq)]
-struct Partition {
-    name: &'static str,
-    /// How its regions begin: `PREFIX-WORD-NUMBER`.
-    prefix: &'static str,
-    suffix: &'static str,
-    dual_stack_suffix: &'static str,
-}
-
-const fn partition(
-    name: &'static str,
-    prefix: &'static str,
-    suffix: &'static str,
-    dual_stack_suffix: &'static str,
-) -> Partition {
-    Partition {
-        name,
-        prefix,
-        suffix,
-        dual_stack_suffix,
-    }
-}
-
-/// The first is where every region belongs that no other claims.
-static PARTITIONS: [Partition; 8] = [
-    partition("aws", "", "amazonaws.com", "api.aws"),
-    partition(
-        "aws-cn",
-        "cn",
-        "amazonaws.com.cn",
-        "api.amazonwebservices.com.cn",
-    ),
-    partition(
-        "aws-eusc",
-        "eusc-de",
-        "amazonaws.eu",
-        "api.amazonwebservices.eu",
-    ),
-    partition("aws-iso", "us-iso", "c2s.ic.gov", "api.aws.ic.gov"),
-    partition("aws-iso-b", "us-isob", "sc2s.sgov.gov", "api.aws.scloud"),
-    partition(
-        "aws-iso-e",
-        "eu-isoe",
-        "cloud.adc-e.uk",
-        "api.cloud-aws.adc-e.uk",
-    ),
-    partition(
-        "aws-iso-f",
-        "us-isof",
-        "csp.hci.ic.gov",
-        "api.aws.hci.ic.gov",
-    ),
-    partition("aws-us-gov", "us-gov", "amazonaws.com", "api.aws"),
-];
-
 impl AwsHosts {
     /// The hosts of a region, with neither FIPS nor dual-stack.
     ///
@@ -133,9 +78,7 @@ impl AwsHosts {
             host.strip_suffix(domain)
                 .is_some_and(|rest| rest.ends_with('.'))
         };
-        PARTITIONS
-            .iter()
-            .any(|part| below(part.suffix) || below(part.dual_stack_suffix))
+        Partition::all().any(|part| below(part.suffix) || below(part.dual_stack_suffix))
     }
 
     /// Where a call goes; `account_id` is that of the credentials, where they name one.
@@ -297,27 +240,6 @@ impl AwsHosts {
             false => self.partition.suffix,
         };
         HttpUrl::https(&format!("{service}{fips}.{}.{suffix}", self.region))
-    }
-}
-
-impl Partition {
-    fn of(region: &str) -> &'static Self {
-        let claims = |partition: &&Self| {
-            region == format!("{}-global", partition.name)
-                || region
-                    .strip_prefix(partition.prefix)
-                    .and_then(|rest| rest.strip_prefix('-'))
-                    .and_then(|rest| rest.split_once('-'))
-                    .is_some_and(|(word, number)| {
-                        !word.is_empty()
-                            && !number.is_empty()
-                            && number.bytes().all(|byte| byte.is_ascii_digit())
-                    })
-        };
-        PARTITIONS[1..]
-            .iter()
-            .find(claims)
-            .unwrap_or(&PARTITIONS[0])
     }
 }
 

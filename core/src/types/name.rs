@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bytestring::ByteString;
 
 use super::limits::NAME_MAX_CHARS;
+use super::partition::Partition;
 use crate::error::{Error, Result};
 
 /// A stream's name: 1 to 128 of `a-z A-Z 0-9 _ . -`. Cheap to clone.
@@ -87,7 +88,7 @@ impl StreamArn {
         text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// The ARN of a stream of the partition `aws`.
+    /// The ARN of a stream, in the partition that the region is in.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when the account is not twelve digits or the
@@ -103,7 +104,7 @@ impl StreamArn {
             ));
         }
         Ok(Self {
-            partition: "aws".into(),
+            partition: Partition::of(region).name.into(),
             region: region.into(),
             account: account.into(),
             name,

@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Result, Retry};
 /// ask in the same second.
 const EARLY: Duration = Duration::from_secs(300);
 
-/// How long a source that failed is left alone while what it gave before is still good.
+/// How long a source is left alone that failed, or gave what nears its end, while that is still good.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The chain and what it gave.
@@ -43,16 +43,28 @@ struct Inner {
 /// Where credentials come from; set up by the first look-up.
 struct Source {
     profile: Option<String>,
-    region: String,
+    hosts: Hosts,
     http: SharedHttpClient,
     provider: OnceCell<SharedCredentialsProvider>,
+}
+
+/// What decides which of AWS's hosts hand out credentials.
+pub(super) struct Hosts {
+    pub(super) region: String,
+    pub(super) fips: Option<bool>,
+    pub(super) dual_stack: Option<bool>,
 }
 
 #[derive(Default)]
 struct Held {
     identity: Option<Identity>,
-    /// When to renew; never for those without an end.
+    /// From when on to renew; never for those without an end.
     renew_at: Option<SystemTime>,
+    /// When a source was asked last.
+    asked_at: Option<SystemTime>,
+    /// They were past their end when the source gave them, or the clock of this machine is wrong: only the service knows,
+    /// so they are used.
+    is_late: bool,
     /// How many look-ups have ended.
     rounds: u64,
     /// What the last one failed with.
@@ -62,14 +74,14 @@ struct Held {
 impl Chain {
     pub(super) fn new(
         profile: Option<String>,
-        region: String,
+        hosts: Hosts,
         http: SharedHttpClient,
         rng: Rng,
     ) -> Self {
         Self::over(
             Source {
                 profile,
-                region,
+                hosts,
                 http,
                 provider: OnceCell::new(),
             },
@@ -86,7 +98,25 @@ impl Chain {
         }))
     }
 
-    /// Credentials that are good now.
+    /// A chain of this one source.
+    #[cfg(test)]
+    pub(super) fn asking(provider: impl ProvideCredentials + 'static) -> Self {
+        use aws_smithy_runtime_api::client::http::http_client_fn;
+        let provider = SharedCredentialsProvider::new(provider);
+        let source = Source {
+            profile: None,
+            hosts: Hosts {
+                region: "us-east-1".to_owned(),
+                fips: None,
+                dual_stack: None,
+            },
+            http: http_client_fn(|_, _| unreachable!("nothing is asked")),
+            provider: OnceCell::new_with(Some(provider)),
+        };
+        Self::over(source, Rng::seeded(1))
+    }
+
+    /// Credentials that are good now, as far as this machine knows.
     ///
     /// # Errors
     /// [`Unauthenticated`](ErrorKind::Unauthenticated) when no source has any; worth another try when one failed.
@@ -94,8 +124,7 @@ impl Chain {
         let now = system(now);
         let (good, is_due, rounds) = {
             let held = self.0.held.lock();
-            let is_due = held.renew_at.is_some_and(|at| now >= at);
-            (held.good(now), is_due, held.rounds)
+            (held.good(now), held.is_due(now), held.rounds)
         };
         let Some(identity) = good else {
             return self.round(now, rounds).await;
@@ -106,9 +135,14 @@ impl Chain {
         Ok(identity)
     }
 
-    /// Looks up anew because the service refused `refused`. Says when to try again: now if there are others, later if their
-    /// source failed; not at all if it gives the same ones.
-    pub(super) async fn renew(&self, refused: &Identity, now: Timestamp) -> Option<Retry> {
+    /// Looks up anew because the service refused `refused`, maybe as expired. Says when to try again: now if there are
+    /// others, later if their source failed or is behind with them; not at all if it gives the same ones.
+    pub(super) async fn renew(
+        &self,
+        refused: &Identity,
+        is_expired: bool,
+        now: Timestamp,
+    ) -> Option<Retry> {
         let now = system(now);
         let rounds = {
             let held = self.0.held.lock();
@@ -118,7 +152,12 @@ impl Chain {
             }
         };
         match self.round(now, rounds).await {
-            Ok(identity) => (!is_same(&identity, refused)).then_some(Retry::Now),
+            Ok(identity) if !is_same(&identity, refused) => Some(Retry::Now),
+            // They have an end that the source puts off, or it is behind: it will have others.
+            Ok(_) => {
+                let is_behind = is_expired && refused.expiration().is_some();
+                is_behind.then_some(Retry::After(None))
+            }
             Err(error) => Some(error.retry()).filter(|advice| *advice != Retry::Never),
         }
     }
@@ -139,23 +178,24 @@ impl Chain {
         let held = self.0.held.lock();
         match &held.failure {
             Some(failure) => Err(failure.clone()),
-            None => held.good(now).ok_or_else(no_source),
+            None => held.good(now).ok_or_else(source_failed),
         }
     }
 
     async fn look_up(self, _turn: OwnedMutexGuard<()>, now: SystemTime) {
-        if let Some(renew_at) = &mut self.0.held.lock().renew_at {
-            // Nobody else begins, even if this one panics.
-            *renew_at = now + PATIENCE;
-        }
+        // Nobody else begins, even if this one panics.
+        self.0.held.lock().asked_at = Some(now);
         let provider = self.0.source.provider().await;
         let found = provider.provide_credentials().await;
         let mut held = self.0.held.lock();
         match found {
             Ok(credentials) => {
                 let margin = EARLY.mul_f64(1.0 + self.0.rng.unit() / 5.0);
+                let end = credentials.expiry();
                 *held = Held {
-                    renew_at: credentials.expiry().map(|end| end - margin),
+                    renew_at: end.map(|end| end - margin),
+                    asked_at: Some(now),
+                    is_late: end.is_some_and(|end| end <= now),
                     identity: Some(credentials.into()),
                     rounds: held.rounds + 1,
                     failure: None,
@@ -178,12 +218,24 @@ impl Held {
     fn good(&self, now: SystemTime) -> Option<Identity> {
         let identity = self.identity.as_ref()?;
         let is_good = identity.expiration().is_none_or(|end| now < end);
-        is_good.then(|| identity.clone())
+        (is_good || self.is_late).then(|| identity.clone())
+    }
+
+    /// Whether to renew. Sources hand out what they have until it nears its end, so who has little left is not asked at
+    /// every call. A clock that was corrected may have gone back.
+    fn is_due(&self, now: SystemTime) -> bool {
+        let is_near = self.renew_at.is_some_and(|at| now >= at);
+        let waited = self.asked_at.map(|asked| match now.duration_since(asked) {
+            Ok(waited) => waited,
+            Err(ahead) => ahead.duration(),
+        });
+        is_near && waited.is_none_or(|waited| waited >= PATIENCE)
     }
 
     fn fail(&mut self, now: SystemTime, error: Error) {
         self.rounds += 1;
-        self.renew_at = Some(now + PATIENCE);
+        self.renew_at = Some(now);
+        self.asked_at = Some(now);
         self.failure = Some(error);
     }
 }
@@ -196,7 +248,9 @@ impl Source {
     async fn set_up(&self) -> SharedCredentialsProvider {
         let config = ProviderConfig::default()
             .with_http_client(self.http.clone())
-            .with_region(Some(Region::new(self.region.clone())));
+            .with_region(Some(Region::new(self.hosts.region.clone())))
+            .with_use_fips(self.hosts.fips)
+            .with_use_dual_stack(self.hosts.dual_stack);
         match &self.profile {
             // A profile that was asked for by name wins over the environment, as in botocore.
             Some(name) => SharedCredentialsProvider::new(
@@ -266,7 +320,6 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::error::CredentialsError;
     use aws_credential_types::provider::future;
-    use aws_smithy_runtime_api::client::http::http_client_fn;
 
     use super::*;
 
@@ -295,14 +348,7 @@ mod tests {
 
     impl Fake {
         fn chain(&self) -> Chain {
-            let provider = SharedCredentialsProvider::new(self.clone());
-            let source = Source {
-                profile: None,
-                region: "us-east-1".to_owned(),
-                http: http_client_fn(|_, _| unreachable!("nothing is asked")),
-                provider: OnceCell::new_with(Some(provider)),
-            };
-            Chain::over(source, Rng::seeded(1))
+            Chain::asking(self.clone())
         }
 
         fn asked(&self) -> u64 {
@@ -409,7 +455,7 @@ mod tests {
         let fake = Fake::default();
         let chain = fake.chain();
         let refused = chain.identity(NOW).await.unwrap();
-        let calls = (0..64).map(|_| chain.renew(&refused, NOW));
+        let calls = (0..64).map(|_| chain.renew(&refused, false, NOW));
         let renewed = futures_util::future::join_all(calls).await;
         let is_renewed = |advice| advice == Some(Retry::Now);
         assert!(renewed.into_iter().all(is_renewed));
@@ -423,7 +469,7 @@ mod tests {
         fake.turns(Mood::Stubborn);
         let chain = fake.chain();
         let refused = chain.identity(NOW).await.unwrap();
-        assert_eq!(chain.renew(&refused, NOW).await, None);
+        assert_eq!(chain.renew(&refused, false, NOW).await, None);
     }
 
     #[tokio::test]
@@ -441,7 +487,57 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Unauthenticated);
             assert_eq!(error.retry(), advice, "{mood:?}");
             let hope = Some(advice).filter(|advice| *advice != Retry::Never);
-            assert_eq!(chain.renew(&refused, NOW).await, hope, "{mood:?}");
+            assert_eq!(chain.renew(&refused, false, NOW).await, hope, "{mood:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn credentials_near_their_end_are_asked_for_again_once_in_a_while() {
+        let fake = Fake::default();
+        fake.turns(Mood::Stubborn);
+        let chain = fake.chain();
+        let near = NOW + (LIFE - PATIENCE * 3);
+        for (after, asked) in [(Duration::ZERO, 1), (PATIENCE, 2), (PATIENCE * 2, 3)] {
+            for _ in 0..10 {
+                assert_eq!(key(&chain.identity(near + after).await.unwrap()), "KEY0");
+                settle().await;
+            }
+            assert_eq!(fake.asked(), asked);
+        }
+        fake.turns(Mood::Good);
+        let end = NOW + LIFE;
+        assert_eq!(key(&chain.identity(end).await.unwrap()), "KEY3");
+    }
+
+    /// By a clock that is wrong all that is new has ended, and only an answer of the service corrects it.
+    #[tokio::test]
+    async fn credentials_that_came_past_their_end_are_used_and_asked_for_again_once_in_a_while() {
+        let fake = Fake::default();
+        fake.turns(Mood::Stubborn);
+        let chain = fake.chain();
+        let late = NOW + LIFE * 10;
+        for (after, asked) in [(Duration::ZERO, 1), (PATIENCE, 2)] {
+            for _ in 0..10 {
+                assert_eq!(key(&chain.identity(late + after).await.unwrap()), "KEY0");
+                settle().await;
+            }
+            assert_eq!(fake.asked(), asked);
+        }
+        // By the corrected clock they are fresh.
+        chain.identity(NOW).await.unwrap();
+        settle().await;
+        assert_eq!(fake.asked(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_behind_with_what_it_gives_is_worth_another_try_later() {
+        let fake = Fake::default();
+        fake.turns(Mood::Stubborn);
+        let chain = fake.chain();
+        let refused = chain.identity(NOW).await.unwrap();
+        let later = Some(Retry::After(None));
+        assert_eq!(chain.renew(&refused, true, NOW).await, later);
+        fake.turns(Mood::Good);
+        assert_eq!(chain.renew(&refused, true, NOW).await, Some(Retry::Now));
     }
 }

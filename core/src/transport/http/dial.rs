@@ -17,13 +17,15 @@ use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use rustls::RootCertStore;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::tls;
 use crate::time::Clock;
 use crate::transport::Names;
 use crate::transport::proxy::Proxies;
+use crate::{Error, ErrorKind, Result, Retry};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
@@ -32,35 +34,41 @@ type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 #[derive(Clone)]
 pub(super) struct Dialler {
     https: HttpsConnector<Way>,
+    has_roots: bool,
     clock: Clock,
     timeout: Duration,
 }
 
 impl Dialler {
     /// Where TLS is spoken HTTP/2 and HTTP/1.1 are offered; the server chooses.
+    ///
+    /// # Errors
+    /// [`Internal`](ErrorKind::Internal) where TLS cannot be set up.
     pub(super) fn new(
         proxies: Arc<Proxies>,
         names: Names,
-        tls: ClientConfig,
+        roots: RootCertStore,
         clock: Clock,
         timeout: Duration,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver {
             names,
             system: GaiResolver::new(),
         });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        let has_roots = !roots.is_empty();
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(tls::trusting(roots)?)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Way { tcp, proxies });
-        Self {
+        Ok(Self {
             https,
+            has_roots,
             clock,
             timeout,
-        }
+        })
     }
 }
 
@@ -74,6 +82,9 @@ impl Service<Uri> for Dialler {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
+        if !self.has_roots && destination.scheme_str() == Some("https") {
+            return Box::pin(ready(Err(tls::no_roots().into())));
+        }
         let dialling = self.https.call(destination);
         let (clock, timeout) = (self.clock.clone(), self.timeout);
         Box::pin(async move {
@@ -104,9 +115,13 @@ impl Service<Uri> for Way {
 
     fn call(&mut self, destination: Uri) -> Self::Future {
         let is_plain = destination.scheme_str() == Some("http");
-        let Some(proxy) = self.proxies.on_the_way_to(&destination) else {
-            let dialling = self.tcp.call(destination);
-            return Box::pin(async move { Ok(Stream::direct(dialling.await?)) });
+        let proxy = match self.proxies.on_the_way_to(&destination) {
+            Err(error) => return Box::pin(ready(Err(error.into()))),
+            Ok(None) => {
+                let dialling = self.tcp.call(destination);
+                return Box::pin(async move { Ok(Stream::direct(dialling.await?)) });
+            }
+            Ok(Some(proxy)) => proxy,
         };
         if is_plain {
             let dialling = self.tcp.call(proxy.uri().clone());
@@ -123,11 +138,24 @@ impl Service<Uri> for Way {
         }
         let dialling = tunnel.call(destination);
         Box::pin(async move {
-            let tunnelled = dialling.await;
-            let tunnelled = tunnelled.map_err(|error| format!("the proxy: {error}"))?;
-            Ok(Stream::direct(tunnelled))
+            let tunnelled = dialling
+                .await
+                .map_err(|error| untunnelled(&error.to_string()));
+            Ok(Stream::direct(tunnelled?))
         })
     }
+}
+
+/// Why a proxy made no tunnel. That it wants another user stays so; the type of the error, which says it, is not public.
+#[cold]
+fn untunnelled(text: &str) -> BoxError {
+    if !text.ends_with("proxy authorization required") {
+        return format!("the proxy: {text}").into();
+    }
+    let text =
+        "the proxy wants a user and password that it knows (407): http://USER:PASSWORD@HOST:PORT";
+    let error = Error::new(ErrorKind::Connection, text);
+    error.with_retry(Retry::Never).into()
 }
 
 /// From a host's name to its addresses.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parking_lot::Mutex;
+use rustls::RootCertStore;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
 
@@ -68,6 +69,14 @@ impl Lines {
             made: fork::generation(),
             slots: Default::default(),
         }
+    }
+
+    /// A way that is set up already.
+    #[cfg(test)]
+    pub(super) fn over(url: HttpUrl, line: Line) -> Self {
+        let lines = Self::new(Some(url));
+        let _ = lines.slots[0].set(Arc::new(OnceCell::new_with(Some(line))));
+        lines
     }
 
     /// The line of this process, set up by the first call that needs it.
@@ -171,17 +180,20 @@ fn shared(url: Option<&HttpUrl>, options: &Connect) -> Shared {
 }
 
 impl Line {
-    async fn set_up(url: Option<&HttpUrl>, options: &Connect) -> Result<Self> {
-        let settings = Settings::look_up(options).await;
+    pub(super) async fn set_up(url: Option<&HttpUrl>, options: &Connect) -> Result<Self> {
+        let settings = Settings::look_up(options).await?;
         let place = Target::place(url, &settings)?;
         // Sources of credentials are asked over TLS too, whatever the endpoint is.
-        let tls = tls::trusting(settings.ca_bundle.as_deref(), !place.is_plain_loopback())?;
+        let roots = match place.is_plain_loopback() {
+            true => RootCertStore::empty(),
+            false => tls::roots(settings.ca_bundle.as_deref())?,
+        };
         let proxies = Arc::new(Proxies::of(options.proxy.as_ref(), &options.environment));
         let dialler = || {
             Dialler::new(
                 Arc::clone(&proxies),
                 options.names.clone(),
-                tls.clone(),
+                roots.clone(),
                 options.clock.clone(),
                 options.connect_timeout,
             )
@@ -193,13 +205,13 @@ impl Line {
             .pool_max_idle_per_host(MAX_IDLE)
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_AFTER)
-            .build(dialler());
+            .build(dialler()?);
         let subscriptions = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_max_idle_per_host(0)
             .http2_initial_stream_window_size(SUBSCRIPTION_WINDOW)
             .http2_initial_connection_window_size(SUBSCRIPTION_WINDOW)
-            .build(dialler());
+            .build(dialler()?);
         Ok(Self {
             wire: Negotiation::new(options.wire, place.is_aws()),
             target: Target::new(place, settings, options, &client)?,

@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, PROXY_AUTHORIZATION};
+use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use hyper_util::client::legacy;
 
@@ -64,10 +65,15 @@ impl Http {
             return Err(Fault::NotSent(Error::new(ErrorKind::TimedOut, text)));
         }
         let sent = Arc::new(AtomicBool::new(false));
+        let refused = OnceLock::new();
         // Pinned here, lest the future of this call hold it twice.
-        let exchange = pin!(self.exchange(call, &sent));
+        let exchange = pin!(self.exchange(call, &sent, &refused));
         if let Some(outcome) = clock.before(deadline, exchange).await {
             return outcome;
+        }
+        // What a refusal says stays true, however long other credentials for the next attempt take.
+        if let Some(refusal) = refused.get().cloned() {
+            return Err(Fault::Refused(refusal.with_retry(Retry::After(None))));
         }
         let waited = deadline - start;
         let doing = if sent.load(Ordering::Relaxed) {
@@ -79,7 +85,12 @@ impl Http {
         Err(unanswered(error, &sent))
     }
 
-    async fn exchange(&self, call: Call, sent: &Arc<AtomicBool>) -> Result<Answer, Fault> {
+    async fn exchange(
+        &self,
+        call: Call,
+        sent: &Arc<AtomicBool>,
+        refused: &OnceLock<Refusal>,
+    ) -> Result<Answer, Fault> {
         let operation = call.operation();
         let clock = &self.options.clock;
         let line = self
@@ -108,20 +119,27 @@ impl Http {
         let was_misread = line
             .wire
             .was_misread(form, response.status(), response.headers());
-        match again {
+        let (form, response) = match again {
             Some(call) if was_misread => {
                 let form = Form::Json;
                 let body = form.encode_call_in_parts(&call);
                 let response = self
                     .send(line, &to, operation, form, body, signed, sent)
                     .await?;
-                self.read(line, &to, operation, form, signed, response)
-                    .await
+                (form, response)
             }
-            _ => {
-                self.read(line, &to, operation, form, signed, response)
-                    .await
+            _ => (form, response),
+        };
+        let (head, body) = response.into_parts();
+        match self.read(operation, form, &head, body).await {
+            Err(Fault::Refused(refusal)) => {
+                let _ = refused.set(refusal.clone());
+                let refusal = self
+                    .reconsider(line, &to, refusal, &head.headers, signed)
+                    .await;
+                Err(Fault::Refused(refusal))
             }
+            outcome => outcome,
         }
     }
 
@@ -142,7 +160,10 @@ impl Http {
             .map_err(Fault::NotSent)?
             .map(|()| RequestBody::new(body, sent.clone()));
         if !to.url.is_https()
-            && let Some(proxy) = line.proxies.on_the_way_to(request.uri())
+            && let Some(proxy) = line
+                .proxies
+                .on_the_way_to(request.uri())
+                .map_err(Fault::NotSent)?
             && let Some(authorization) = proxy.basic_auth()
         {
             // A tunnel is asked for with it; a forwarded request carries it.
@@ -159,16 +180,14 @@ impl Http {
         answered.map_err(|error| unanswered(unreached(&to.url, error), sent))
     }
 
+    /// What an answer says.
     async fn read(
         &self,
-        line: &Line,
-        to: &Addressed,
         operation: Operation,
         form: Form,
-        signed: Timestamp,
-        response: Response<Incoming>,
+        head: &Parts,
+        body: Incoming,
     ) -> Result<Answer, Fault> {
-        let (head, body) = response.into_parts();
         if operation == Operation::SubscribeToShard && head.status == StatusCode::OK {
             let begun = subscription::begin(body, form).await;
             return begun.map(Answer::SubscribeToShard).map_err(
@@ -187,15 +206,7 @@ impl Http {
                     Some(head.status.as_u16()),
                 ))
             })?;
-        match judge(form, operation, head.status, &head.headers, &body) {
-            Err(Fault::Refused(refusal)) => {
-                let refusal = self
-                    .reconsider(line, to, refusal, &head.headers, signed)
-                    .await;
-                Err(Fault::Refused(refusal))
-            }
-            outcome => outcome,
-        }
+        judge(form, operation, head.status, &head.headers, &body)
     }
 
     /// The refusal, with the advice to try again: at once where its reason is gone, a wrong clock that is corrected now or
@@ -212,7 +223,9 @@ impl Http {
         let advice = match line.skew.learn(&refusal, headers, signed, wall) {
             true => Some(Retry::Now),
             false if is_about_keys(&refusal) => {
-                line.target.renew(to, line.skew.corrected(wall)).await
+                let is_expired = refusal.code().starts_with("ExpiredToken");
+                let now = line.skew.corrected(wall);
+                line.target.renew(to, is_expired, now).await
             }
             false => None,
         };
@@ -247,10 +260,10 @@ fn is_about_keys(refusal: &Refusal) -> bool {
     )
 }
 
-/// Why there was no answer. TLS that fails while connecting fails for good.
+/// Why there was no answer. A server whose TLS does not go together with this side's stays so.
 fn unreached(url: &HttpUrl, error: legacy::Error) -> Error {
-    let refused = error.is_connect().then(|| tls::refusal(&error)).flatten();
-    match refused {
+    let refused: Option<&rustls::Error> = error.is_connect().then(|| tls::cause(&error)).flatten();
+    match refused.filter(|refused| tls::is_final(refused)) {
         Some(refused) => {
             let text = format!(
                 "{url}: TLS: {refused}; whose certificates are trusted is the setting ca_bundle"
@@ -258,10 +271,13 @@ fn unreached(url: &HttpUrl, error: legacy::Error) -> Error {
             let error = Error::new(ErrorKind::Connection, text).source(error);
             error.with_retry(Retry::Never)
         }
-        None => {
-            let text = format!("{url}: {}", innermost(&error));
-            Error::new(ErrorKind::Connection, text).source(error)
-        }
+        None => match tls::cause::<Error>(&error) {
+            Some(known) => known.clone(),
+            None => {
+                let text = format!("{url}: {}", innermost(&error));
+                Error::new(ErrorKind::Connection, text).source(error)
+            }
+        },
     }
 }
 

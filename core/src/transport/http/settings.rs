@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use crate::Result;
 use crate::transport::{AccountIdEndpointMode, Connect, Credentials, Environment};
+use crate::types::setting::refused;
 
 /// What was found.
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) url: Option<String>,
+    /// Whether variables and profile have no say in where the service is; one word for both, as in botocore.
+    pub(super) ignores_url: Option<bool>,
     pub(super) region: Option<String>,
     pub(super) credentials: Option<Credentials>,
     /// Keys that stand in the profile itself: all that a server on this machine is given.
@@ -20,12 +24,16 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Looks at arguments, environment and (with the feature `aws`) the AWS configuration files.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a mode that does not exist, a configuration file that cannot
+    /// be understood, and a profile that was named and does not exist: what would be lost may be FIPS.
     #[cfg_attr(
         not(feature = "aws"),
         expect(clippy::unused_async, reason = "the feature `aws` waits here")
     )]
-    pub(super) async fn look_up(options: &Connect) -> Self {
-        let environment = Self::from_environment(&options.environment);
+    pub(super) async fn look_up(options: &Connect) -> Result<Self> {
+        let environment = Self::from_environment(&options.environment)?;
         let mut settings = Self::from_arguments(options).or(Self {
             // A profile that was asked for by name wins over the environment, as in botocore.
             credentials: match options.profile {
@@ -36,18 +44,24 @@ impl Settings {
         });
         #[cfg(feature = "aws")]
         if options.environment.is_process() {
-            settings = settings.or(super::profile::look_up(options.profile.as_deref()).await);
+            let name = options.profile.clone();
+            let name = name.or_else(|| options.environment.get("AWS_PROFILE"));
+            settings = settings.or(super::profile::look_up(name).await?);
         }
-        if is_on(&options.environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true) {
-            settings.url = None;
-        }
-        settings
+        Ok(settings)
+    }
+
+    /// Where the service is, unless whoever set that is not to be heard.
+    pub(super) fn url(&self) -> Option<&str> {
+        let url = self.url.as_deref();
+        url.filter(|_| self.ignores_url != Some(true))
     }
 
     /// What is missing here from there.
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         Self {
             url: self.url.or(other.url),
+            ignores_url: self.ignores_url.or(other.ignores_url),
             region: self.region.or(other.region),
             credentials: self.credentials.or(other.credentials),
             profile_credentials: self.profile_credentials.or(other.profile_credentials),
@@ -70,7 +84,7 @@ impl Settings {
         }
     }
 
-    fn from_environment(environment: &Environment) -> Self {
+    pub(super) fn from_environment(environment: &Environment) -> Result<Self> {
         let get = |name| environment.get(name);
         let credentials = match (get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY")) {
             (Some(key), Some(secret)) => {
@@ -82,21 +96,52 @@ impl Settings {
             }
             _ => None,
         };
-        Self {
+        let mode = "AWS_ACCOUNT_ID_ENDPOINT_MODE";
+        Ok(Self {
             url: get("AWS_ENDPOINT_URL_KINESIS").or_else(|| get("AWS_ENDPOINT_URL")),
+            ignores_url: is_on(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             credentials,
             profile_credentials: None,
             fips: is_on(environment, "AWS_USE_FIPS_ENDPOINT"),
             dual_stack: is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT"),
-            account_mode: get("AWS_ACCOUNT_ID_ENDPOINT_MODE")
-                .and_then(|mode| AccountIdEndpointMode::read(&mode)),
+            account_mode: account_mode(mode, get(mode))?,
             ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
-        }
+        })
     }
+}
+
+/// The mode that `name` gives.
+pub(super) fn account_mode(
+    name: &str,
+    value: Option<String>,
+) -> Result<Option<AccountIdEndpointMode>> {
+    let read = |value: String| {
+        let mode = AccountIdEndpointMode::read(&value);
+        mode.ok_or_else(|| refused(name, AccountIdEndpointMode::FORMS))
+    };
+    value.map(read).transpose()
 }
 
 fn is_on(environment: &Environment, name: &str) -> Option<bool> {
     let value = environment.get(name)?;
     Some(value.eq_ignore_ascii_case("true"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_of_accounts_that_does_not_exist_is_refused_by_its_variable() {
+        let name = "AWS_ACCOUNT_ID_ENDPOINT_MODE";
+        let of = |mode| Settings::from_environment(&Environment::fixed([(name, mode)]));
+        let mode = of("Required").map(|settings| settings.account_mode);
+        assert_eq!(mode.unwrap(), Some(AccountIdEndpointMode::Required));
+        let Err(error) = of("require") else {
+            panic!("taken");
+        };
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument);
+        assert!(error.message().starts_with(name), "{error}");
+    }
 }

@@ -54,7 +54,7 @@ impl Target {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) without a region, with a malformed endpoint, or with FIPS or
     /// dual-stack hosts asked of an endpoint that is none of AWS's to choose.
     pub(super) fn place(url: Option<&HttpUrl>, settings: &Settings) -> Result<Place> {
-        let url = match (url, &settings.url) {
+        let url = match (url, settings.url()) {
             (Some(url), _) => Some(url.clone()),
             (None, Some(text)) => Some(configured(text)?),
             (None, None) => None,
@@ -105,13 +105,27 @@ impl Target {
         let signer = match known {
             Some(credentials) => Signer::Fixed(credentials.identity()),
             None if loopback => Signer::Mark,
-            None => Signer::chain(options, &region, client)?,
+            None => Signer::chain(
+                options,
+                &region,
+                [settings.fips, settings.dual_stack],
+                client,
+            )?,
         };
         Ok(Self {
             place,
             region,
             signer,
         })
+    }
+
+    /// The same, signed with what a chain gives.
+    #[cfg(all(test, feature = "aws"))]
+    pub(super) fn signed_by(self, chain: super::chain::Chain) -> Self {
+        Self {
+            signer: Signer::Chain(chain),
+            ..self
+        }
     }
 
     /// Where a call goes and who signs it.
@@ -169,17 +183,22 @@ impl Target {
         }
     }
 
-    /// Whether there are other credentials to try with, after the service refused those of a request.
+    /// Whether there are other credentials to try with, after the service refused those of a request, maybe as expired.
     #[cfg_attr(
         not(feature = "aws"),
         expect(clippy::unused_async, reason = "the feature `aws` waits here")
     )]
-    pub(super) async fn renew(&self, refused: &Addressed, now: Timestamp) -> Option<Retry> {
+    pub(super) async fn renew(
+        &self,
+        refused: &Addressed,
+        is_expired: bool,
+        now: Timestamp,
+    ) -> Option<Retry> {
         match (&self.signer, &refused.identity) {
             #[cfg(feature = "aws")]
-            (Signer::Chain(chain), Some(identity)) => chain.renew(identity, now).await,
+            (Signer::Chain(chain), Some(identity)) => chain.renew(identity, is_expired, now).await,
             _ => {
-                let _ = now;
+                let _ = (is_expired, now);
                 None
             }
         }
@@ -207,11 +226,20 @@ impl Place {
 
 impl Signer {
     #[cfg(feature = "aws")]
-    fn chain(options: &Connect, region: &str, client: &HttpClient) -> Result<Self> {
+    fn chain(
+        options: &Connect,
+        region: &str,
+        [fips, dual_stack]: [Option<bool>; 2],
+        client: &HttpClient,
+    ) -> Result<Self> {
         if options.environment.is_process() {
             return Ok(Self::Chain(super::chain::Chain::new(
                 options.profile.clone(),
-                region.to_owned(),
+                super::chain::Hosts {
+                    region: region.to_owned(),
+                    fips,
+                    dual_stack,
+                },
                 super::sdk::client(client.clone(), options.clock.clone()),
                 options.rng.fork(),
             )));
@@ -220,7 +248,7 @@ impl Signer {
     }
 
     #[cfg(not(feature = "aws"))]
-    fn chain(_: &Connect, _: &str, _: &HttpClient) -> Result<Self> {
+    fn chain(_: &Connect, _: &str, _: [Option<bool>; 2], _: &HttpClient) -> Result<Self> {
         Err(no_credentials())
     }
 }

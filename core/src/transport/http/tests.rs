@@ -1,6 +1,9 @@
 //! The client against servers that speak raw bytes: what it sends, and how it judges what comes back or does not.
 
+#[cfg(feature = "aws")]
+mod keys;
 mod names;
+mod tls;
 
 use std::time::Duration;
 

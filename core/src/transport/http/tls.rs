@@ -5,21 +5,23 @@ use std::path::Path;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Retry};
 
-/// TLS 1.2 and 1.3 with the roots of a file, else with the machine's own, which are read only where they are `needed`.
+/// The roots of a file, else the machine's own: none where it has none, which matters to those alone who speak TLS.
 ///
 /// # Errors
-/// [`InvalidArgument`](ErrorKind::InvalidArgument) for a file that holds no certificates; [`Connection`](ErrorKind::Connection)
-/// on a machine without roots.
-pub(super) fn trusting(ca_bundle: Option<&Path>, needed: bool) -> Result<ClientConfig> {
-    let roots = match ca_bundle {
-        _ if !needed => RootCertStore::empty(),
-        Some(file) => of_file(file)?,
-        None => of_machine()?,
-    };
+/// [`InvalidArgument`](ErrorKind::InvalidArgument) for a file that holds no certificates.
+pub(super) fn roots(ca_bundle: Option<&Path>) -> Result<RootCertStore> {
+    match ca_bundle {
+        Some(file) => of_file(file),
+        None => Ok(of_machine()),
+    }
+}
+
+/// TLS 1.2 and 1.3 with these roots.
+pub(super) fn trusting(roots: RootCertStore) -> Result<ClientConfig> {
     ClientConfig::builder_with_provider(default_provider().into())
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
@@ -44,23 +46,46 @@ fn of_file(file: &Path) -> Result<RootCertStore> {
     }
 }
 
-fn of_machine() -> Result<RootCertStore> {
+fn of_machine() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
-    match roots.add_parsable_certificates(native.certs) {
-        (0, _) => Err(Error::new(
-            ErrorKind::Connection,
-            "this machine has no root certificates for TLS; install ca-certificates, or name a file as ca_bundle",
-        )),
-        _ => Ok(roots),
+    roots.add_parsable_certificates(native.certs);
+    roots
+}
+
+#[cold]
+pub(super) fn no_roots() -> Error {
+    let text = "this machine has no root certificates for TLS; install ca-certificates, or name a file as ca_bundle";
+    Error::new(ErrorKind::Connection, text).with_retry(Retry::Never)
+}
+
+/// Whether a failure of TLS while connecting stays: the same server will show the same certificate and speak the same
+/// protocols again. What befell a server or one connection passes.
+pub(super) fn is_final(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::AlertReceived(alert) => !matches!(
+            alert,
+            AlertDescription::CloseNotify
+                | AlertDescription::BadRecordMac
+                | AlertDescription::DecryptError
+                | AlertDescription::DecodeError
+                | AlertDescription::InternalError
+                | AlertDescription::UserCanceled
+                | AlertDescription::Unknown(_)
+        ),
+        rustls::Error::DecryptError
+        | rustls::Error::EncryptError
+        | rustls::Error::FailedToGetCurrentTime
+        | rustls::Error::FailedToGetRandomBytes
+        | rustls::Error::General(_) => false,
+        _ => true,
     }
 }
 
-/// The failure of TLS among the sources of an error of connecting. It is for good: the same server will show the same
-/// certificate again.
-pub(super) fn refusal<'a>(
+/// The first error of a type among the sources of one of connecting.
+pub(super) fn cause<'a, E: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a rustls::Error> {
+) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
