@@ -135,7 +135,8 @@ impl Clock {
     /// The wall time at a moment of this clock, so that one clock reading gives both.
     pub fn wall_at(&self, moment: Moment) -> Timestamp {
         let skew = self.0.skew_nanos.load(Ordering::Relaxed);
-        Timestamp((self.0.origin + moment.0).saturating_add_signed(skew))
+        let unskewed = self.0.origin.saturating_add(moment.0);
+        Timestamp(unskewed.saturating_add_signed(skew))
     }
 
     /// Shifts wall time against monotonic time: how a simulation makes two hosts disagree.
@@ -143,7 +144,8 @@ impl Clock {
         self.0.skew_nanos.store(nanos, Ordering::Relaxed);
     }
 
-    /// Moves a manual or movable clock on, stopped or not, and wakes whoever slept until then.
+    /// Moves a manual or movable clock on, stopped or not, and wakes whoever slept until then. It stays for good where it
+    /// is 292 years after it began.
     ///
     /// # Panics
     /// On the process's clock: real time cannot be moved.
@@ -461,6 +463,39 @@ mod tests {
         assert_eq!(clock.hand().sleeping(), 1);
         drop(sleep);
         assert_eq!(clock.hand().sleeping(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_moved_beyond_its_end_stays_there_and_never_goes_back() {
+        let runtime = Clock::following_runtime(START);
+        let (clock, second) = (runtime.movable(), Duration::from_secs(1));
+        let mut seen = Vec::new();
+        let mut look = || seen.push((clock.now(), clock.wall()));
+        runtime.sleep(second).await;
+        for by in [second, Duration::from_secs(1 << 33), Duration::MAX] {
+            clock.advance(by);
+            look();
+            runtime.sleep(second).await;
+            look();
+            clock.freeze();
+            clock.advance(by);
+            look();
+            clock.resume();
+            runtime.sleep(second).await;
+            look();
+        }
+        assert!(seen.is_sorted(), "{seen:?}");
+        assert_eq!(clock.now(), Moment::from_nanos(i64::MAX as u64));
+        let late = tokio::spawn(clock.sleep(second));
+        runtime.sleep(second * 1_000).await;
+        assert!(!late.is_finished(), "there is no time beyond the end");
+    }
+
+    #[test]
+    fn wall_time_that_began_near_the_end_stays_at_the_end() {
+        let clock = Clock::manual(Timestamp::from_nanos(u64::MAX - 1));
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.wall(), Timestamp::from_nanos(u64::MAX));
     }
 
     #[test]

@@ -115,6 +115,22 @@ behaviours! {
         assert_eq!(described.consumer_name, "app");
     };
 
+    "M 1.8" a_name_that_is_registered_again_on_a_stream_made_again_gets_another_arn PLAIN => |service| {
+        service.create("one", 1);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            seen.push(registered(service, "app").consumer_arn);
+            service.ok(DeleteStreamInput {
+                stream_name: Some("one".into()),
+                enforce_consumer_deletion: Some(true),
+                ..Default::default()
+            });
+            service.create("one", 1);
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 3, "{seen:?}");
+    };
+
     "M 1.8" a_name_that_is_registered_again_gets_another_arn PLAIN => |service| {
         service.create("one", 1);
         let first = registered(service, "app");

@@ -237,6 +237,15 @@ behaviours! {
         assert_eq!(feed.event().records.len(), 7);
     };
 
+    "M 1.11" events_follow_one_another_while_time_stands_and_a_seconds_bytes_last QUOTAS => |service| {
+        let arn = consumer(service);
+        let mut feed = subscribe(service, &arn, "LATEST");
+        for text in ["1", "2", "3"] {
+            service.put("one", "key", text);
+            assert_eq!(payloads(&feed.event()), [text]);
+        }
+    };
+
     "I 5.3" a_consumer_that_is_being_made_cannot_subscribe SLOW => |service| {
         service.create("one", 1);
         service.advance(Duration::from_secs(5));

@@ -98,6 +98,15 @@ behaviours! {
         service.refused(delete(ARN), MISSING, text);
     };
 
+    "M 1.3; text kinetik's" queues_and_channels_are_not_found_by_the_arn_that_was_given PLAIN => |service| {
+        for kind in ["queue", "channel"] {
+            let arn = ARN.replace("stream", kind);
+            let text = format!("Resource {arn} not found.");
+            service.refused(get(&arn), MISSING, &text);
+            service.refused(list(&arn), MISSING, &text);
+        }
+    };
+
     "M 1.3" a_consumer_has_a_policy_of_its_own PLAIN => |service| {
         service.create("one", 1);
         let consumer = registered(service, "app");

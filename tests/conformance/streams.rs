@@ -105,6 +105,14 @@ behaviours! {
         service.ok(delete("orders"));
         assert_eq!(status(service, "orders"), "DELETING");
     };
+    "kinetik's choice" a_stream_that_is_deleted_while_it_is_made_never_has_shards SLOW => |service| {
+        service.create("orders", 1);
+        service.ok(delete("orders"));
+        assert!(service.ok(describe("orders")).stream_description.shards.is_empty());
+        service.refused(put("orders", "a", "x"), NOT_FOUND, "Stream orders under account 000000000000 not found.");
+        service.advance(Duration::from_millis(4_999));
+        assert!(service.shards("orders").is_empty());
+    };
     "kinetik's choice" a_deletion_that_is_asked_for_again_takes_no_longer SLOW => |service| {
         service.create("orders", 1);
         service.ok(delete("orders"));

@@ -17,7 +17,10 @@ impl World {
             let stream = self.streams.get_mut(&name).unwrap();
             stream.consumers.retain(|_, one| !one.is_gone(now));
             match stream.phase {
-                Phase::Creating(until) if until <= now => stream.phase = Phase::Active,
+                Phase::Creating(until) if until <= now => {
+                    stream.phase = Phase::Active;
+                    stream.was_made = true;
+                }
                 Phase::Updating(until, change) if until <= now => {
                     stream.phase = Phase::Active;
                     self.reshard(name, change, until);

@@ -259,7 +259,7 @@ impl Entry {
 impl Stream {
     /// That the stream is there for data, and takes each of the records.
     fn takes(&self, entries: &[Entry]) -> Verdict {
-        unless(self.is_being_made(), Refused::Missing)?;
+        unless(!self.was_made, Refused::Missing)?;
         for (at, entry) in entries.iter().enumerate() {
             unless(entry.key.is_none() && !self.auto, Refused::Validation)?;
             unless(

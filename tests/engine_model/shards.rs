@@ -4,7 +4,7 @@ use kinetik::api::{self, ListShardsInput};
 use kinetik::types::{SequenceNumber, SequenceParts};
 
 use crate::records::Record;
-use crate::streams::{Phase, Stream};
+use crate::streams::Stream;
 use crate::world::World;
 
 #[derive(Debug)]
@@ -60,18 +60,18 @@ impl Shard {
 impl Stream {
     /// The shards that can be read, by place.
     pub fn visible(&self) -> Vec<usize> {
-        match self.phase {
-            Phase::Creating(_) => vec![],
-            _ => (0..self.shards.len())
+        match self.was_made {
+            true => (0..self.shards.len())
                 .filter(|&place| !self.shards[place].expired)
                 .collect(),
+            false => vec![],
         }
     }
 
     /// A shard that can be read.
     pub fn shard(&self, place: usize) -> Option<&Shard> {
         let shard = self.shards.get(place)?;
-        (!self.is_being_made() && !shard.expired).then_some(shard)
+        (self.was_made && !shard.expired).then_some(shard)
     }
 
     /// The shards that take records, by place.

@@ -24,6 +24,8 @@ pub struct Stream {
     /// In whole seconds.
     pub created: u64,
     pub phase: Phase,
+    /// It was ACTIVE once: one that is deleted before has nothing to show.
+    pub was_made: bool,
     /// By their ids.
     pub shards: Vec<Shard>,
     pub on_demand: bool,
@@ -174,6 +176,7 @@ impl World {
             incarnation: self.made,
             created: second,
             phase: Phase::Creating(self.now + self.delay),
+            was_made: false,
             shards: even(count)
                 .into_iter()
                 .map(|range| Shard::new(range, vec![], second))
@@ -285,9 +288,9 @@ impl World {
         };
         let told = output.stream_description_summary;
         let model = &self.streams[&stream.stream];
-        let open = match model.phase {
-            Phase::Creating(_) => 0,
-            _ => model.open().len(),
+        let open = match model.was_made {
+            true => model.open().len(),
+            false => 0,
         };
         assert_eq!(told.stream_name, name(stream.stream));
         assert_eq!(told.stream_arn, arn(stream.stream));
@@ -363,8 +366,9 @@ impl Stream {
         unless(self.phase != Phase::Active, Refused::InUse)
     }
 
+    /// Whether it was never ACTIVE; one that was deleted before stays as it was.
     pub fn is_being_made(&self) -> bool {
-        matches!(self.phase, Phase::Creating(_))
+        !self.was_made
     }
 
     fn mode(&self) -> StreamModeDetails {

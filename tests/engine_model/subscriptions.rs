@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use crate::address::{Refused, Verdict, stream, unless};
 use crate::consumers::number;
 use crate::reading::{From, Position, from};
+use crate::records::Record;
 use crate::resharding::{Which, which};
 use crate::world::{World, pick};
 
@@ -23,6 +24,12 @@ const WINDOW: u64 = 5_000;
 const HEARTBEAT: u64 = 5_000;
 const EVENT_BYTES: usize = 2 << 20;
 const EVENT_RECORDS: usize = 10_000;
+
+/// Nanoseconds for which records use up the rate of two mebibytes a second.
+fn cost(records: &[Record]) -> u64 {
+    let bytes: usize = records.iter().map(Record::size).sum();
+    (bytes as u64 * 1_000_000_000).div_ceil(EVENT_BYTES as u64)
+}
 
 #[derive(Debug)]
 pub struct Subscriber {
@@ -36,8 +43,8 @@ pub struct Subscriber {
     next: usize,
     ends: u64,
     beats: u64,
-    /// Until when the rate of two mebibytes a second holds it back, in nanoseconds.
-    paced: u64,
+    /// Until when the rate of two mebibytes a second is used up, in nanoseconds.
+    used_until: u64,
     is_taken_over: bool,
 }
 
@@ -186,7 +193,7 @@ impl World {
             next: next.unwrap(),
             ends: self.now + LIFE,
             beats: self.now + HEARTBEAT,
-            paced: 0,
+            used_until: 0,
             is_taken_over: false,
         });
     }
@@ -262,13 +269,13 @@ impl World {
         if self.now >= one.ends {
             return Look::End;
         }
-        if self.now * 1_000_000 < one.paced {
-            return Look::Nothing;
-        }
         let shard = &stream.shards[*place];
         let page = shard.page(one.next, EVENT_RECORDS, EVENT_BYTES);
         let has_ended = page.is_last && shard.closed.is_some();
-        match page.records.is_empty() && !has_ended && self.now < one.beats {
+        let is_quiet = page.records.is_empty() && !has_ended && self.now < one.beats;
+        // A second's worth may come at once.
+        let ready = (one.used_until + cost(page.records)).saturating_sub(1_000_000_000);
+        match is_quiet || self.quotas && self.now * 1_000_000 < ready {
             true => Look::Nothing,
             false => Look::Event,
         }
@@ -297,9 +304,8 @@ impl World {
                 next: page.next,
             });
         }
-        let bytes: usize = page.records.iter().map(|record| record.size()).sum();
         if self.quotas {
-            one.paced = self.now * 1_000_000 + bytes as u64 * 1_000_000_000 / EVENT_BYTES as u64;
+            one.used_until = one.used_until.max(self.now * 1_000_000) + cost(page.records);
         }
         one.next = page.next;
         one.beats = self.now + HEARTBEAT;

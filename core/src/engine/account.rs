@@ -14,13 +14,15 @@ use super::stream::{LEAD_MAX, Stream};
 use super::{EngineConfig, Now};
 use crate::api::{Refusal, StreamMode};
 use crate::time::Moment;
-use crate::types::StreamArn;
+use crate::types::{Partition, StreamArn};
 
 /// All streams of an engine. The table is locked for writing only to add or remove a stream.
 #[derive(Debug)]
 pub(super) struct Account {
     pub id: ByteString,
     pub region: ByteString,
+    /// The one that the region is in.
+    partition: &'static str,
     streams: RwLock<Streams>,
     serial: AtomicU64,
     pub commitment: Mutex<Commitment>,
@@ -29,8 +31,16 @@ pub(super) struct Account {
 #[derive(Debug, Default)]
 struct Streams {
     present: BTreeMap<ByteString, Arc<Stream>>,
-    /// The second in which the youngest shard of a stream began that is no more.
-    past: BTreeMap<ByteString, u64>,
+    past: BTreeMap<ByteString, Past>,
+}
+
+/// What a stream that is no more leaves to the next one of its name, so that what the two give can be told apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Past {
+    /// The first second that none of its shards began in or after.
+    pub free_second: u64,
+    /// The second that its youngest consumer's ARN tells; 0 without one.
+    pub newest_consumer: u64,
 }
 
 impl Streams {
@@ -43,8 +53,8 @@ impl Streams {
     fn forget(&mut self, stream: &Arc<Stream>) {
         self.present.remove(&stream.name);
         // Put calls wait for the table while they hold a state; a writer that waits must not come between.
-        let newest = stream.state.read_recursive().newest_second();
-        self.past.insert(stream.name.clone(), newest);
+        let past = stream.state.read_recursive().past();
+        self.past.insert(stream.name.clone(), past);
     }
 
     fn forget_gone(&mut self, now: Now) {
@@ -52,7 +62,8 @@ impl Streams {
         let gone: Vec<_> = self.present.values().filter(is_gone).cloned().collect();
         gone.iter().for_each(|stream| self.forget(stream));
         let horizon = now.wall.as_secs().saturating_sub(LEAD_MAX);
-        self.past.retain(|_, second| *second >= horizon);
+        self.past
+            .retain(|_, past| past.free_second.max(past.newest_consumer) >= horizon);
     }
 }
 
@@ -83,6 +94,7 @@ impl Account {
         Self {
             id: config.account.as_str().into(),
             region: config.region.as_str().into(),
+            partition: Partition::of(&config.region).name,
             streams: RwLock::default(),
             serial: AtomicU64::new(0),
             commitment: Mutex::default(),
@@ -104,11 +116,13 @@ impl Account {
 
     /// The ARN of a stream of this account.
     pub fn arn(&self, stream: &str) -> ByteString {
-        format!(
-            "arn:aws:kinesis:{}:{}:stream/{stream}",
-            self.region, self.id
-        )
-        .into()
+        let Self {
+            partition,
+            region,
+            id,
+            ..
+        } = self;
+        format!("arn:{partition}:kinesis:{region}:{id}:stream/{stream}").into()
     }
 
     /// A number that no stream of this engine had before.
@@ -138,7 +152,8 @@ impl Account {
             let differ = "StreamName and StreamARN do not name the same stream.";
             return Err(Refusal::invalid_argument(differ));
         }
-        if arn.account() != &*self.id || arn.region() != &*self.region {
+        let place = (arn.partition(), arn.region(), arn.account());
+        if place != (self.partition, &*self.region, &*self.id) {
             let foreign = Named {
                 stream: arn.name().as_str(),
                 account: arn.account(),
@@ -188,14 +203,14 @@ impl Account {
             .is_some_and(|stream| !stream.is_gone(now))
     }
 
-    /// Adds a stream that `make` makes, unless there is one of that name. `make` is told the first second that no shard
-    /// of an earlier stream of that name has begun in or after, so that a sequence number tells the two apart.
+    /// Adds a stream that `make` makes, unless there is one of that name. `make` is told what an earlier stream of that
+    /// name left.
     pub fn add(
         &self,
         name: &ByteString,
         now: Now,
         memory: &Arc<Memory>,
-        make: impl FnOnce(Usage, u64) -> Result<Stream, Refusal>,
+        make: impl FnOnce(Usage, Past) -> Result<Stream, Refusal>,
     ) -> Result<Arc<Stream>, Refusal> {
         // Before the table is locked: settling locks states, whose holders may wait for the table.
         self.all(now, memory);
@@ -204,8 +219,8 @@ impl Account {
         if streams.present.contains_key(name) {
             return Err(self.named(name).exists());
         }
-        let free = streams.past.get(name).map_or(0, |second| second + 1);
-        let stream = Arc::new(make(Usage::of(streams.present.values(), now), free)?);
+        let past = streams.past.get(name).copied().unwrap_or_default();
+        let stream = Arc::new(make(Usage::of(streams.present.values(), now), past)?);
         streams.present.insert(name.clone(), Arc::clone(&stream));
         Ok(stream)
     }
@@ -260,5 +275,69 @@ impl Account {
         gone.present
             .values()
             .for_each(|stream| stream.wake_subscribers());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::{
+        Answer, Call, DescribeStreamSummaryInput, GetRecordsInput, GetShardIteratorInput,
+        PutRecordInput, RegisterStreamConsumerInput,
+    };
+    use crate::engine::{Engine, EngineConfig};
+
+    #[test]
+    fn arns_name_the_partition_of_the_region_and_no_other_finds_anything() {
+        let engine = Engine::new(EngineConfig {
+            region: "cn-north-1".into(),
+            ..EngineConfig::default()
+        });
+        engine.create_stream("orders", 1).unwrap();
+        let summary = Call::from(DescribeStreamSummaryInput {
+            stream_name: Some("orders".into()),
+            ..Default::default()
+        });
+        let Ok(Answer::DescribeStreamSummary(output)) = engine.call(&summary) else {
+            panic!("a summary")
+        };
+        let own = "arn:aws-cn:kinesis:cn-north-1:000000000000:stream/orders";
+        assert_eq!(output.stream_description_summary.stream_arn, own);
+        let asked = Call::from(GetShardIteratorInput {
+            stream_arn: Some(own.into()),
+            shard_id: Some("0".into()),
+            shard_iterator_type: Some("LATEST".into()),
+            ..Default::default()
+        });
+        let Ok(Answer::GetShardIterator(output)) = engine.call(&asked) else {
+            panic!("an iterator")
+        };
+        let calls = |arn: &str| {
+            let arn = Some(arn.into());
+            [
+                Call::from(PutRecordInput {
+                    stream_arn: arn.clone(),
+                    partition_key: Some("k".into()),
+                    data: Some("data".into()),
+                    ..Default::default()
+                }),
+                Call::from(GetRecordsInput {
+                    stream_arn: arn.clone(),
+                    shard_iterator: output.shard_iterator.clone(),
+                    ..Default::default()
+                }),
+                Call::from(RegisterStreamConsumerInput {
+                    stream_arn: arn,
+                    consumer_name: Some("app".into()),
+                    ..Default::default()
+                }),
+            ]
+        };
+        for call in calls(&own.replace("aws-cn", "aws")) {
+            let refusal = engine.call(&call).unwrap_err();
+            assert_eq!(refusal.code(), "ResourceNotFoundException", "{call:?}");
+        }
+        for call in calls(own) {
+            assert!(engine.call(&call).is_ok(), "{call:?}");
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::types::limits::{
 #[derive(Debug, Default)]
 pub(super) struct Consumers {
     known: BTreeMap<ByteString, Consumer>,
-    /// The latest creation second of a consumer that is gone: ARNs are never given twice.
+    /// The latest creation second of a consumer that is gone, of an earlier stream's too: ARNs are never given twice.
     last_gone: u64,
 }
 
@@ -43,6 +43,20 @@ pub(super) struct Consumer {
 }
 
 impl Consumers {
+    /// None yet, and none whose ARN tells `second` or an earlier one.
+    pub fn after(second: u64) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            last_gone: second,
+        }
+    }
+
+    /// The latest second that an ARN of these tells, or of those before them.
+    pub fn newest_second(&self) -> u64 {
+        let seconds = self.known.values().map(|one| one.created.as_secs());
+        seconds.max().unwrap_or(0).max(self.last_gone)
+    }
+
     /// How many there are, whatever their status.
     pub fn count(&self) -> usize {
         self.known.len()

@@ -278,7 +278,7 @@ impl Engine {
                     other => Strike::Whole(other.clone()),
                 })
             }
-            _ if about.shard == Some(shard) => Some(Strike::Whole(fault.trouble.clone())),
+            _ if about.shards.contains(&shard) => Some(Strike::Whole(fault.trouble.clone())),
             _ => None,
         }
     }
@@ -329,43 +329,111 @@ impl Engine {
         };
         let position =
             text("ShardIterator").and_then(|iterator| Position::open(&self.0.sealer, &iterator));
-        let by_arn = ["StreamARN", "ConsumerARN"].into_iter().find_map(text);
+        let by_token = text("NextToken").and_then(|token| self.0.stream_of_token(&token));
+        let by_arn = ["StreamARN", "ConsumerARN", "ResourceARN"];
+        let by_arn = by_arn.into_iter().find_map(text);
         let by_arn = by_arn.and_then(|arn| {
             let (_, rest) = arn.split_once("stream/")?;
             rest.split('/').next().map(ByteString::from)
         });
         let mut about = About {
-            stream: text("StreamName").or(by_arn),
-            shard: ["ShardId", "ShardToSplit", "ShardToMerge"]
+            stream: text("StreamName").or(by_arn).or(by_token),
+            shards: SHARD_MEMBERS
                 .into_iter()
-                .find_map(text)
-                .and_then(|id| id.parse().ok()),
+                .filter_map(|member| text(member)?.parse().ok())
+                .collect(),
         };
         if let Some(position) = position {
             about = About {
                 stream: Some(position.stream),
-                shard: Some(position.shard),
+                shards: vec![position.shard],
             };
         }
         if let Call::PutRecord(input) = call {
             let (key, explicit) = (&input.partition_key, &input.explicit_hash_key);
-            about.shard = self.place(self.now(), &about, key.as_ref(), explicit.as_ref());
+            let place = self.place(self.now(), &about, key.as_ref(), explicit.as_ref());
+            about.shards = place.into_iter().collect();
         }
         about
     }
 }
 
-/// The stream and the shard that a call names.
+/// The stream and the shards that a call names.
 #[derive(Clone, Debug, Default)]
 struct About {
     stream: Option<ByteString>,
-    shard: Option<ShardId>,
+    shards: Vec<ShardId>,
 }
+
+/// The members by which requests name a shard.
+const SHARD_MEMBERS: [&str; 4] = [
+    "ShardId",
+    "ShardToSplit",
+    "ShardToMerge",
+    "AdjacentShardToMerge",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{Answer, ListShardsInput, ListTagsForResourceInput, MergeShardsInput};
+    use crate::engine::EngineConfig;
     use crate::error::ErrorKind;
+
+    fn engine() -> Engine {
+        let engine = Engine::new(EngineConfig::default());
+        engine.create_stream("orders", 2).unwrap();
+        engine
+    }
+
+    fn refused(operation: &str) -> Fault {
+        Fault::fail(operation, "LimitExceededException").unwrap()
+    }
+
+    #[test]
+    fn a_fault_of_a_stream_strikes_calls_that_name_it_by_a_resource_or_a_page_token() {
+        let engine = engine();
+        let first = Call::from(ListShardsInput {
+            stream_name: Some("orders".into()),
+            max_results: Some(1),
+            ..Default::default()
+        });
+        let Ok(Answer::ListShards(page)) = engine.call(&first) else {
+            panic!("a page")
+        };
+        let next = Call::from(ListShardsInput {
+            next_token: page.next_token,
+            ..Default::default()
+        });
+        let tags = Call::from(ListTagsForResourceInput {
+            resource_arn: Some("arn:aws:kinesis:us-east-1:000000000000:stream/orders".into()),
+            ..Default::default()
+        });
+        for call in [next, tags] {
+            let fault = refused(call.operation().name());
+            engine.faults().push(fault.clone().stream("others"));
+            engine.faults().push(fault.stream("orders"));
+            assert!(engine.strike(&call).is_some(), "{call:?}");
+            assert_eq!(engine.strike(&call), None);
+            engine.faults().clear();
+        }
+    }
+
+    #[test]
+    fn a_fault_of_a_shard_strikes_its_merge_whichever_of_the_two_it_is() {
+        let engine = engine();
+        let merge = Call::from(MergeShardsInput {
+            stream_name: Some("orders".into()),
+            shard_to_merge: Some("0".into()),
+            adjacent_shard_to_merge: Some("shardId-000000000001".into()),
+            ..Default::default()
+        });
+        for (shard, is_struck) in [(0, true), (1, true), (2, false)] {
+            engine.faults().push(refused("MergeShards").shard(shard));
+            assert_eq!(engine.strike(&merge).is_some(), is_struck, "{shard}");
+            engine.faults().clear();
+        }
+    }
 
     #[test]
     fn names_that_do_not_exist_are_answered_with_the_nearest() {

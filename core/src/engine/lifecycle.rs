@@ -38,7 +38,7 @@ impl Inner {
         let tags = input.tags.clone().unwrap_or_default();
         self.check_tags(self.account.named(&name), &tags)?;
         let ready = self.settled_at(now);
-        let make = |usage: Usage, not_before| {
+        let make = |usage: Usage, past| {
             self.check_room(&name, usage, shards)?;
             self.check_creating(usage, at_once)?;
             if mode == StreamMode::OnDemand {
@@ -56,7 +56,7 @@ impl Inner {
                 max_record_bytes: input.max_record_size_in_kib.map(|kib| kib as usize * 1024),
                 tags,
                 lead: 2 + self.config.rng.below(LEAD_MAX - 1),
-                not_before,
+                past,
             };
             Ok(Stream::new(new, now, ready, &self.memory))
         };

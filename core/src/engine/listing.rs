@@ -184,6 +184,11 @@ impl Inner {
         Ok((stream, Page { issued, ..page }))
     }
 
+    /// The stream that a page token of ListShards is about.
+    pub(super) fn stream_of_token(&self, token: &str) -> Option<ByteString> {
+        self.read_token(token).map(|page| page.stream)
+    }
+
     fn token(&self, page: &Page) -> ByteString {
         let (filter, time) = page.filter.code();
         let text = Writer::default()

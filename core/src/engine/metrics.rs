@@ -282,7 +282,7 @@ impl Counts {
 pub(super) struct Calls {
     put_record: Counter,
     put_records: Counter,
-    put_records_total: Counter,
+    put_records_stored: Counter,
     put_records_failed: Counter,
     get_records: Counter,
     subscriptions: Counter,
@@ -298,7 +298,7 @@ impl Calls {
         let total = answer.records.len() as u64;
         let failed = answer.failed_record_count.unwrap_or_default() as u64;
         self.put_records.add(u64::from(failed < total));
-        self.put_records_total.add(total);
+        self.put_records_stored.add(total.saturating_sub(failed));
         if failed > 0 {
             self.put_records_failed.add(failed);
         }
@@ -317,12 +317,13 @@ impl Calls {
     }
 
     fn get(&self) -> CallMetrics {
-        let (total, failed) = (self.put_records_total.get(), self.put_records_failed.get());
+        // A sum of counts never goes back while others count; their difference would.
+        let (stored, failed) = (self.put_records_stored.get(), self.put_records_failed.get());
         CallMetrics {
             put_record_success: self.put_record.get(),
             put_records_success: self.put_records.get(),
-            put_records_total_records: total,
-            put_records_successful_records: total.saturating_sub(failed),
+            put_records_total_records: stored + failed,
+            put_records_successful_records: stored,
             put_records_throttled_records: failed,
             get_records_success: self.get_records.get(),
             subscribe_to_shard_success: self.subscriptions.get(),
@@ -413,6 +414,28 @@ mod tests {
         assert_eq!(calls.put_records_successful_records, 999);
         assert_eq!(calls.put_records_throttled_records, 201);
         assert_eq!(calls.get_records_success, 5);
+    }
+
+    #[test]
+    fn no_count_goes_back_while_calls_are_counted() {
+        let calls = Calls::default();
+        let records = vec![Default::default(); 500];
+        let answer = PutRecordsOutput {
+            failed_record_count: Some(400),
+            records,
+            ..Default::default()
+        };
+        std::thread::scope(|scope| {
+            let counting = scope.spawn(|| (0..200_000).for_each(|_| calls.put_records(&answer)));
+            let mut last = calls.get().values();
+            while !counting.is_finished() {
+                let now = calls.get().values();
+                for ((name, now), (_, last)) in now.iter().zip(last) {
+                    assert!(*now >= last, "{name}: {now} after {last}");
+                }
+                last = now;
+            }
+        });
     }
 
     #[test]

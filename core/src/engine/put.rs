@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::log::Full;
 use super::origin::Origin;
 use super::outcome::{Outcome, Outcomes};
 use super::sequence::Numerals;
@@ -216,11 +217,7 @@ impl Batch<'_> {
                 self.engine.evictions.opened(self.shard, segment);
             }
             if !group.is_empty() && !self.engine.make_room(self.now) {
-                let refusal = self
-                    .stream
-                    .named()
-                    .memory_full(self.shard.id, self.engine.memory.cap());
-                let refused = outcomes.reason(refusal);
+                let refused = outcomes.reason(self.memory_full());
                 self.shard.inner.lock().counts.writes_throttled += group.len() as u64;
                 for place in group {
                     outcomes.each[*place as u32 as usize] = refused;
@@ -261,11 +258,18 @@ impl Batch<'_> {
                 });
                 continue;
             }
-            if log.append(arrival, entry.key, entry.data).is_err() {
-                self.paid = quotas;
-                log.settle();
-                inner.subscribers.take_waiting(&mut self.waiting);
-                return &group[judged..];
+            match log.append(arrival, entry.key, entry.data) {
+                Ok(_) => {}
+                Err(Full::Never) => {
+                    counts.writes_throttled += 1;
+                    outcomes.each[place] = outcomes.reason(self.memory_full());
+                    continue;
+                }
+                Err(Full::UsedUp) => {
+                    self.paid = quotas;
+                    inner.subscribers.take_waiting(&mut self.waiting);
+                    return &group[judged..];
+                }
             }
             counts.incoming_records += 1;
             counts.incoming_bytes += bytes as u64;
@@ -276,9 +280,15 @@ impl Batch<'_> {
             outcomes.each[place] = outcomes.stored(self.answered_as, &numerals);
             numerals.advance();
         }
-        log.settle();
         inner.subscribers.take_waiting(&mut self.waiting);
         &[]
+    }
+
+    #[cold]
+    fn memory_full(&self) -> Refusal {
+        self.stream
+            .named()
+            .memory_full(self.shard.id, self.engine.memory.cap())
     }
 }
 
@@ -406,6 +416,51 @@ mod tests {
     use proptest::prelude::*;
 
     use super::counted;
+    use crate::api::{Answer, Call, PutRecordsInput, PutRecordsRequestEntry};
+    use crate::engine::{Engine, EngineConfig, WhenFull};
+
+    #[test]
+    fn a_record_that_can_never_fit_is_refused_alone_and_lets_nothing_go() {
+        let engine = Engine::new(EngineConfig {
+            memory: 64 << 10,
+            when_full: WhenFull::Trim,
+            quotas: false,
+            ..EngineConfig::default()
+        });
+        engine.create_stream("orders", 1).unwrap();
+        let entry = |size: usize| PutRecordsRequestEntry {
+            partition_key: Some("k".into()),
+            data: Some(vec![0; size].into()),
+            ..Default::default()
+        };
+        let put = |sizes: &[usize]| {
+            let call = Call::from(PutRecordsInput {
+                stream_name: Some("orders".into()),
+                records: Some(sizes.iter().copied().map(entry).collect()),
+                ..Default::default()
+            });
+            let Ok(Answer::PutRecords(output)) = engine.call(&call) else {
+                panic!("an answer")
+            };
+            let is_stored = output.records.iter().map(|one| one.error_code.is_none());
+            is_stored.collect::<Vec<_>>()
+        };
+        assert_eq!(put(&[1_000, 100_000, 1_000]), [true, false, true]);
+        let sizes = || {
+            let records = engine.records("orders").unwrap();
+            let sizes = records.iter().map(|one| one.data.len());
+            sizes.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (sizes(), engine.records_trimmed_for_room()),
+            (vec![1_000; 2], 0)
+        );
+        assert_eq!(put(&[62_000]), [true]);
+        assert_eq!(
+            (sizes(), engine.records_trimmed_for_room()),
+            (vec![62_000], 2)
+        );
+    }
 
     proptest! {
         #[test]

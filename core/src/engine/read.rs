@@ -217,7 +217,7 @@ impl Inner {
     /// An ARN that is given beside an iterator must name the iterator's stream. AWS's text is not known.
     fn check_arn(&self, arn: Option<&ByteString>, position: &Position) -> Result<(), Refusal> {
         match arn {
-            Some(arn) if **arn != *self.account.arn(&position.stream) => {
+            Some(_) if self.account.name_of(None, arn)? != position.stream => {
                 let differ = "StreamARN does not name the stream of the ShardIterator.";
                 Err(Refusal::invalid_argument(differ))
             }

@@ -9,6 +9,7 @@ use super::stream::Stream;
 use super::tags::Tags;
 use super::{Inner, Now};
 use crate::api::Refusal;
+use crate::types::StreamArn;
 
 /// A stream, or the consumer of this ARN on it.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ impl Inner {
     /// The stream or consumer with this ARN. Queues and channels there are none.
     pub(super) fn resource(&self, now: Now, arn: Option<&ByteString>) -> Result<Resource, Refusal> {
         let arn = arn.cloned().unwrap_or_default();
+        let (of, _) = arn.split_once("/consumer/").unwrap_or((&arn, ""));
+        if of.parse::<StreamArn>().is_err() {
+            return Err(not_found(&arn));
+        }
         if arn.contains("/consumer/") {
             let (stream, consumer) = self.consumer(now, &None, &None, &Some(arn))?;
             return Ok(Resource {
@@ -60,4 +65,10 @@ impl Resource {
             },
         })
     }
+}
+
+/// kinetik's text.
+#[cold]
+fn not_found(arn: &str) -> Refusal {
+    Refusal::resource_not_found(format!("Resource {arn} not found."))
 }

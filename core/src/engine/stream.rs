@@ -8,6 +8,8 @@ use bytestring::ByteString;
 use parking_lot::RwLock;
 
 use super::Now;
+use super::account::Past;
+use super::consumers::Consumers;
 use super::log::Memory;
 use super::metrics::Calls;
 use super::profile::Profile;
@@ -65,7 +67,11 @@ enum Phase {
     Active,
     /// The steps are carried out when the time is over.
     Updating(Moment, Vec<Step>),
-    Deleting(Moment),
+    Deleting {
+        gone: Moment,
+        /// Whether it was ever ACTIVE; one that was not has nothing to show.
+        was_made: bool,
+    },
 }
 
 /// A stream to be made.
@@ -83,8 +89,8 @@ pub(super) struct NewStream {
     pub distribution: Option<RecordDistributionStrategy>,
     /// How many seconds before its creation its sequence numbers begin, 2 to [`LEAD_MAX`].
     pub lead: u64,
-    /// The second before which they do not begin.
-    pub not_before: u64,
+    /// What the one of its name before it left.
+    pub past: Past,
 }
 
 /// The most seconds by which a stream's sequence numbers begin before its creation. Source: kinesalite's tests.
@@ -95,7 +101,8 @@ impl Stream {
     pub fn new(new: NewStream, now: Now, ready: Moment, memory: &Arc<Memory>) -> Self {
         let created = Timestamp::from_millis(now.wall.as_secs() * 1_000);
         let first_second = created.as_secs().saturating_sub(new.lead);
-        let first_second = first_second.max(new.not_before);
+        // Behind those of an earlier stream of this name, so that a sequence number tells the two apart.
+        let first_second = first_second.max(new.past.free_second);
         let shard = |(range, id)| {
             let parents = Parents::default();
             Arc::new(Shard::new(
@@ -126,6 +133,7 @@ impl Stream {
             profile: Profile {
                 warm_throughput: new.warm_throughput,
                 distribution: new.distribution,
+                consumers: Consumers::after(new.past.newest_consumer),
                 ..Profile::default()
             },
             rescalings: Rolling::default(),
@@ -167,7 +175,7 @@ impl Stream {
     /// Whether its deletion is complete.
     pub fn is_gone(&self, now: Moment) -> bool {
         self.due.load(Ordering::Acquire) <= now.as_nanos()
-            && matches!(self.state.read_recursive().phase, Phase::Deleting(at) if at <= now)
+            && matches!(self.state.read_recursive().phase, Phase::Deleting { gone, .. } if gone <= now)
     }
 
     /// Wakes the subscribers of all its shards, as when it or a consumer goes; after those who look just now.
@@ -184,7 +192,7 @@ impl Stream {
         let mut state = self.state.write();
         let result = change(&mut state);
         let due = match state.phase {
-            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting(at) => at,
+            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting { gone: at, .. } => at,
             Phase::Active => Moment::MAX,
         };
         let consumers = state.profile.consumers.due().unwrap_or(Moment::MAX);
@@ -201,13 +209,17 @@ impl State {
             Phase::Creating(_) => StreamStatus::Creating,
             Phase::Active => StreamStatus::Active,
             Phase::Updating(..) => StreamStatus::Updating,
-            Phase::Deleting(_) => StreamStatus::Deleting,
+            Phase::Deleting { .. } => StreamStatus::Deleting,
         }
     }
 
     /// Whether data calls and listings see its shards: not before it is made.
     pub fn has_shards(&self) -> bool {
-        !matches!(self.phase, Phase::Creating(_))
+        match self.phase {
+            Phase::Creating(_) => false,
+            Phase::Deleting { was_made, .. } => was_made,
+            Phase::Active | Phase::Updating(..) => true,
+        }
     }
 
     /// Whether it is still being made; one whose time has come is not, even if nobody has looked at it since.
@@ -227,7 +239,9 @@ impl State {
     pub fn serving(&self, named: Named<'_>) -> Result<(), api::Refusal> {
         match self.phase {
             Phase::Active | Phase::Updating(..) => Ok(()),
-            Phase::Creating(_) | Phase::Deleting(_) => Err(named.not_active(self.status().name())),
+            Phase::Creating(_) | Phase::Deleting { .. } => {
+                Err(named.not_active(self.status().name()))
+            }
         }
     }
 
@@ -250,10 +264,13 @@ impl State {
         Duration::from_secs(u64::from(self.retention_hours) * 3_600)
     }
 
-    /// The second in which the youngest of all its shards began.
-    pub fn newest_second(&self) -> u64 {
+    /// What it leaves to the next stream of its name.
+    pub fn past(&self) -> Past {
         let seconds = self.shards.iter().map(|shard| shard.created);
-        seconds.max().unwrap_or(0)
+        Past {
+            free_second: seconds.max().map_or(0, |newest| newest + 1),
+            newest_consumer: self.profile.consumers.newest_second(),
+        }
     }
 
     /// Shards that can be read at `now`, in the order of their ids; none while the stream is made.
@@ -318,8 +335,11 @@ impl State {
 
     /// Begins its deletion; one that is on its way goes on as it is.
     pub fn delete(&mut self, until: Moment) {
-        if !matches!(self.phase, Phase::Deleting(_)) {
-            self.phase = Phase::Deleting(until);
+        if !matches!(self.phase, Phase::Deleting { .. }) {
+            self.phase = Phase::Deleting {
+                gone: until,
+                was_made: self.has_shards(),
+            };
         }
     }
 

@@ -20,6 +20,7 @@ use crate::api::{
     ConsumerStatus, GetShardIteratorInput, Interruption, Refusal, SubscribeToShardEvent,
     SubscribeToShardInput, Subscription,
 };
+use crate::limit::Bucket;
 use crate::time::{Moment, Sleep};
 use crate::types::ShardId;
 use crate::types::limits::{
@@ -39,7 +40,9 @@ struct Live {
     ends: Moment,
     /// When an event is due even without records.
     beats: Moment,
-    /// Nothing is told before: the consumer's two mebibytes a second.
+    /// The consumer's two mebibytes a second, of which one second's worth may come at once.
+    pace: Bucket,
+    /// When that admits what is there to be told; whoever arrives meanwhile makes no sooner look.
     paced: Moment,
     sleep: Option<(Moment, Sleep)>,
     /// The exception that a test asked for.
@@ -109,6 +112,7 @@ impl Engine {
             next,
             ends: now.moment + SUBSCRIPTION_LIFE,
             beats: now.moment + SUBSCRIPTION_HEARTBEAT,
+            pace: Bucket::with_burst(FAN_OUT_BYTES_PER_SECOND, FAN_OUT_BYTES_PER_SECOND),
             paced: Moment::ZERO,
             sleep: None,
             fault,
@@ -153,14 +157,18 @@ impl Live {
             locked.subscribers.wait(self.serial, waker);
             return Look::Wait(self.beats.min(change));
         }
+        if inner.has_quotas() {
+            self.paced = self.pace.ready_at(page.bytes as u64);
+            if now.moment < self.paced {
+                locked.subscribers.wait(self.serial, waker);
+                return Look::Wait(self.paced.min(change));
+            }
+            self.pace.charge(now.moment, page.bytes as u64);
+        }
         let newest = locked.log.last_millis();
         drop(locked);
         self.next = page.next;
         self.beats = now.moment + SUBSCRIPTION_HEARTBEAT;
-        if inner.has_quotas() {
-            let nanos = page.bytes as u64 * 1_000_000_000 / FAN_OUT_BYTES_PER_SECOND;
-            self.paced = now.moment + std::time::Duration::from_nanos(nanos);
-        }
         self.is_over = has_ended;
         self.stream.calls.event();
         Look::Event(SubscribeToShardEvent {

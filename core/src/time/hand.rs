@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,14 +15,17 @@ use super::{Moment, nanos};
 /// The mark of a hand that goes by itself.
 const RUNNING: u64 = u64::MAX;
 
+/// Where a hand stays for good, 292 years after its clock began: so far it can be ahead of the runtime's time or behind it.
+const END: u64 = i64::MAX as u64;
+
 /// Time that can be stopped and moved, over a runtime's time or over none.
 pub(super) struct Hand {
     /// Where the runtime's time began; without it, only [`Hand::advance`] moves the hand.
     start: Option<tokio::time::Instant>,
     /// The moment at which the hand stands; [`RUNNING`] if it goes.
     stands_at: AtomicU64,
-    /// By how much a hand that goes is ahead of the runtime's time; wraps where it is behind.
-    ahead: AtomicU64,
+    /// By how much a hand that goes is ahead of the runtime's time; negative where it is behind.
+    ahead: AtomicI64,
     sleepers: Mutex<Sleepers>,
 }
 
@@ -48,17 +51,17 @@ impl Hand {
         Self {
             start,
             stands_at: AtomicU64::new(stands_at),
-            ahead: AtomicU64::new(0),
+            ahead: AtomicI64::new(0),
             sleepers: Mutex::default(),
         }
     }
 
     pub fn now(&self) -> Moment {
         match self.stands_at.load(Ordering::Acquire) {
-            RUNNING => Moment(
-                self.elapsed()
-                    .wrapping_add(self.ahead.load(Ordering::Acquire)),
-            ),
+            RUNNING => {
+                let ahead = self.ahead.load(Ordering::Acquire);
+                Moment(self.elapsed().saturating_add_signed(ahead).min(END))
+            }
             stands_at => Moment(stands_at),
         }
     }
@@ -71,18 +74,21 @@ impl Hand {
         self.start.is_none()
     }
 
-    /// Moves on, standing or going, and wakes whoever slept until then.
+    /// Moves on, standing or going, but not beyond the end, and wakes whoever slept until then.
     pub fn advance(&self, by: Duration) {
         let sleepers = self.sleepers.lock();
-        let by = nanos(by);
-        match self.stands_at.load(Ordering::Acquire) {
-            RUNNING => self.ahead.fetch_add(by, Ordering::AcqRel),
-            stands_at => {
-                // One short of the mark of a hand that goes.
-                let next = stands_at.saturating_add(by).min(RUNNING - 1);
-                self.stands_at.swap(next, Ordering::AcqRel)
+        match self.is_frozen() {
+            true => {
+                let next = self.now().0.saturating_add(nanos(by)).min(END);
+                self.stands_at.store(next, Ordering::Release);
             }
-        };
+            false => {
+                let by = i64::try_from(nanos(by)).unwrap_or(i64::MAX);
+                let ahead = self.ahead.load(Ordering::Acquire);
+                self.ahead
+                    .store(ahead.saturating_add(by), Ordering::Release);
+            }
+        }
         self.wake(sleepers);
     }
 
@@ -99,8 +105,9 @@ impl Hand {
         if self.is_manual() || stands_at == RUNNING {
             return;
         }
-        self.ahead
-            .store(stands_at.wrapping_sub(self.elapsed()), Ordering::Release);
+        // Neither is beyond the end, so the difference can be told.
+        let ahead = stands_at.wrapping_sub(self.elapsed()) as i64;
+        self.ahead.store(ahead, Ordering::Release);
         self.stands_at.store(RUNNING, Ordering::Release);
         self.wake(sleepers);
     }
@@ -125,12 +132,14 @@ impl Hand {
     }
 
     fn elapsed(&self) -> u64 {
-        self.start.map_or(0, |start| nanos(start.elapsed()))
+        self.start
+            .map_or(0, |start| nanos(start.elapsed()).min(END))
     }
 
-    /// The runtime's time at which a hand that goes reaches a moment.
+    /// The runtime's time at which a hand that goes reaches a moment; `None` for one beyond the end.
     fn instant_of(&self, at: Moment) -> Option<tokio::time::Instant> {
-        let since_start = at.0.wrapping_sub(self.ahead.load(Ordering::Acquire));
+        let ahead = self.ahead.load(Ordering::Acquire);
+        let since_start = (at.0 <= END).then(|| at.0.saturating_add_signed(-ahead))?;
         self.start?.checked_add(Duration::from_nanos(since_start))
     }
 }

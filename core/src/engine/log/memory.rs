@@ -11,6 +11,8 @@ use super::segment::Entry;
 pub(super) const MIN_BLOCK: usize = 4 << 10;
 /// The largest block, unless one record alone needs more. Only blocks of this size are kept for reuse.
 pub(super) const MAX_BLOCK: usize = 1 << 20;
+/// Records that the smallest index has room for.
+const MIN_INDEX: usize = 4;
 /// Blocks that are kept for reuse at most: memory touched before costs no page fault when it is written again.
 const SPARES: usize = 64;
 
@@ -31,29 +33,43 @@ pub(super) struct Block {
     /// Bytes that it was made for.
     pub size: usize,
     /// Bytes of the index that the budget knows of.
-    noted: usize,
+    indexed: usize,
 }
 
 impl Block {
-    /// Tells the budget how much the index grew since it was last told.
+    /// Whether the index has room for a record.
     #[inline]
-    pub fn note_index(&mut self, memory: &Memory) {
-        let bytes = self.entries.capacity() * size_of::<Entry>();
-        if bytes > self.noted {
-            memory.used.fetch_add(bytes - self.noted, Ordering::Relaxed);
-            self.noted = bytes;
+    pub fn has_index(&self) -> bool {
+        self.entries.len() < self.entries.capacity()
+    }
+
+    /// Lets a full index grow, twofold as vectors do but not beyond `most` records, if the budget has room for that.
+    pub fn grow_index(&mut self, memory: &Memory, most: usize) -> Result<(), Full> {
+        let have = self.entries.capacity();
+        let more = (have * 2).clamp(MIN_INDEX, most.max(have)) - have;
+        if more == 0 {
+            return Err(Full::UsedUp);
         }
+        memory.take(more * size_of::<Entry>())?;
+        self.indexed += more * size_of::<Entry>();
+        self.entries.reserve_exact(have + more - self.entries.len());
+        Ok(())
     }
 
     /// All bytes that the budget counts for it.
     fn charged(&self) -> usize {
-        self.size + self.noted
+        self.size + self.indexed
     }
 }
 
-/// The budget is used up.
+/// Why there is no memory for a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct Full;
+pub(in crate::engine) enum Full {
+    /// The budget is used up.
+    UsedUp,
+    /// The record needs more than the whole budget.
+    Never,
+}
 
 impl Memory {
     /// A budget of `cap` bytes.
@@ -76,22 +92,21 @@ impl Memory {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// An empty block of `size` bytes, a used one if there is one. A fresh block's pages are first touched by what
-    /// is written to them.
+    /// An empty block of `size` bytes with an index, a used one if there is one. A fresh block's pages are first touched
+    /// by what is written to them.
     pub(super) fn block(&self, size: usize) -> Result<Block, Full> {
         if size == MAX_BLOCK
             && let Some(block) = self.spares.lock().pop()
         {
             return Ok(block);
         }
-        while !self.charge(size) {
-            let spare = self.spares.lock().pop().ok_or(Full)?;
-            self.uncharge(&spare);
-        }
+        let indexed = MIN_INDEX * size_of::<Entry>();
+        self.take(size.saturating_add(indexed))?;
         Ok(Block {
             bytes: BytesMut::with_capacity(size),
+            entries: Vec::with_capacity(MIN_INDEX),
             size,
-            ..Block::default()
+            indexed,
         })
     }
 
@@ -123,6 +138,18 @@ impl Memory {
         self.used.fetch_sub(block.charged(), Ordering::Relaxed);
     }
 
+    /// Takes bytes of the budget, those of blocks that are kept for reuse if need be.
+    fn take(&self, bytes: usize) -> Result<(), Full> {
+        if bytes > self.cap {
+            return Err(Full::Never);
+        }
+        while !self.charge(bytes) {
+            let spare = self.spares.lock().pop().ok_or(Full::UsedUp)?;
+            self.uncharge(&spare);
+        }
+        Ok(())
+    }
+
     fn charge(&self, bytes: usize) -> bool {
         let fits = |used: usize| used.checked_add(bytes).filter(|&after| after <= self.cap);
         self.used
@@ -135,12 +162,15 @@ impl Memory {
 mod tests {
     use super::*;
 
+    /// Bytes of the smallest index.
+    const INDEX: usize = MIN_INDEX * size_of::<Entry>();
+
     #[test]
     fn no_block_is_given_beyond_the_budget_and_one_given_back_is_used_again() {
-        let memory = Memory::new(2 * MAX_BLOCK);
+        let memory = Memory::new(2 * (MAX_BLOCK + INDEX));
         let first = memory.block(MAX_BLOCK).unwrap();
         let second = memory.block(MAX_BLOCK).unwrap();
-        assert_eq!(memory.block(1).unwrap_err(), Full);
+        assert_eq!(memory.block(1).unwrap_err(), Full::UsedUp);
         let place = first.bytes.as_ptr();
         memory.give_back(first);
         assert_eq!(memory.block(MAX_BLOCK).unwrap().bytes.as_ptr(), place);
@@ -149,11 +179,23 @@ mod tests {
 
     #[test]
     fn a_spare_block_makes_way_for_a_small_one() {
-        let memory = Memory::new(MAX_BLOCK);
+        let memory = Memory::new(MAX_BLOCK + INDEX);
         let block = memory.block(MAX_BLOCK).unwrap();
         memory.give_back(block);
         assert!(memory.block(MIN_BLOCK).is_ok());
-        assert_eq!(memory.used(), MIN_BLOCK);
+        assert_eq!(memory.used(), MIN_BLOCK + INDEX);
+    }
+
+    #[test]
+    fn an_index_grows_only_within_the_budget_and_what_it_takes_is_counted() {
+        let memory = Memory::new(MIN_BLOCK + 2 * INDEX);
+        let mut block = memory.block(MIN_BLOCK).unwrap();
+        assert_eq!(block.grow_index(&memory, 100), Ok(()));
+        assert_eq!(block.entries.capacity(), 2 * MIN_INDEX);
+        assert_eq!(block.grow_index(&memory, 100), Err(Full::UsedUp));
+        assert_eq!(memory.used(), memory.cap());
+        memory.give_back(block);
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]

@@ -10,8 +10,7 @@ mod segment;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use memory::Full;
-pub(super) use memory::Memory;
+pub(super) use memory::{Full, Memory};
 pub(super) use segment::Run;
 use segment::{Segment, next_size};
 
@@ -84,26 +83,18 @@ impl ShardLog {
     /// Appends a record that arrives at [`ShardLog::arrival`] and gives its number.
     ///
     /// # Errors
-    /// [`Full`] when it needs a new block and the engine's memory is used up; nothing is stored then.
+    /// [`Full`] when it needs memory and the engine's is used up; nothing is stored then.
     #[inline]
     pub fn append(&mut self, arrival: u64, key: &[u8], data: &[u8]) -> Result<u64, Full> {
         let bytes = key.len() + data.len();
         let segment = match self.segments.back_mut() {
             Some(segment) if segment.fits(bytes, arrival) => segment,
-            _ => self.open(bytes, arrival)?,
+            _ => self.grow(bytes, arrival)?,
         };
         segment.append(arrival, key, data);
         self.last_millis = arrival;
         self.next += 1;
         Ok(self.next - 1)
-    }
-
-    /// Accounts for what a batch of appends added to the index.
-    #[inline]
-    pub fn settle(&mut self) {
-        if let Some(segment) = self.segments.back_mut() {
-            segment.note_index(&self.memory);
-        }
     }
 
     /// The number of the oldest segment's first record.
@@ -228,17 +219,28 @@ impl ShardLog {
             .partition_point(|segment| segment.next() <= index)
     }
 
+    /// A segment that a record fits: the newest with more of an index, or a new one.
     #[cold]
-    fn open(&mut self, bytes: usize, arrival: u64) -> Result<&mut Segment, Full> {
-        self.settle();
+    fn grow(&mut self, bytes: usize, arrival: u64) -> Result<&mut Segment, Full> {
+        let newest = self.segments.back_mut();
+        let has_grown = newest.is_some_and(|segment| {
+            segment.grow_index(&self.memory) && segment.fits(bytes, arrival)
+        });
+        if !has_grown {
+            self.open(bytes, arrival)?;
+        }
+        Ok(self.segments.back_mut().expect("there is one"))
+    }
+
+    fn open(&mut self, bytes: usize, arrival: u64) -> Result<(), Full> {
         let previous = self.segments.back().map_or(0, Segment::size);
-        let size = next_size(previous, bytes);
+        let size = next_size(previous, bytes, self.memory.cap());
         let segment = Segment::open(&self.memory, self.next, arrival, size)?;
         if self.segments.len() == 1 {
             self.oldest_millis = self.last_millis;
         }
         self.segments.push_back(segment);
-        Ok(self.segments.back_mut().expect("pushed just now"))
+        Ok(())
     }
 }
 
@@ -277,7 +279,7 @@ mod tests {
     fn blocks_grow_from_4_kib_to_1_mib_and_larger_records_get_their_own() {
         let mut log = log(64 << 20);
         log.append(1, b"k", &[0; 10]).unwrap();
-        assert_eq!(log.memory.used(), MIN_BLOCK);
+        assert_eq!(log.segments.back().unwrap().size(), MIN_BLOCK);
         for _ in 0..8 {
             log.append(1, b"k", &vec![0; 500_000]).unwrap();
         }
@@ -316,9 +318,10 @@ mod tests {
 
     #[test]
     fn a_full_budget_refuses_and_stores_nothing() {
-        let mut log = log(MIN_BLOCK);
+        let mut log = log(2 * MIN_BLOCK);
         log.append(1, b"k", &[0; 4_000]).unwrap();
-        assert_eq!(log.append(1, b"k", &[0; 200]), Err(Full));
+        assert_eq!(log.append(1, b"k", &[0; 4_200]), Err(Full::UsedUp));
+        assert_eq!(log.append(1, b"k", &[0; 9_000]), Err(Full::Never));
         assert_eq!(
             (log.next(), records(&log.read(1, 10, 1 << 20)).len()),
             (2, 1)
@@ -332,10 +335,30 @@ mod tests {
         for _ in 0..1_000 {
             log.append(1, b"key", &[0; 100]).unwrap();
         }
-        log.settle();
         assert!(memory.used() > 100_000);
         drop(log);
         assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn tiny_records_never_take_more_than_the_budget_and_use_nearly_all_of_it() {
+        let mut log = log(MAX_BLOCK);
+        while log.append(1, b"k", b"").is_ok() {
+            assert!(log.memory.used() <= MAX_BLOCK);
+        }
+        assert!(log.memory.used() > MAX_BLOCK / 4 * 3);
+    }
+
+    #[test]
+    fn of_a_small_budget_a_block_is_a_small_part() {
+        let mut log = log(MAX_BLOCK);
+        for _ in 0..10 {
+            log.append(1, b"k", &[0; 40_000]).unwrap();
+        }
+        assert_eq!(log.segments.back().unwrap().size(), MAX_BLOCK / 8);
+        let large = vec![0; 200_000];
+        log.append(1, b"", &large).unwrap();
+        assert_eq!(log.segments.back().unwrap().size(), large.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::memory::{Block, Full, MAX_BLOCK, Memory};
+use super::memory::{Block, Full, MAX_BLOCK, MIN_BLOCK, Memory};
 
 /// Records of a shard that were appended one after the other, in one block of memory.
 ///
@@ -100,8 +100,14 @@ impl Segment {
     #[inline]
     pub fn fits(&self, bytes: usize, millis: u64) -> bool {
         self.block.bytes.capacity() - self.block.bytes.len() >= bytes
-            && self.block.entries.len() < self.block.size / MIN_BYTES_PER_RECORD
+            && self.block.has_index()
             && millis - self.base_millis <= u64::from(u32::MAX)
+    }
+
+    /// Lets its index grow where that alone was full; `false` where it has all that it may, or the budget has no room.
+    pub fn grow_index(&mut self, memory: &Memory) -> bool {
+        let most = self.block.size / MIN_BYTES_PER_RECORD;
+        !self.block.has_index() && self.block.grow_index(memory, most).is_ok()
     }
 
     /// Appends a record that [`Segment::fits`]: the one copy that a record sees in the engine.
@@ -114,12 +120,6 @@ impl Segment {
             after: (millis - self.base_millis) as u32,
             key_len: key.len() as u16,
         });
-    }
-
-    /// Tells the budget how much the index grew since it was last told.
-    #[inline]
-    pub fn note_index(&mut self, memory: &Memory) {
-        self.block.note_index(memory);
     }
 
     /// The number of the first record that arrived at `millis` or later; [`Segment::next`] if there is none.
@@ -243,13 +243,13 @@ impl Run {
     }
 }
 
-/// The size of the block after one of `previous` bytes (0 for the first), for a record of `need` bytes.
-pub(super) fn next_size(previous: usize, need: usize) -> usize {
+/// The size of the block after one of `previous` bytes (0 for the first), for a record of `need` bytes, within a budget
+/// of `cap` bytes. Of a small budget a block is a small part, unless one record alone needs more: else a few shards
+/// would use it up with blocks that are nearly empty.
+pub(super) fn next_size(previous: usize, need: usize, cap: usize) -> usize {
+    let most = MAX_BLOCK.min(cap / 8).max(MIN_BLOCK);
     (previous * 2)
-        .clamp(super::memory::MIN_BLOCK, MAX_BLOCK)
-        .max(if need <= MAX_BLOCK {
-            need.next_power_of_two()
-        } else {
-            need
-        })
+        .max(need.next_power_of_two())
+        .clamp(MIN_BLOCK, most)
+        .max(need)
 }
