@@ -147,8 +147,8 @@ impl Budget {
         self.buffer.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 
-    /// Gives back what one thing was charged and charges another that took its place, whether or not it fits: an aggregate
-    /// that is taken apart grows by a few bytes, which the share of bodies has room for.
+    /// Gives back what one thing was charged and charges another that took its place, whether or not it fits: what many small
+    /// Kinesis records take beside their bytes shows when they are made. Nothing more is taken until there is room again.
     pub fn exchange(&self, old: usize, new: usize) {
         self.bytes.fetch_add(new, Ordering::AcqRel);
         self.buffer.bytes.fetch_add(new, Ordering::AcqRel);
@@ -199,11 +199,11 @@ impl Budget {
         self.buffer.records.fetch_sub(records, Ordering::AcqRel);
     }
 
-    /// Whether there is room for any record.
-    pub fn is_ready(&self) -> bool {
+    /// Whether there are records left for any put.
+    pub fn has_records(&self) -> bool {
         let most = self.buffer.max_records;
         let most = most - (most / 4).max(1);
-        self.used() <= self.high_water() && self.buffer.records.load(Ordering::Relaxed) <= most
+        self.buffer.records.load(Ordering::Relaxed) <= most
     }
 
     #[cold]
@@ -258,7 +258,6 @@ mod tests {
         for max in [1 << 16, 1 << 20, 64 << 20, 1_000_003] {
             let budget = Budget::new(max, 10);
             assert!(budget.try_charge(budget.high_water()));
-            assert!(budget.is_ready());
             assert!(budget.try_charge(2 * budget.largest_record()), "{max}");
         }
     }
@@ -271,9 +270,9 @@ mod tests {
         }
         assert_eq!(budget.grant(), 0);
         assert_eq!(budget.full().kind(), ErrorKind::BufferFull);
-        assert!(!budget.is_ready());
+        assert!(!budget.has_records());
         budget.release_records(1);
-        assert!(budget.is_ready());
+        assert!(budget.has_records());
         assert_eq!((budget.grant(), budget.grant()), (1, 0));
         let large = Budget::new(1 << 20, 100_000);
         let granted: u64 = std::iter::repeat_with(|| large.grant())

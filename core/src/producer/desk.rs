@@ -237,7 +237,7 @@ impl Desk {
 
     /// Charges what a failure holds that comes back.
     fn charge_again(&self, failure: &Failure) -> usize {
-        let bytes = failure.key.len() + failure.data.len();
+        let bytes = failure.held();
         self.budget.charge_again(bytes);
         bytes
     }
@@ -516,7 +516,7 @@ mod tests {
             let desk = Desk::new(budget, Reports::Failures, report_counted);
             let wait = desk.hand_over("s", vec![failure(), failure()]);
             assert_eq!(wait, !report_counted);
-            assert_eq!(desk.budget.used(), 2 * "keydata".len());
+            assert_eq!(desk.budget.used(), 2 * failure().held());
             assert_eq!(desk.settled().1.records, 0, "they failed before");
             let mut out = Vec::new();
             let reported = desk.poll_reports(10, &mut out);
@@ -536,7 +536,7 @@ mod tests {
         desk.put_back(offered.failures);
         assert!(desk.borrow_failures().is_empty());
         assert_eq!(desk.untaken(), 1);
-        assert_eq!(desk.budget.used(), "keydata".len());
+        assert_eq!(desk.budget.used(), failure().held());
         assert_eq!(desk.take_failures().len(), 1);
         assert_eq!(desk.budget.used(), 0);
     }

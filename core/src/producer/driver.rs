@@ -16,11 +16,11 @@ use super::core::{Core, explain_denied};
 use super::intake::{Haul, Park, Shut};
 use super::state::{Effects, Event, Fetch, Request, Settings, State};
 use crate::api::{
-    Answer, Call, DescribeStreamSummaryInput, Operation, PutRecordsInput, PutRecordsOutput,
-    RecordDistributionStrategy, StreamDescriptionSummary,
+    Answer, Call, DescribeStreamSummaryInput, DescribeStreamSummaryOutput, Operation,
+    PutRecordsInput, PutRecordsOutput, RecordDistributionStrategy, StreamDescriptionSummary,
 };
 use crate::client::{Client, Shards};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::rng::Rng;
 use crate::route::ShardInfo;
 use crate::time::Moment;
@@ -49,6 +49,8 @@ pub(crate) enum Note {
         ticket: u64,
         result: Result<(Vec<ShardInfo>, Option<ByteString>)>,
     },
+    /// How the stream is.
+    Described(Box<DescribeStreamSummaryOutput>),
     /// Send what is open, and say when all that came before has ended.
     Flush(oneshot::Sender<()>),
     /// Take records of a broken key again, or of all; and say whether it was broken.
@@ -137,9 +139,11 @@ impl Driver {
     /// Asks who places records and how large they may be, and for the shards.
     async fn check(&mut self) -> Result<()> {
         let stream = self.core.stream.clone();
-        // Without that permission what is usual is what is known.
-        if let Ok(output) = self.client.describe_stream_summary(self.summary()).await {
-            self.learn(&output.stream_description_summary)?;
+        match self.client.describe_stream_summary(self.summary()).await {
+            Ok(output) => self.learn(&output.stream_description_summary, false)?,
+            // Without that permission, or where nobody knows the operation, what is usual is what is known.
+            Err(error) if error.retry() == Retry::Never => {}
+            Err(error) => return Err(error),
         }
         if self.state.is_placing_left() {
             return Ok(());
@@ -170,13 +174,15 @@ impl Driver {
     async fn check_late(&mut self, haul: &mut Haul<Note>) {
         let deadline = self.core.clock.now() + self.record_deadline / LATE_CHECK_SHARE;
         let client = self.client.clone();
-        let mut asked = pin!(client.attempt(Call::from(self.summary()), deadline));
-        let Core { intake, clock, .. } = &*self.core;
+        let core = Arc::clone(&self.core);
+        let Core { intake, clock, .. } = &*core;
+        let asked = client.describe_stream_summary(self.summary());
+        let mut asked = pin!(clock.before(deadline, asked));
         let tick = || clock.sleep_until(clock.now() + LATE_GATHER);
         let mut gathering = tick();
         let answer = poll_fn(|cx| {
             if let Poll::Ready(answer) = asked.as_mut().poll(cx) {
-                return Poll::Ready(answer.ok());
+                return Poll::Ready(answer.and_then(Result::ok));
             }
             let mut is_due = false;
             while Pin::new(&mut gathering).poll(cx).is_ready() {
@@ -192,15 +198,20 @@ impl Driver {
             }
         })
         .await;
-        if let Some(Answer::DescribeStreamSummary(output)) = answer
-            && let Err(error) = self.learn(&output.stream_description_summary)
-        {
+        if let Some(output) = answer {
+            self.learn_late(&output.stream_description_summary);
+        }
+    }
+
+    /// Takes in how the stream is when records have come already.
+    fn learn_late(&mut self, stream: &StreamDescriptionSummary) {
+        if let Err(error) = self.learn(stream, true) {
             tracing::error!(stream = %self.core.stream, %error, "the stream cannot be used as it was asked for");
         }
     }
 
     /// Takes in how the stream is. Fails if what was asked for cannot be had of it.
-    fn learn(&mut self, stream: &StreamDescriptionSummary) -> Result<()> {
+    fn learn(&mut self, stream: &StreamDescriptionSummary, has_records: bool) -> Result<()> {
         let kib = stream.max_record_size_in_kib;
         if let Some(kib) = kib.and_then(|kib| usize::try_from(kib).ok()) {
             self.core.intake.set_max_record(kib << 10);
@@ -208,10 +219,11 @@ impl Driver {
         let strategy = stream.record_distribution_strategy.as_deref();
         if strategy.and_then(RecordDistributionStrategy::parse)
             != Some(RecordDistributionStrategy::Auto)
+            || self.state.is_placing_left()
         {
             return Ok(());
         }
-        if !self.is_lazy {
+        if !has_records {
             self.core.intake.be_single();
         }
         self.state.leave_placing(self.core.intake.overhead())
@@ -348,6 +360,7 @@ impl Driver {
                 self.state
                     .step(now, Event::Page { ticket, result }, effects);
             }
+            Note::Described(output) => self.learn_late(&output.stream_description_summary),
             Note::Flush(done) => self.flushes.push((self.state.flush(now), done)),
             Note::Resume(key, done) => {
                 let key = key.as_ref().map(|key| key.as_bytes().as_ref());
@@ -369,6 +382,9 @@ impl Driver {
         }
         for fetch in effects.fetches {
             self.list(fetch);
+        }
+        if effects.describes {
+            self.describe();
         }
         if !effects.outcomes.is_empty() {
             let has_failures = self
@@ -411,6 +427,16 @@ impl Driver {
                 result: None,
             };
             answer.result = Some(output(attempt.await));
+        });
+    }
+
+    /// Asks how the stream is. Where there is no answer it is asked again with the next doubt.
+    fn describe(&self) {
+        let (client, core, summary) = (self.client.clone(), Arc::clone(&self.core), self.summary());
+        self.core.runtime.spawn(async move {
+            if let Ok(output) = client.describe_stream_summary(summary).await {
+                core.intake.leave(Note::Described(Box::new(output)));
+            }
         });
     }
 

@@ -60,7 +60,7 @@ impl Home {
         })
     }
 
-    /// Runs the sender until reports wait or all has ended, at most for `timeout`.
+    /// Runs the sender until reports wait, all has ended or the producer is closed, at most for `timeout`.
     pub fn poll(&self, timeout: Duration) -> Result<()> {
         if self.polled.is_none() {
             return Err(Error::invalid(
@@ -83,7 +83,9 @@ impl Home {
                 }
             }
             if !timeout.is_zero() {
-                let done = core.room().until(|| core.has_news());
+                let done = core
+                    .room()
+                    .until(|| core.has_news() || core.intake.is_shut());
                 core.clock.before(core.clock.now() + timeout, done).await;
             }
         })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -30,6 +31,8 @@ pub(crate) struct Intake<N> {
     is_single: AtomicBool,
     sizes: (usize, usize),
     max_record: AtomicUsize,
+    /// For how long an arena takes records, whose deadline is that of the first; `None`: the sender comes soon enough.
+    patience: Option<Duration>,
     clock: Clock,
 }
 
@@ -122,10 +125,21 @@ impl<N> Intake<N> {
             overhead,
             is_single: AtomicBool::new(false),
             sizes,
+            patience: None,
             clock,
         };
         intake.set_max_record(RECORD_DEFAULT_MAX_BYTES);
         intake
+    }
+
+    /// Opens another arena for records that come so much later than the first of one: the sender comes when it is asked to,
+    /// and they would share an early deadline.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self {
+            patience: Some(patience),
+            ..self
+        }
     }
 
     /// Sets the bytes that a Kinesis record of the stream may have.
@@ -207,6 +221,7 @@ impl<N> Intake<N> {
             }
         }
         let pushed = match &mut door.open {
+            Some(arena) if self.is_old(arena) => false,
             Some(arena) => arena.push(entry, self.overhead()),
             None => false,
         };
@@ -227,6 +242,12 @@ impl<N> Intake<N> {
             return Ok(door.waker.take());
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn is_old(&self, arena: &Arena) -> bool {
+        self.patience
+            .is_some_and(|patience| self.clock.now().since(arena.opened) > patience)
     }
 
     /// Opens another arena for a record; says whether there was one that is full now.
@@ -342,6 +363,11 @@ impl<N> Intake<N> {
         door.shut = door.shut.or(Some(why));
     }
 
+    /// Whether nothing is taken any more.
+    pub fn is_shut(&self) -> bool {
+        self.door.lock().shut.is_some()
+    }
+
     /// Whether the sender has ended.
     pub fn is_deserted(&self) -> bool {
         self.door.lock().is_deserted
@@ -365,7 +391,7 @@ impl<N> Intake<N> {
     /// Whether so much is buffered that whoever can wait should.
     #[inline]
     pub fn is_above_high_water(&self) -> bool {
-        self.budget.used() > self.budget.high_water()
+        self.pool.in_use() > self.budget.high_water()
     }
 
     /// What was taken so far.
@@ -376,7 +402,7 @@ impl<N> Intake<N> {
     /// Whether there is room for any record, or no use in waiting for it.
     pub fn is_ready(&self) -> bool {
         let door = self.door.lock();
-        door.shut.is_some() || self.budget.is_ready()
+        door.shut.is_some() || !self.is_above_high_water() && self.budget.has_records()
     }
 }
 
@@ -513,6 +539,39 @@ mod tests {
         intake.pool().trim();
         assert_eq!(intake.budget.used(), 0);
         assert!(intake.put(&entry(&[1; 500])).is_ok());
+    }
+
+    #[test]
+    fn kept_buffers_do_not_stand_in_the_way_of_whoever_waits_for_room() {
+        let intake = intake(1 << 18, 1_000);
+        let buffers: Vec<_> = std::iter::from_fn(|| intake.pool().buffer(8 << 10)).collect();
+        assert!(intake.is_above_high_water() && !intake.is_ready());
+        for buffer in buffers {
+            intake.pool().give_back(buffer);
+        }
+        assert!(intake.budget.used() > intake.budget.high_water());
+        assert!(intake.is_ready(), "they are free for any record");
+        intake.set_max_record(usize::MAX);
+        assert!(
+            intake
+                .put(&entry(&vec![0; intake.max_record() - 3]))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_patient_intake_opens_another_arena_for_records_that_come_late() {
+        let clock = Clock::manual(Timestamp::EPOCH);
+        let budget = Arc::new(Budget::new(1 << 20, 1_000));
+        let intake = Intake::<u32>::new(budget, Overhead::AGGREGATED, clock.clone());
+        let intake = intake.patient(Duration::from_millis(100));
+        for wait in [0, 100, 1, 100] {
+            clock.advance(Duration::from_millis(wait));
+            intake.put(&entry(b"x")).unwrap();
+        }
+        let haul = fetch(&intake, &Arc::default(), Park::Idle).unwrap();
+        let opened = haul.arenas.iter().map(|arena| arena.opened.as_nanos());
+        assert_eq!(opened.collect::<Vec<_>>(), [0, 101_000_000]);
     }
 
     #[test]

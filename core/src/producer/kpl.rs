@@ -20,10 +20,12 @@ pub struct KplSettings {
 enum Meaning {
     /// The same under this name.
     Is(&'static str),
+    /// The same under this name, `true` or `false` in any case as Java reads it.
+    Flag(&'static str),
     /// The same, at most so much.
     AtMost(&'static str, u64),
-    /// Zero, the default, means nothing; other values this setting.
-    UnlessZero(&'static str),
+    /// A time: zero means nothing, and of several properties the shortest holds.
+    Shortest(&'static str),
     /// One of these values is how things are; others cannot be had.
     Only(&'static [&'static str], &'static str),
     /// It has no effect.
@@ -33,7 +35,7 @@ enum Meaning {
     Port,
 }
 
-use Meaning::{AtMost, Host, Ignored, Is, Only, Port, UnlessZero};
+use Meaning::{AtMost, Flag, Host, Ignored, Is, Only, Port, Shortest};
 
 const NO_CHILD: &str = "there is no child process";
 const LEARNS: &str = "the limiter starts from the service's limits and learns";
@@ -47,7 +49,7 @@ const ROOTS: &str =
 
 /// Every setting of the KPL for Java 1.0.7, by the name of its property (reference/producer.md 2.9).
 const MEANINGS: &[(&str, Meaning)] = &[
-    ("AggregationEnabled", Is("aggregate")),
+    ("AggregationEnabled", Flag("aggregate")),
     (
         "AggregationMaxCount",
         AtMost("aggregate_records", u32::MAX as u64),
@@ -104,7 +106,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("ProxyUserName", Only(&[""], PROXY)),
     ("RateLimit", Ignored(LEARNS)),
     ("RecordMaxBufferedTime", Is("linger_ms")),
-    ("RecordTtl", Is("deadline_ms")),
+    ("RecordTtl", Shortest("deadline_ms")),
     ("Region", Is("region")),
     ("RequestTimeout", Is("request_timeout_ms")),
     ("ReturnUserRecordOnFailure", Ignored(GIVEN_BACK)),
@@ -113,7 +115,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("TempDirectory", Ignored("nothing is written to disk")),
     ("ThreadPoolSize", Ignored(ONE_THREAD)),
     ("ThreadingModel", Ignored(ONE_THREAD)),
-    ("UserRecordTimeoutInMillis", UnlessZero("deadline_ms")),
+    ("UserRecordTimeoutInMillis", Shortest("deadline_ms")),
     (
         "VerifyCertificate",
         Only(&["true"], "true; certificates are always verified"),
@@ -139,7 +141,7 @@ impl KplSettings {
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let mut read = Self::default();
-        let (mut host, mut port) = (String::new(), "443".to_owned());
+        let (mut host, mut port) = (String::new(), None);
         for (key, value) in properties(text) {
             let Some(&(name, meaning)) = MEANINGS.iter().find(|(name, _)| is_same(name, &key))
             else {
@@ -151,24 +153,33 @@ impl KplSettings {
                     read.ignored.push((name, "empty means AWS's own settings"));
                 }
                 Is(setting) => read.settings.push((setting, value)),
+                Flag(setting) => read.settings.push((setting, value.to_ascii_lowercase())),
                 AtMost(setting, most) => {
                     let number: u64 = value.parse().map_err(|_| refused(name, "a whole number"))?;
                     read.settings.push((setting, number.min(most).to_string()));
                 }
-                UnlessZero(_) if value == "0" => read.ignored.push((name, "zero is no timeout")),
-                UnlessZero(setting) => read.settings.push((setting, value)),
-                Only(values, _) if values.contains(&&*value) => {
+                Shortest(_) if value == "0" => read.ignored.push((name, "zero is no timeout")),
+                Shortest(setting) => read.shorten(setting, value),
+                Only(values, _) if values.iter().any(|one| one.eq_ignore_ascii_case(&value)) => {
                     read.ignored.push((name, "is as it must be"));
                 }
                 Only(_, expected) => return Err(refused(name, expected)),
                 Ignored(why) => read.ignored.push((name, why)),
                 Host => host = value,
-                Port => port = value,
+                Port => port = Some((name, value)),
             }
         }
-        if !host.is_empty() {
-            read.settings
-                .push(("endpoint", format!("https://{host}:{port}")));
+        match (host.is_empty(), port) {
+            (true, None) => {}
+            (true, Some((name, _))) => {
+                let why = "without KinesisEndpoint it means nothing";
+                read.ignored.push((name, why));
+            }
+            (false, port) => {
+                let port = port.map_or_else(|| "443".to_owned(), |(_, port)| port);
+                let url = format!("https://{host}:{port}");
+                read.settings.push(("endpoint", url));
+            }
         }
         if !read
             .settings
@@ -178,6 +189,17 @@ impl KplSettings {
             read.settings.push(("aggregate", "true".into()));
         }
         Ok(read)
+    }
+
+    /// Sets a time unless a shorter one was set. What is no number is refused with the settings.
+    fn shorten(&mut self, setting: &'static str, value: String) {
+        let millis = |value: &str| value.parse::<u64>().unwrap_or(0);
+        let known = self.settings.iter_mut().find(|(name, _)| *name == setting);
+        match known {
+            Some((_, before)) if millis(before) <= millis(&value) => {}
+            Some((_, before)) => *before = value,
+            None => self.settings.push((setting, value)),
+        }
     }
 }
 
@@ -332,9 +354,38 @@ mod tests {
     }
 
     #[test]
+    fn booleans_may_be_written_in_any_case() {
+        let text = "AggregationEnabled=False\nFailIfThrottled=FALSE\nVerifyCertificate=True\n";
+        let mut config = ProducerConfig::new(Aggregate::Yes);
+        config.set("kpl_properties", text).unwrap();
+        assert_eq!(config.aggregate, Aggregate::No);
+        assert!(KplSettings::parse("VerifyCertificate=False").is_err());
+    }
+
+    #[test]
+    fn a_port_without_an_endpoint_is_listed_as_without_effect() {
+        let kpl = KplSettings::parse("KinesisPort=4567").unwrap();
+        assert_eq!(kpl.ignored[0].0, "KinesisPort");
+        assert_eq!(settings("KinesisEndpoint=a")[0].1, "https://a:443");
+    }
+
+    #[test]
+    fn of_two_times_that_end_a_record_the_shorter_one_holds_in_any_order() {
+        for text in [
+            "RecordTtl=6000\nUserRecordTimeoutInMillis=1000",
+            "UserRecordTimeoutInMillis=1000\nRecordTtl=6000",
+            "RecordTtl=1000\nUserRecordTimeoutInMillis=0",
+        ] {
+            let mut config = ProducerConfig::new(Aggregate::Yes);
+            config.set("kpl_properties", text).unwrap();
+            assert_eq!(config.deadline.as_secs(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn every_setting_that_a_property_maps_to_exists() {
         for (_, meaning) in MEANINGS {
-            if let Is(name) | AtMost(name, _) | UnlessZero(name) = meaning {
+            if let Is(name) | Flag(name) | AtMost(name, _) | Shortest(name) = meaning {
                 let name = name.strip_suffix("_ms").unwrap_or(name);
                 assert!(ProducerConfig::NAMES.contains(&name), "{name}");
             }

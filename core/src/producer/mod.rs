@@ -329,8 +329,9 @@ impl Producer {
         self.block_on(self.flush(timeout))?
     }
 
-    /// In ordered mode: takes records of `key` again after one of them failed, or those of all keys (`None`). Completes when
-    /// every record of the key that was put before has ended; whether the key was broken.
+    /// In ordered mode: takes records of `key` again after one of them failed, or those of all keys (`None`). Tells whether the
+    /// key was broken; every record of a broken key that was put before has ended by then. One that was not broken completes at
+    /// once.
     ///
     /// So take what failed, failed records first and [`OrderBroken`](ErrorKind::OrderBroken) ones after them in their order, await
     /// this, and put them again. At most 100,000 broken keys are known one by one; with more, all keys are broken and only
@@ -386,8 +387,8 @@ impl Producer {
         self.block_on(self.close(timeout))?
     }
 
-    /// In poll mode: runs the sender on this thread until reports wait or every record has ended, at most for `timeout`;
-    /// zero does what can be done without waiting. Failures go to the failure callback from here.
+    /// In poll mode: runs the sender on this thread until reports wait, every record has ended or the producer is closed, at most
+    /// for `timeout`; zero does what can be done without waiting. Failures go to the failure callback from here.
     ///
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) without poll mode and inside an async runtime,

@@ -1,5 +1,7 @@
 //! How a caller takes outcomes: reports, failures, and what was left at the end.
 
+use std::time::Duration;
+
 use super::Producer;
 use super::desk::Leftover;
 use super::receipt::{Failure, Report};
@@ -12,6 +14,20 @@ impl Producer {
         let count = core.desk.poll_reports(max, out);
         core.room().ring();
         count
+    }
+
+    /// Blocks until reports wait or the producer is closed, at most for `timeout`; whether reports wait.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) inside an async runtime, [`Forked`](crate::ErrorKind::Forked).
+    pub fn wait_reports(&self, timeout: Duration) -> Result<bool> {
+        let core = self.core()?;
+        let news = core
+            .room()
+            .until(|| core.desk.has_reports() || core.intake.is_shut());
+        let deadline = core.clock.now() + timeout;
+        self.block_on(core.clock.before(deadline, news))?;
+        Ok(core.desk.has_reports())
     }
 
     /// Has `call` called whenever reports wait, on the background thread: for event loops that have a wake of their own.

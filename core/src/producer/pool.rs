@@ -1,6 +1,7 @@
 //! Emptied buffers, kept for the next ones: fresh memory costs more than filling it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -20,6 +21,8 @@ const SMALLEST: usize = 16 << 10;
 pub(crate) struct Pool {
     budget: Arc<Budget>,
     arenas: Mutex<Vec<Vec<u8>>>,
+    /// Bytes of arenas' buffers that are kept.
+    kept_bytes: AtomicUsize,
     max_arenas: usize,
     aggregates: Mutex<Vec<Vec<u8>>>,
     /// Bytes of aggregates' buffers that are kept.
@@ -37,6 +40,7 @@ impl Pool {
     pub fn new(budget: Arc<Budget>, max_arenas: usize) -> Self {
         Self {
             arenas: Mutex::default(),
+            kept_bytes: AtomicUsize::new(0),
             max_arenas,
             aggregates: Mutex::default(),
             max_aggregates: budget.share_of_bodies() / 8,
@@ -56,11 +60,22 @@ impl Pool {
             let found = kept.iter().rposition(|buffer| buffer.capacity() >= size);
             found.map(|index| kept.swap_remove(index))
         };
+        if let Some(buffer) = &kept {
+            self.kept_bytes
+                .fetch_sub(buffer.capacity(), Ordering::AcqRel);
+        }
         kept.or_else(|| {
             self.budget
                 .try_charge(size)
                 .then(|| Vec::with_capacity(size))
         })
+    }
+
+    /// Charged bytes, but for what is kept: a put that needs the room has it freed.
+    #[inline]
+    pub fn in_use(&self) -> usize {
+        let kept = self.kept_bytes.load(Ordering::Acquire);
+        self.budget.used().saturating_sub(kept)
     }
 
     /// An empty buffer for an aggregate of `size` bytes, with hardly more room.
@@ -101,6 +116,8 @@ impl Pool {
         buffer.clear();
         let mut kept = self.arenas.lock();
         if kept.len() < self.max_arenas {
+            self.kept_bytes
+                .fetch_add(buffer.capacity(), Ordering::AcqRel);
             return kept.push(buffer);
         }
         drop(kept);
@@ -124,14 +141,17 @@ impl Pool {
         self.arenas.lock().is_empty() && self.aggregates.lock().is_empty()
     }
 
-    /// Frees what is kept, as when there is nothing to do.
+    /// Frees what is kept, as when there is nothing to do. Producers of a group may wait for the room.
     pub fn trim(&self) {
         for buffer in std::mem::take(&mut *self.arenas.lock()) {
+            self.kept_bytes
+                .fetch_sub(buffer.capacity(), Ordering::AcqRel);
             self.budget.release(buffer.capacity());
         }
         for buffer in std::mem::take(&mut *self.aggregates.lock()) {
             self.budget.release_body(buffer.capacity());
         }
+        self.budget.room().ring();
     }
 }
 

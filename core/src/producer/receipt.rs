@@ -49,6 +49,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Bytes that it holds.
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.data.len()
+    }
+
     /// Of a record that cannot be given back.
     pub(super) fn unknown(error: Error) -> Self {
         Self {

@@ -28,6 +28,15 @@ impl Backoff {
         Self { base, cap }
     }
 
+    /// The same with no pause longer than `cap`.
+    #[must_use]
+    pub fn within(self, cap: Duration) -> Self {
+        Self {
+            cap: self.cap.min(cap),
+            ..self
+        }
+    }
+
     /// The pause before the attempt that follows `failures` failed ones (from 1).
     pub fn pause(&self, failures: u32, rng: &Rng) -> Duration {
         if planted(Bug::NoBackoff) {

@@ -50,6 +50,16 @@ impl Policy {
         }
     }
 
+    /// The policy with pauses of `cap` at most, unless the service asks for longer ones.
+    #[must_use]
+    pub fn within(self, cap: Duration) -> Self {
+        Self {
+            transient: self.transient.within(cap),
+            throttled: self.throttled.within(cap),
+            ..self
+        }
+    }
+
     /// The verdict on a failure of attempt number `attempt` (from 1).
     pub fn judge(&self, error: &Error, attempt: u32) -> Verdict {
         match attempt < self.max_attempts {
@@ -173,9 +183,15 @@ mod tests {
 
     #[test]
     fn a_pause_that_the_service_asks_for_is_kept() {
+        let short = Duration::from_millis(300);
+        let within = Policy::default().within(short);
+        assert_eq!(within.transient.longest(40), short);
+        assert_eq!(within.throttled.longest(40), short);
         let asked = Duration::from_secs(3);
         let error = Error::new(ErrorKind::Throttled, "").with_retry(Retry::After(Some(asked)));
-        let pause = Policy::default().pause(Verdict::Throttled, 1, &error, &Rng::seeded(1));
-        assert_eq!(pause, asked);
+        for policy in [Policy::default(), within] {
+            let pause = policy.pause(Verdict::Throttled, 1, &error, &Rng::seeded(1));
+            assert_eq!(pause, asked);
+        }
     }
 }

@@ -147,11 +147,10 @@ impl State {
             }
             _ if is_believed => self.deliver(now, batch, shard, sequence, effects),
             Landing::Covered | Landing::Misrouted => {
-                self.note_misrouted(shard);
-                let error = misrouted(shard);
-                batch.failed.push(self.attempt(sent, now, &error));
+                let attempt = self.attempt(sent, now, &misrouted(shard));
+                batch.failed.push(attempt);
                 batch.history.maybe_stored = !planted(Bug::MisroutedNotMarked);
-                self.split(batch);
+                self.unconfirmed(now, batch, shard, effects);
             }
             Landing::Unknown => {
                 let attempt = self.attempt(sent, now, &misrouted(shard));

@@ -21,7 +21,10 @@ use crate::types::{HashKey, HashRange, SequenceNumber, ShardId};
 const AGGREGATE_KEY: ByteString = ByteString::from_static("a");
 
 // What a record that is sent by itself is charged covers what is kept of it.
-const _: () = assert!(size_of::<Batch>() + size_of::<Failure>() + 64 <= Overhead::SINGLE.record);
+const _: () = assert!(KEPT + size_of::<Failure>() <= Overhead::SINGLE.record);
+
+/// What is kept of a Kinesis record beside its bytes: the batch, its place in a queue, what allocators add.
+const KEPT: usize = size_of::<Batch>() + 64;
 
 /// One Kinesis record: an aggregate, or a single user record as it is.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(super) struct History {
     pub is_suspect: bool,
     /// When the stream was first said not to exist.
     pub missing_since: Option<Moment>,
-    /// How often no listing showed the shard that it was said to lie on.
+    /// How often no listing showed that the shard that it was said to lie on covers it.
     pub unconfirmed: u32,
 }
 
@@ -105,7 +108,7 @@ impl Batch {
             tag => vec![(0, tag)],
         };
         Self {
-            charge: tally.bytes as usize + tags.len() * size_of::<Report>(),
+            charge: KEPT + tally.bytes as usize + tags.len() * size_of::<Report>(),
             key: ByteString::try_from(record.key).unwrap_or_default(),
             data: record.data,
             explicit_hash_key: record.explicit_hash_key,
@@ -130,7 +133,7 @@ impl Batch {
         history: History,
     ) -> Self {
         Self {
-            charge: sealed.len() + tags.len() * size_of::<Report>(),
+            charge: KEPT + sealed.len() + tags.len() * size_of::<Report>(),
             data: sealed,
             key: AGGREGATE_KEY,
             explicit_hash_key: Some(first),
@@ -249,6 +252,12 @@ impl Batch {
         self.charge - self.tags.len() * size_of::<Report>()
     }
 
+    /// What its records hold together once they have failed.
+    pub fn size_as_failures(&self) -> usize {
+        let records = self.tally.records as usize;
+        self.size() + records * size_of::<Failure>() + self.tags.len() * size_of::<Report>()
+    }
+
     /// Ends all its records as failed. The room it held goes with them.
     pub fn fail(mut self, error: &Error, outcomes: &mut Outcomes) {
         self.unpin();
@@ -263,7 +272,10 @@ impl Batch {
             // Each holds its own payload; the last what they share.
             let own = match place == last {
                 true => charge,
-                false => (failure.data.len() + report_charge(tag)).min(charge),
+                false => failure
+                    .held()
+                    .saturating_add(report_charge(tag))
+                    .min(charge),
             };
             charge -= own;
             outcomes.told.push(Outcome {

@@ -157,7 +157,12 @@ impl State {
         let record = Unpacked::of(stored, arena);
         let history = History::new(arrived, self.epochs.current());
         let mut batch = Batch::single(record, hash, stored.tag(arena), history, true);
-        batch.charge = stored.promise(self.settings.overhead);
+        let promised = stored.promise(self.settings.overhead);
+        // Who did not know that it would go alone promised less.
+        if promised < batch.charge {
+            self.budget.exchange(promised, batch.charge);
+        }
+        batch.charge = batch.charge.max(promised);
         let lane = self.lane_for(hash);
         self.note_pinned(lane);
         self.enqueue(lane, batch, false);
@@ -259,7 +264,7 @@ impl State {
                     )
                 }
             };
-            self.budget.release(open.promised - batch.charge);
+            self.budget.exchange(open.promised, batch.charge);
             if batch.is_pinned {
                 self.note_pinned(index);
             }

@@ -34,7 +34,16 @@ impl Told {
 
 impl State {
     /// Ends a batch that failed, and tells why.
-    pub(super) fn fail(&mut self, batch: Batch, error: &Error, now: Moment, effects: &mut Effects) {
+    pub(super) fn fail(
+        &mut self,
+        mut batch: Batch,
+        error: &Error,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let held = batch.size_as_failures().max(batch.charge);
+        self.budget.exchange(batch.charge, held);
+        batch.charge = held;
         self.end(&batch);
         self.meter.lock().failed(&batch, error);
         self.break_keys(&batch, error);

@@ -77,6 +77,8 @@ pub(crate) enum Event {
 pub(crate) struct Effects {
     pub requests: Vec<Request>,
     pub fetches: Vec<Fetch>,
+    /// Ask how the stream is: where it puts records does not fit what is known of it.
+    pub describes: bool,
     pub outcomes: Outcomes,
 }
 
@@ -153,10 +155,23 @@ const UNROUTED: u32 = 0;
 /// For how long a record that was answered is judged at least.
 const JUDGING: Duration = Duration::from_secs(3);
 
-/// So often a record is sent again because no listing shows the shard that it was said to lie on. Listings that lie behind
-/// are waited for, and a stream that was made again shows other shards; a server whose answers and listings never agree
-/// would be given copies until the deadline.
+/// So often a record is sent again because no listing shows that the shard that it was said to lie on covers it. Listings that
+/// lie behind are waited for, and a stream that was made again shows other shards; a server whose answers and listings never
+/// agree would be given copies until the deadline.
 const MOST_UNCONFIRMED: u32 = 4;
+
+/// After so many the stream is asked whether it distributes records by itself since.
+const UNCONFIRMED_BEFORE_ASKING: u32 = 2;
+
+/// No pause takes more of a record's deadline, so that one that is put while the service is in trouble is tried before it ends.
+const PAUSE_SHARE: u32 = 8;
+
+/// The longest pause of records with such a deadline. Where that is short it takes up to half of it: shorter pauses would be a
+/// storm of calls.
+fn longest_pause(deadline: Duration) -> Duration {
+    let storm = Duration::from_secs(1).min(deadline / 2);
+    (deadline / PAUSE_SHARE).max(storm)
+}
 
 /// For how long a missing stream is waited for: it may be about to be made again.
 const MISSING_GRACE: Duration = Duration::from_secs(10);
@@ -270,7 +285,7 @@ impl State {
         Self {
             next_stamp: settings.first_stamp,
             refresh: Refresh::new(RefreshConfig::default(), rng.fork()),
-            retry: Policy::default(),
+            retry: Policy::default().within(longest_pause(settings.deadline)),
             order: settings
                 .ordered
                 .then(|| Order::new(settings.stop_on_failure)),
@@ -311,8 +326,8 @@ impl State {
     }
 
     /// The service places records by itself, whatever their keys: no shard can be told beforehand, and none has a limit.
-    /// Source: model of `RecordDistributionStrategy`, `AUTO`. To be called before the first record is collected; records
-    /// that came before were charged as `overhead`.
+    /// Source: model of `RecordDistributionStrategy`, `AUTO`. Records that came before were charged as `overhead`; aggregates
+    /// of them are taken apart when their answers come.
     ///
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument): order and stamps cannot be had of such a stream, and records end with
@@ -340,6 +355,9 @@ impl State {
         self.settings.overhead = overhead;
         self.is_blind = true;
         self.is_placing_left = true;
+        for lane in &mut self.lanes {
+            lane.limit = None;
+        }
         Ok(())
     }
 
@@ -379,7 +397,7 @@ impl State {
 
     /// Does what time and the last steps made possible. To be called after the steps that came together.
     pub fn settle(&mut self, now: Moment, effects: &mut Effects) {
-        if self.refresh_wake.is_some_and(|at| at <= now) {
+        if self.refresh_due().is_some_and(|at| at <= now) {
             self.refresh_wake = None;
             self.refresh(now, route::Event::Wake, effects);
         }
@@ -445,11 +463,17 @@ impl State {
             let first = blocked.into_iter().chain(active).min();
             at = at.min(first.map_or(Moment::MAX, |first| first.max(self.paused_until)));
         }
-        at = at.min(self.refresh_wake.unwrap_or(Moment::MAX));
+        at = at.min(self.refresh_due().unwrap_or(Moment::MAX));
         if self.unresolved > 0 {
             at = at.min(self.next_expiry);
         }
         (at < Moment::MAX).then_some(at)
+    }
+
+    /// When to look at the listing again. Where it was refused that has time until there are records.
+    fn refresh_due(&self) -> Option<Moment> {
+        self.refresh_wake
+            .filter(|_| !self.is_blind || self.unresolved > 0)
     }
 
     /// Gives up: all records that have not ended, as they are.
@@ -554,7 +578,8 @@ impl Waiting {
     fn add(&mut self, batch: &Batch) {
         self.entries += 1;
         self.bytes += batch.size();
-        self.since.get_or_insert(batch.history.arrived);
+        let arrived = batch.history.arrived;
+        self.since = Some(self.since.map_or(arrived, |since| since.min(arrived)));
     }
 
     fn forget(&mut self, batch: &Batch) {

@@ -163,7 +163,7 @@ impl State {
         let (now, tag) = (history.arrived, stored.tag(arena));
         let batch = Batch::single(Unpacked::of(stored, arena), hash, tag, history, true);
         let promise = stored.promise(self.settings.overhead);
-        self.budget.release(promise - batch.charge);
+        self.budget.exchange(promise, batch.charge);
         self.fail(batch, error, now, effects);
     }
 

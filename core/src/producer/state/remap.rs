@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::batch::{Batch, point, span};
 use super::lane::{Lane, Queue};
 use super::pack::Unpacked;
-use super::{Effects, Fetch, MISSING_GRACE, MOST_UNCONFIRMED, State, UNROUTED};
+use super::{
+    Effects, Fetch, MISSING_GRACE, MOST_UNCONFIRMED, State, UNCONFIRMED_BEFORE_ASKING, UNROUTED,
+};
 use crate::api::Operation;
 use crate::codec::{self, AggregateBuilder, Stamp};
 use crate::error::{Error, ErrorKind};
@@ -160,7 +162,11 @@ impl State {
     }
 
     fn parts(&self, records: Vec<(Unpacked, HashKey, Tag)>) -> Vec<Part> {
-        let limit = self.settings.aggregate_bytes;
+        // Where the service places records by itself, each goes alone.
+        let limit = match self.is_placing_left {
+            true => 0,
+            false => self.settings.aggregate_bytes,
+        };
         let mut parts: Vec<Part> = Vec::new();
         let mut open: BTreeMap<u32, usize> = BTreeMap::new();
         for (record, hash, tag) in records {
@@ -212,21 +218,35 @@ impl State {
                     doubt = doubt.max(Some(one.answered));
                     self.unjudged.push(one);
                 }
-                landing => {
-                    self.note_misrouted(shard);
+                Landing::Unknown | Landing::Misrouted => {
                     let mut batch = one.batch;
                     batch.failed.push(one.attempt);
                     batch.history.maybe_stored = true;
-                    batch.history.unconfirmed += u32::from(landing == Landing::Unknown);
-                    match batch.history.unconfirmed > MOST_UNCONFIRMED {
-                        true => self.fail(batch, &unconfirmed(shard), now, effects),
-                        false => self.split(batch),
-                    }
+                    self.unconfirmed(now, batch, shard, effects);
                 }
             }
         }
         if let Some(asked_at) = doubt {
             self.refresh(now, route::Event::Doubt { asked_at }, effects);
+        }
+    }
+
+    /// Sends the records of an aggregate again that does not lie where its readers would look for all of them, if that was
+    /// not done too often.
+    pub(super) fn unconfirmed(
+        &mut self,
+        now: Moment,
+        mut batch: Batch,
+        shard: ShardId,
+        effects: &mut Effects,
+    ) {
+        self.note_misrouted(shard);
+        batch.history.unconfirmed += 1;
+        effects.describes |=
+            batch.history.unconfirmed == UNCONFIRMED_BEFORE_ASKING && !self.is_placing_left;
+        match batch.history.unconfirmed > MOST_UNCONFIRMED {
+            true => self.fail(batch, &unconfirmed(shard), now, effects),
+            false => self.split(batch),
         }
     }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::batch::Batch;
 use super::lane::{Queue, is_large};
 use super::{Effects, Flight, Request, State};
-use crate::producer::config::Aggregate;
+use crate::producer::config::{Aggregate, Linger};
 use crate::time::Moment;
 
 /// A request that is being filled.
@@ -172,7 +172,10 @@ impl State {
             let fill = (batches.len() as f32 / self.settings.request_records as f32)
                 .max(bytes as f32 / self.settings.request_bytes as f32);
             self.waiting.pace.went(now, fill);
-            self.waiting.since = Some(now);
+            // Under a fixed linger what is left has waited for its time already.
+            if let Linger::Adaptive { .. } = self.settings.linger {
+                self.waiting.since = Some(now);
+            }
         }
         let mut deadline = now;
         for batch in &mut batches {

@@ -3,6 +3,7 @@
 mod large;
 mod ordered;
 mod reshards;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
@@ -147,6 +148,8 @@ struct World {
     service: Service,
     requests: VecDeque<Request>,
     fetches: VecDeque<Fetch>,
+    /// How often the stream was to be described.
+    described: u32,
     delivered: Tally,
     failed: Tally,
     receipts: BTreeMap<u64, Receipt>,
@@ -185,6 +188,7 @@ impl World {
             service: Service::new(shards),
             requests: VecDeque::new(),
             fetches: VecDeque::new(),
+            described: 0,
             delivered: Tally::default(),
             failed: Tally::default(),
             receipts: BTreeMap::new(),
@@ -239,6 +243,7 @@ impl World {
     fn take(&mut self, effects: Effects) {
         self.requests.extend(effects.requests);
         self.fetches.extend(effects.fetches);
+        self.described += u32::from(effects.describes);
         self.delivered += effects.outcomes.delivered;
         self.failed += effects.outcomes.failed;
         for outcome in effects.outcomes.told {
@@ -282,7 +287,8 @@ impl World {
             .keys()
             .find(|number| self.failures.contains_key(number));
         assert!(both.is_none(), "delivered or failed, not both");
-        assert!(self.intake.budget.used() <= self.intake.budget.share_of_records());
+        let budget = &self.intake.budget;
+        assert!(budget.used() <= budget.share_of_records() + budget.share_of_bodies());
     }
 
     fn request(&mut self) -> Request {
