@@ -1,6 +1,7 @@
 //! One request and its answer.
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use kinetik::api::{Answer, Form, Refusal};
@@ -17,17 +18,34 @@ use crate::stream::events;
 
 /// Answers one request; an error closes the connection without an answer.
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Ending {
-    let (head, body) = request.into_parts();
-    let page = match shared.door.judge(&head) {
+    let is_head = request.method() == Method::HEAD;
+    let (head, mut body) = request.into_parts();
+    let ending = enter(shared, &head, &mut body).await;
+    if !body.is_end_stream() && ending.is_ok() {
+        intake::discard(shared, body);
+    }
+    let mut response = ending?;
+    if is_head {
+        leave_body_out(&mut response);
+    }
+    Ok(response)
+}
+
+async fn enter(shared: &Shared, head: &Parts, body: &mut Incoming) -> Ending {
+    let page = match shared.door.judge(head) {
         Verdict::Enter(page) => page,
         Verdict::Refuse(response) => return Ok(last(response)),
     };
     if let Some(page) = &page
-        && is_preflight(&head)
+        && is_preflight(head)
     {
-        return Ok(page.preflight(&head.headers));
+        let mut response = page.preflight(&head.headers);
+        identify(&mut response, &shared.rng);
+        // The second id is left out here alone (reference/kinesis-api.md 3.4).
+        response.headers_mut().remove("x-amz-id-2");
+        return Ok(response);
     }
-    let mut response = respond(shared, &head, body).await?;
+    let mut response = respond(shared, head, body).await?;
     if let Some(page) = &page {
         page.admit(&mut response);
     }
@@ -35,14 +53,14 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Endin
     Ok(response)
 }
 
-async fn respond(shared: &Shared, head: &Parts, body: Incoming) -> Ending {
+async fn respond(shared: &Shared, head: &Parts, body: &mut Incoming) -> Ending {
     let is_control = control::is_control(head);
     if head.method != Method::POST && !is_control {
         return Ok(gate::not_ours());
     }
     let taken = match intake::take(shared, head, body).await {
         Ok(taken) => taken,
-        Err(cut) => return Ok(last(cut_off(cut))),
+        Err(cut) => return Ok(last(cut_off(head, cut))),
     };
     if is_control {
         return Ok(control::answer(shared, head, &taken.bytes));
@@ -77,14 +95,24 @@ fn busy() -> Refusal {
     )
 }
 
+/// An answer to HEAD tells how long its body would be. Over HTTP/2 hyper would send that body, a protocol error.
+fn leave_body_out(response: &mut Response<Body>) {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = body.size_hint().exact() {
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
 /// The answer to a body that was not read to its end.
-fn cut_off(cut: Cut) -> Response<Body> {
+fn cut_off(head: &Parts, cut: Cut) -> Response<Body> {
     match cut {
         Cut::NoLength => reply(411, None, Body::default()),
         // The service answers without a body (reference/kinesis-api.md 3.4).
         Cut::TooLarge => reply(413, None, Body::default()),
         Cut::TooSlow => reply(408, None, Body::default()),
-        Cut::NoRoom => gate::refused(Form::Json, &busy()),
+        Cut::NoRoom => gate::refused(gate::form(head).unwrap_or(Form::Json), &busy()),
         Cut::Broken => reply(400, None, Body::default()),
     }
 }

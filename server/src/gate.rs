@@ -41,10 +41,7 @@ pub(crate) fn admit(
     let target = Target::of(head);
     if body.is_empty() {
         // CBOR is the service's form where the request says nothing else.
-        let form = match content_type {
-            Some(ContentType::Known(form)) => form,
-            _ => Form::Cbor,
-        };
+        let form = form(head).unwrap_or(Form::Cbor);
         return Err(refused(
             form,
             &match target {
@@ -128,6 +125,14 @@ fn content_type(head: &Parts) -> Option<ContentType> {
     media
         .eq_ignore_ascii_case("application/json")
         .then_some(ContentType::Plain)
+}
+
+/// The form in which a caller speaks, if its content type says one.
+pub(crate) fn form(head: &Parts) -> Option<Form> {
+    match content_type(head)? {
+        ContentType::Known(form) => Some(form),
+        ContentType::Plain => None,
+    }
 }
 
 fn is_object(form: Form, body: &Bytes) -> bool {

@@ -1,6 +1,7 @@
 //! Reading a request's body within its bounds: size, time, and the room that all bodies share.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,8 +38,11 @@ pub(crate) struct Taken {
 /// be taken for all that was promised: it is there already, and bounded by [`Buffer`].
 const STEP: usize = 64 << 10;
 
+/// How many times the largest body is read on for.
+const DISCARDED: usize = 4;
+
 /// Reads a body.
-pub(crate) async fn take(shared: &Shared, head: &Parts, body: Incoming) -> Result<Taken, Cut> {
+pub(crate) async fn take(shared: &Shared, head: &Parts, body: &mut Incoming) -> Result<Taken, Cut> {
     if head.headers.contains_key(TRANSFER_ENCODING) {
         return Err(Cut::NoLength);
     }
@@ -54,8 +58,8 @@ pub(crate) async fn take(shared: &Shared, head: &Parts, body: Incoming) -> Resul
         .unwrap_or(Err(Cut::TooSlow))
 }
 
-async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken, Cut> {
-    let mut body = std::pin::pin!(body);
+async fn read(shared: &Shared, body: &mut Incoming, expected: usize) -> Result<Taken, Cut> {
+    let mut body = Pin::new(body);
     let mut permits = Vec::new();
     let mut held = 0;
     let mut first = Bytes::new();
@@ -98,6 +102,25 @@ async fn read(shared: &Shared, body: Incoming, expected: usize) -> Result<Taken,
         bytes,
         _room: permits,
     })
+}
+
+/// Reads on for a while when the answer does not need the rest of a body: closing with bytes unread resets the connection,
+/// and the reset may overtake the answer of a client that writes its whole body first.
+pub(crate) fn discard(shared: &Shared, mut body: Incoming) {
+    let clock = shared.clock.clone();
+    let deadline = clock.now() + shared.limits.stall_time;
+    let most = shared.limits.body_bytes.saturating_mul(DISCARDED);
+    tokio::spawn(async move {
+        let mut read = 0;
+        let all = async {
+            while read < most
+                && let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+            {
+                read += frame.data_ref().map_or(0, Bytes::len);
+            }
+        };
+        clock.before(deadline, all).await;
+    });
 }
 
 /// A share of the room for bodies.

@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest body, default 16 MiB: a full PutRecords (10 MiB) in base64, with keys and punctuation.
     pub body_bytes: usize,
-    /// Bytes of request and answer bodies that all connections may hold together, default 256 MiB.
+    /// Bytes of request and answer bodies that all connections may hold together, default 256 MiB. An event of a
+    /// subscription is such a body; where it has no room, the subscription ends.
     pub all_bodies_bytes: usize,
     /// The largest head of a request (request line and headers), default 16 KiB.
     pub head_bytes: usize,
@@ -20,7 +21,8 @@ pub struct Limits {
     pub streams: u32,
     /// How long a client may take to send a head, idling between two requests included; default 60 s.
     pub head_time: Duration,
-    /// How long a client may pause within a body that it sends or reads, default 10 s.
+    /// How long a client may pause within a body that it sends or reads, default 10 s. Over HTTP/2 a reader is left when
+    /// all answers of its connection pause, within twice this time. What is left of a refused body is read for as long.
     pub stall_time: Duration,
     /// How long a client may take to send a whole body, default 60 s.
     pub body_time: Duration,

@@ -139,7 +139,8 @@ async fn talk(
         return;
     };
     let (http1, http2) = (http1(limits), http2(limits));
-    let service = service_fn(move |request| {
+    let stalled = place.stalled(clock, limits.stall_time);
+    let service = service_fn(|request| {
         let (shared, busy) = (shared.clone(), place.begin());
         async move {
             let mut response = exchange::answer(&shared, request).await?;
@@ -148,14 +149,17 @@ async fn talk(
         }
     });
     if is_http2 {
-        let mut connection = std::pin::pin!(http2.serve_connection(socket, service));
-        if race(connection.as_mut(), until_stop(&mut stopped))
-            .await
-            .is_none()
-        {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
+        let connection = async {
+            let mut connection = std::pin::pin!(http2.serve_connection(socket, service));
+            if race(connection.as_mut(), until_stop(&mut stopped))
+                .await
+                .is_none()
+            {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        };
+        race(connection, stalled).await;
     } else {
         let mut connection = std::pin::pin!(http1.serve_connection(socket, service));
         if race(connection.as_mut(), until_stop(&mut stopped))

@@ -28,6 +28,10 @@ struct Guest {
     busy: AtomicUsize,
     /// The turn of its last request, or of its coming.
     since: AtomicU64,
+    /// Those of its requests that have bytes to be sent.
+    sending: AtomicUsize,
+    /// Counts the times that bytes of its answers came up or went out.
+    moves: AtomicU64,
     leave: Notify,
 }
 
@@ -42,6 +46,7 @@ pub(crate) struct Place {
 pub(crate) struct Busy {
     places: Arc<Places>,
     guest: Arc<Guest>,
+    is_sending: bool,
 }
 
 impl Places {
@@ -105,6 +110,14 @@ impl Guest {
     fn is_idle(&self) -> bool {
         self.busy.load(Ordering::Relaxed) == 0
     }
+
+    fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Relaxed) > 0
+    }
+
+    fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
+    }
 }
 
 impl Place {
@@ -119,13 +132,52 @@ impl Place {
         }
     }
 
+    /// Completes when there were bytes to be sent for as long as `patience`, and none of them went out: over HTTP/2 a
+    /// client that opens no window holds them without a write that waits. It is noticed within twice that time.
+    pub(crate) async fn stalled(&self, clock: &Clock, patience: Duration) {
+        loop {
+            let before = self.guest.moves();
+            clock.sleep(patience).await;
+            if self.guest.is_sending() && self.guest.moves() == before {
+                return;
+            }
+        }
+    }
+
     /// A request begins.
     pub(crate) fn begin(&self) -> Busy {
-        self.guest.busy.fetch_add(1, Ordering::Relaxed);
-        Busy {
-            places: self.places.clone(),
-            guest: self.guest.clone(),
+        Busy::new(&self.places, &self.guest)
+    }
+}
+
+impl Busy {
+    fn new(places: &Arc<Places>, guest: &Arc<Guest>) -> Self {
+        guest.busy.fetch_add(1, Ordering::Relaxed);
+        Self {
+            places: places.clone(),
+            guest: guest.clone(),
+            is_sending: false,
         }
+    }
+
+    /// The same for a part of the answer.
+    pub(crate) fn part(&self) -> Self {
+        Self::new(&self.places, &self.guest)
+    }
+
+    /// From now on until it is dropped it has bytes to be sent.
+    pub(crate) fn sending(mut self) -> Self {
+        if !self.is_sending {
+            self.is_sending = true;
+            self.guest.sending.fetch_add(1, Ordering::Relaxed);
+            self.moved();
+        }
+        self
+    }
+
+    /// Some of its bytes went out.
+    pub(crate) fn moved(&self) {
+        self.guest.moves.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -141,12 +193,19 @@ impl Drop for Busy {
         let turn = self.places.next_turn();
         self.guest.since.store(turn, Ordering::Relaxed);
         self.guest.busy.fetch_sub(1, Ordering::Relaxed);
+        if self.is_sending {
+            self.guest.sending.fetch_sub(1, Ordering::Relaxed);
+            self.moved();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use kinetik::runtime::Runtime;
+    use kinetik::time::Timestamp;
 
     use super::*;
 
@@ -171,6 +230,32 @@ mod tests {
             }
             drop(later);
             places.take(&clock).await;
+        });
+    }
+
+    #[test]
+    fn only_bytes_that_do_not_go_out_for_as_long_as_one_may_pause_are_a_stall() {
+        Runtime::shared().unwrap().block_on(async {
+            let clock = Clock::manual(Timestamp::from_millis(0));
+            let (places, patience) = (Places::new(1), Duration::from_secs(10));
+            let place = places.take(&clock).await;
+            let mut stalled = pin!(place.stalled(&clock, patience));
+            let mut is_stalled = async |is_over: bool| {
+                if is_over {
+                    clock.advance(patience);
+                }
+                clock.before(clock.now(), stalled.as_mut()).await.is_some()
+            };
+            assert!(!is_stalled(false).await);
+            let quiet = place.begin();
+            assert!(!is_stalled(true).await, "a quiet subscription");
+            let slow = quiet.part().sending();
+            assert!(!is_stalled(true).await, "it came up meanwhile");
+            slow.moved();
+            assert!(!is_stalled(true).await, "some of it went out");
+            drop(place.begin().sending());
+            assert!(!is_stalled(true).await, "another went out");
+            assert!(is_stalled(true).await);
         });
     }
 }

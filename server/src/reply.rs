@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
@@ -17,28 +17,59 @@ use crate::stream::Events;
 /// A whole body in one piece, or the events of a subscription.
 #[derive(Default)]
 pub(crate) struct Body {
-    bytes: Option<Bytes>,
-    /// Given back once the body is sent.
-    _room: Option<OwnedSemaphorePermit>,
+    piece: Option<Piece>,
     events: Option<Box<Events>>,
-    /// The request that it answers.
+    /// The request that it answers, as long as there is more to come.
     busy: Option<Busy>,
+}
+
+/// Bytes of an answer. The library drops a body when all of it is queued, and its pieces when they are sent: so it is
+/// they who hold what is given back then.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    /// Their share of the room for bodies.
+    _room: Option<OwnedSemaphorePermit>,
+    busy: Option<Busy>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        if let Some(busy) = &self.busy {
+            busy.moved();
+        }
+    }
 }
 
 impl Body {
     /// A body that keeps its share of the room for bodies until it is sent.
     pub(crate) fn new(bytes: impl Into<Bytes>, room: Option<OwnedSemaphorePermit>) -> Self {
         let bytes = Some(bytes.into()).filter(|bytes: &Bytes| !bytes.is_empty());
-        Self {
+        let piece = bytes.map(|bytes| Piece {
             bytes,
             _room: room,
+            busy: None,
+        });
+        Self {
+            piece,
             ..Self::default()
         }
     }
 
     /// Lets its connection count as busy until it is sent.
     pub(crate) fn keep(&mut self, busy: Busy) {
-        self.busy = Some(busy);
+        match &mut self.piece {
+            Some(piece) => piece.busy = Some(busy.sending()),
+            None => self.busy = Some(busy),
+        }
     }
 
     /// A body that is made as its events come.
@@ -51,25 +82,29 @@ impl Body {
 }
 
 impl hyper::body::Body for Body {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(events) = &mut self.events {
-            return events
-                .poll(cx)
-                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))));
-        }
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    ) -> Poll<Option<Result<Frame<Piece>, Infallible>>> {
+        let body = &mut *self;
+        let piece = match &mut body.events {
+            Some(events) => ready!(events.poll(cx)).map(|(bytes, room)| Piece {
+                bytes,
+                _room: Some(room),
+                busy: body.busy.as_ref().map(|busy| busy.part().sending()),
+            }),
+            None => body.piece.take(),
+        };
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.events {
             Some(events) => events.is_over(),
-            None => self.bytes.is_none(),
+            None => self.piece.is_none(),
         }
     }
 
@@ -77,7 +112,7 @@ impl hyper::body::Body for Body {
         if self.events.is_some() {
             return SizeHint::new();
         }
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.piece.as_ref().map_or(0, Piece::remaining) as u64)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use futures_core::Stream;
 use hyper::Response;
 use kinetik::api::{EVENT_STREAM, EventMessage, Form, Interruption, Subscription};
 use kinetik::transport::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::intake::hold;
 use crate::listen::{Shared, until_stop};
 use crate::reply::{Body, reply};
 
@@ -17,6 +20,8 @@ use crate::reply::{Body, reply};
 pub(crate) struct Events {
     form: Form,
     subscription: Subscription,
+    /// Bytes of bodies that may still be held.
+    room: Arc<Semaphore>,
     /// Completes when the server is told to stop.
     stop: BoxFuture<'static, ()>,
     /// The first message goes out at once: some clients wait for it.
@@ -30,6 +35,7 @@ pub(crate) fn events(shared: &Shared, form: Form, subscription: Subscription) ->
     let events = Events {
         form,
         subscription,
+        room: shared.room.clone(),
         stop: Box::pin(async move { until_stop(&mut stopped).await }),
         has_begun: false,
         is_over: false,
@@ -38,8 +44,19 @@ pub(crate) fn events(shared: &Shared, form: Form, subscription: Subscription) ->
 }
 
 impl Events {
-    /// The bytes of the next message; `None` at the end.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// The bytes of the next message with their share of the room for bodies; `None` at the end. Where there is no room,
+    /// it ends: its client begins the next one where the last event ended.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Bytes, OwnedSemaphorePermit)>> {
+        let bytes = ready!(self.poll_message(cx));
+        let held = bytes.and_then(|bytes| Some((hold(&self.room, bytes.len()).ok()?, bytes)));
+        self.is_over |= held.is_none();
+        Poll::Ready(held.map(|(room, bytes)| (bytes, room)))
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if !self.has_begun {
             self.has_begun = true;
             return Poll::Ready(Some(self.form.encode_event_message(&EventMessage::Begun)));

@@ -8,7 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use hyper::header::{AUTHORIZATION, DATE, HOST, HeaderMap};
+use hyper::header::{AUTHORIZATION, DATE, HOST, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use kinetik::api::Refusal;
 use kinetik::time::{Clock, Timestamp};
@@ -92,6 +92,7 @@ impl Verifier {
         let known = self.secrets.get(claim.key).ok_or_else(unknown)?;
         self.check_scope(&claim)?;
         check_time(self.clock.wall(), &claim)?;
+        check_signed(head, &claim)?;
         let canonical = canonical_request(head, &parameters, &claim, body);
         let text = format!(
             "{ALGORITHM}\n{}\n{}/{}/{}/aws4_request\n{}",
@@ -222,6 +223,26 @@ fn check_time(now: Timestamp, claim: &Claim<'_>) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+/// What names the call must be signed, or else a signature would be good for other calls: the host and each `x-amz-`
+/// header. Names must be in lower case. Source: AWS, "Create a signed AWS API request"; the text of a host that is not
+/// signed is AWS's, that of a header is made like it.
+fn check_signed(head: &Parts, claim: &Claim<'_>) -> Result<(), Refusal> {
+    let is_signed = |name: &str| claim.signed_headers.split(';').any(|signed| signed == name);
+    let wrong = |what: String| {
+        Err(Refusal::invalid_signature(format!(
+            "{what} must be a 'SignedHeader' in the AWS Authorization."
+        )))
+    };
+    if !is_signed(HOST.as_str()) {
+        return wrong("'Host' or ':authority'".to_owned());
+    }
+    let mut names = head.headers.keys().map(HeaderName::as_str);
+    match names.find(|name| name.starts_with("x-amz-") && !is_signed(name)) {
+        Some(name) => wrong(format!("'{}'", plain(name))),
+        None => Ok(()),
+    }
 }
 
 fn now_of(now: Timestamp) -> OffsetDateTime {
@@ -393,6 +414,8 @@ mod tests {
         region: &'static str,
         service: &'static str,
         location: SignatureLocation,
+        /// A header that it leaves out.
+        unsigned: &'static str,
     }
 
     const SIGNER: Signer = Signer {
@@ -401,6 +424,7 @@ mod tests {
         region: "us-east-1",
         service: "kinesis",
         location: SignatureLocation::Headers,
+        unsigned: "",
     };
 
     impl Signer {
@@ -431,7 +455,7 @@ mod tests {
             let headers = request
                 .headers()
                 .iter()
-                .filter(|(name, _)| *name != "x-odd")
+                .filter(|(name, _)| *name != "x-odd" && *name != self.unsigned)
                 .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
                 .chain([("x-odd", "a b,c")]);
             let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(BODY));
@@ -497,6 +521,35 @@ mod tests {
             BODY,
             SIGNED,
         ));
+    }
+
+    #[test]
+    fn a_signature_that_leaves_out_the_host_or_a_header_of_aws_is_refused_since_it_would_fit_other_calls()
+     {
+        for location in [SignatureLocation::Headers, SignatureLocation::QueryParams] {
+            let unsigned = "x-amz-target";
+            let signer = Signer {
+                location,
+                unsigned,
+                ..SIGNER
+            };
+            let mut changed = signer.sign("http://localhost:4567/");
+            let other = "Kinesis_20131202.DeleteStream".parse().unwrap();
+            changed.headers.insert(unsigned, other);
+            let refusal = verified(&changed, BODY, SIGNED).unwrap_err();
+            let text = "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization.";
+            assert_eq!(refusal, ("InvalidSignatureException".into(), text.into()));
+        }
+        for name in ["Host", "hosts", ""] {
+            let mut head = SIGNER.sign("http://localhost:4567/");
+            let value = head.headers[AUTHORIZATION].to_str().unwrap();
+            let value = value.replace("SignedHeaders=host;", &format!("SignedHeaders={name};"));
+            head.headers.insert(AUTHORIZATION, value.parse().unwrap());
+            let (_, text) = verified(&head, BODY, SIGNED).unwrap_err();
+            let expected =
+                "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
+            assert_eq!(text, expected, "{name}");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! | slowness, half-open connections | `slow_heads_and_slow_bodies_…`, `half_open_connections_…`, `a_connection_with_a_request_…` |
 //! | smuggled requests, injected headers | `chunked_bodies_…`, `a_length_that_…`, `malformed_heads_…`, `what_a_client_sends_…` |
 //! | hostile bodies | `deep_and_wide_json_…`, `deep_cbor_and_lengths_…`, `wrong_types_and_bad_base64_…`, `cut_bodies_…` |
-//! | used-up memory | `cli/tests/memory.rs` |
+//! | used-up memory | `cli/tests/memory.rs`, `server/tests/held.rs` |
+//! | answers that are not read | `server/tests/held.rs` |
 //! | wrong signatures, replay | the tests of `server/src/verify.rs` |
 //! | forged iterators and tokens | the tests of `core/src/engine/token.rs`, the fuzz targets `iterator` and `token` |
 //! | logs | `nothing_that_a_client_sends_is_logged_…` in `cli/tests/options.rs` |
@@ -372,6 +373,21 @@ fn hosts_that_are_no_name_of_this_machine_are_refused() {
     is_alive(&server);
 }
 
+#[tokio::test]
+async fn an_answer_to_head_over_http_2_tells_a_length_and_has_no_body() {
+    let server = server();
+    let socket = tokio::net::TcpStream::connect(server.address());
+    let (mut client, connection) = h2::client::handshake(socket.await.unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    let ask = hyper::Request::head("http://localhost/").body(()).unwrap();
+    let (answer, _) = client.send_request(ask, true).unwrap();
+    let mut answer = answer.await.unwrap();
+    let length = answer.headers()["content-length"].to_str().unwrap();
+    assert_ne!(length.parse(), Ok(0));
+    let frame = answer.body_mut().data().await;
+    assert!(frame.is_none(), "{frame:?}");
+}
+
 #[test]
 fn pages_from_elsewhere_are_refused_and_get_no_cors_headers() {
     let server = server();
@@ -418,6 +434,7 @@ fn pages_of_this_machine_may_call() {
         (answer.status, answer.header("access-control-max-age")),
         (200, Some("172800"))
     );
+    assert!(answer.header("x-amzn-requestid").is_some());
     assert!(
         answer
             .header("access-control-allow-headers")
