@@ -3,9 +3,9 @@
 use bytestring::ByteString;
 use kinetik::Error;
 use kinetik::rng::Rng;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::filter::look_up;
+use crate::filter::{Scalar, look_up};
 
 /// How a line becomes key and data, and back.
 #[derive(Clone, Debug)]
@@ -63,11 +63,10 @@ impl Keys {
 
 /// The value of a field as text.
 fn field(path: &[String], line: &[u8]) -> Result<String, String> {
-    let value: Value = serde_json::from_slice(line).map_err(|_| "expected JSON")?;
-    match look_up(&value, path) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
-        Some(_) => Err(format!("{} is no text, number or boolean", path.join("."))),
+    let value: &RawValue = serde_json::from_slice(line).map_err(|_| "expected JSON")?;
+    match look_up(value, path).map(Scalar::of) {
+        Some(Scalar::Text(text) | Scalar::Number(text) | Scalar::Bool(text)) => Ok(text),
+        Some(Scalar::Other(_)) => Err(format!("{} is no text, number or boolean", path.join("."))),
         None => Err(format!("expected a field {}", path.join("."))),
     }
 }
@@ -85,6 +84,18 @@ mod tests {
         let field = Keys::field("user.id");
         let line = r#"{"user":{"id":7}}"#;
         assert_eq!(split(&field, line).unwrap(), ("7".into(), line.into()));
+        let split_key = |line| split(&field, line).unwrap().0;
+        for (line, key) in [
+            (
+                r#"{"user": {"id": 12345678901234567890123} }"#,
+                "12345678901234567890123",
+            ),
+            (r#"{"user":{"id":1.10}}"#, "1.10"),
+            (r#"{"user":{"id":true}}"#, "true"),
+            (r#"{"user":{"id":"a\u0062"}}"#, "ab"),
+        ] {
+            assert_eq!(split_key(line), key, "as it is written");
+        }
         for bad in ["", "7", r#"{"user":7}"#, r#"{"user":{"id":null}}"#] {
             assert!(split(&field, bad).is_err(), "{bad}");
         }

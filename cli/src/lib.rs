@@ -1,13 +1,13 @@
 //! The `kinetik` command as a function, so that the Python wheel and the npm package can offer it too.
 //!
 //! Data goes to standard output, everything else to standard error; a closed pipe ends a command quietly. Exit codes:
-//! 0 done, 1 some records failed, 2 wrong usage, 3 the service or the way to it failed.
+//! 0 done, 1 some records failed, 2 wrong usage, 3 the service or the way to it failed, or standard output.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use kinetik::{Error, ErrorKind};
 
 mod filter;
@@ -68,7 +68,7 @@ enum Failure {
 
 /// Runs the command with its arguments, the program's own name first. Returns the exit code.
 pub fn main<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help and version come this way too, with code 0.
@@ -95,6 +95,19 @@ pub fn main<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -
     }
 }
 
+fn parse<A: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<Arguments, clap::Error> {
+    let mut command = Arguments::command();
+    // An empty variable is as good as none; as a value it would switch TLS on.
+    if std::env::var_os("KINETIK_TLS").is_some_and(|value| value.is_empty()) {
+        command = command.mut_subcommand("serve", |serve| {
+            serve.mut_arg("tls", |tls| tls.env(None::<&'static str>))
+        });
+    }
+    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
 /// The caller's mistakes are told apart from the service's.
 fn exit_code(error: &Error) -> u8 {
     let of_the_caller = error.aws_code().is_none()
@@ -110,7 +123,18 @@ fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
-        .map_err(|_| Failure::ClosedPipe)
+        .map_err(unwritten)
+}
+
+/// Why standard output was not written: a reader that left is no error.
+fn unwritten(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+        _ => {
+            let text = format!("standard output cannot be written: {error}");
+            Failure::Error(Error::new(ErrorKind::Internal, text))
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -1,9 +1,12 @@
 //! Lines of standard input, read on a thread of their own, because reading may block for ever.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read};
 
 use kinetik::types::limits::RECORD_MAX_BYTES;
 use kinetik::{Error, ErrorKind};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// One line, without its end.
@@ -30,29 +33,96 @@ impl Line {
     }
 }
 
-/// Lines of standard input in their order, as soon as they are there; an error is the last thing that comes.
-pub(crate) fn of_stdin() -> Result<Receiver<io::Result<Vec<Line>>>, Error> {
-    let (sender, receiver) = channel(2);
-    let reading = move || {
-        let mut lines = Lines::new(io::stdin().lock());
-        loop {
-            match lines.next() {
-                Ok(lines) if lines.is_empty() => return,
-                next => {
-                    let is_last = next.is_err();
-                    if sender.blocking_send(next).is_err() || is_last {
-                        return;
+/// Lines of an input in their order, as soon as they are there.
+pub(crate) struct Input {
+    lines: Receiver<io::Result<Vec<Line>>>,
+    /// Dropped to stop.
+    go_on: Option<PipeWriter>,
+}
+
+impl Input {
+    /// Begins to read standard input.
+    pub(crate) fn of(stdin: File) -> Result<Self, Error> {
+        let (sender, lines) = channel(2);
+        let refused = |what: &'static str| {
+            move |error| {
+                let text = format!("the operating system refused {what} to read standard input");
+                Error::new(ErrorKind::Internal, text).source(error)
+            }
+        };
+        let (stopped, go_on) = io::pipe().map_err(refused("a pipe"))?;
+        let reading = move || {
+            let mut lines = Lines::new(Stoppable {
+                file: stdin,
+                stopped,
+            });
+            loop {
+                match lines.next() {
+                    Ok(lines) if lines.is_empty() => return,
+                    Err(error) if is_stop(&error) => return,
+                    next => {
+                        let is_last = next.is_err();
+                        if sender.blocking_send(next).is_err() || is_last {
+                            return;
+                        }
                     }
                 }
             }
+        };
+        let thread = std::thread::Builder::new().name("standard input".into());
+        thread.spawn(reading).map_err(refused("a thread"))?;
+        Ok(Self {
+            lines,
+            go_on: Some(go_on),
+        })
+    }
+
+    /// The next lines; an error is the last thing that comes.
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Vec<Line>>> {
+        self.lines.recv().await
+    }
+
+    /// Takes nothing more from the input. Whole lines that were taken still come, and then the end.
+    pub(crate) fn stop(&mut self) {
+        self.go_on = None;
+    }
+}
+
+/// A file that is read only when there is something to read, until it is stopped: what was read by then is handed on.
+struct Stoppable {
+    file: File,
+    /// Hung up, when reading is to stop.
+    stopped: PipeReader,
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut waited = [
+            PollFd::new(&self.stopped, PollFlags::IN),
+            PollFd::new(&self.file, PollFlags::IN),
+        ];
+        retry_on_intr(|| poll(&mut waited, None))?;
+        match waited[0].revents().is_empty() {
+            true => self.file.read(into),
+            false => Err(io::Error::other(Stop)),
         }
-    };
-    let thread = std::thread::Builder::new().name("standard input".into());
-    thread.spawn(reading).map_err(|error| {
-        let text = "the operating system refused a thread to read standard input";
-        Error::new(ErrorKind::Internal, text).source(error)
-    })?;
-    Ok(receiver)
+    }
+}
+
+/// What the end of reading is told by; no file tells it.
+#[derive(Debug)]
+struct Stop;
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("reading was stopped")
+    }
+}
+
+impl std::error::Error for Stop {}
+
+fn is_stop(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Stop>())
 }
 
 struct Lines<R> {

@@ -4,7 +4,7 @@ use clap::Args;
 use kinetik::client::{Client, Shards as Which};
 use kinetik::route::ShardInfo;
 use kinetik::runtime::Runtime;
-use kinetik::types::{HashKey, StreamRef};
+use kinetik::types::{HashKey, PartitionKey, StreamRef};
 use serde_json::json;
 
 use crate::reach::Reach;
@@ -79,6 +79,7 @@ impl Shards {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        PartitionKey::check(&self.key)?;
         let hash = kinetik::codec::digest::hash_key(self.key.as_bytes());
         let shard = match &self.stream {
             None => None,

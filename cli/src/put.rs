@@ -1,8 +1,11 @@
 //! `kinetik put`: lines of standard input as records of a stream.
 
-use std::fs::File;
+use std::collections::VecDeque;
+use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,11 +18,10 @@ use kinetik::runtime::Runtime;
 use kinetik::time::Clock;
 use kinetik::types::StreamRef;
 use kinetik::{Error, ErrorKind};
-use tokio::sync::mpsc::Receiver;
 
 use crate::Failure;
 use crate::key::Keys;
-use crate::lines::{self, Line};
+use crate::lines::{Input, Line};
 use crate::reach::Reach;
 use crate::serve::ended;
 
@@ -58,7 +60,8 @@ const DRAIN: Duration = Duration::from_secs(150);
 impl Options {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let keys = self.keys()?;
-        let spill = Arc::new(Spill::open(self.failed.as_deref(), keys.clone())?);
+        let stdin = stdin()?;
+        let spill = Arc::new(Spill::open(self.failed.as_deref(), &stdin, keys.clone())?);
         let clock = Clock::system();
         let config = self.config(&clock, &spill)?;
         Runtime::shared()?.block_on(async {
@@ -69,25 +72,42 @@ impl Options {
                 Either::Right(_) => return Ok(()),
             };
             let mut put = Put {
+                input: Input::of(stdin)?,
+                unput: VecDeque::new(),
                 producer: &opened,
                 keys: &keys,
                 spill: &spill,
                 clock: &clock,
                 is_shown: io::stderr().is_terminal(),
             };
-            let read = match select(pin!(put.all(lines::of_stdin()?)), &mut signals).await {
-                Either::Left((read, _)) => read,
-                Either::Right(_) => Ok(()),
+            let mut read = match select(pin!(put.all()), &mut signals).await {
+                Either::Left((read, _)) => Some(read),
+                Either::Right(_) => None,
             };
+            put.input.stop();
+            let until = clock.now() + DRAIN;
             // A second signal gives up what is left.
-            let closed = match select(pin!(opened.close(DRAIN)), &mut signals).await {
+            let mut is_given_up = false;
+            if read.is_none() {
+                let rest = pin!(clock.before(until, put.all()));
+                match select(rest, &mut signals).await {
+                    Either::Left((rest, _)) => read = rest,
+                    Either::Right(_) => is_given_up = true,
+                }
+            }
+            select(pin!(put.give_up()), &mut signals).await;
+            let drain = match is_given_up {
+                true => Duration::ZERO,
+                false => until - clock.now(),
+            };
+            let closed = match select(pin!(opened.close(drain)), &mut signals).await {
                 Either::Left((closed, _)) => closed,
                 Either::Right(_) => opened.close(Duration::ZERO).await,
             };
             spill.take(opened.take_failures());
             spill.take(opened.take_pending().into_iter().map(|left| left.record));
-            read?;
-            put.end(closed)
+            let ended = put.end(closed);
+            read.unwrap_or(Ok(())).and(ended)
         })
     }
 
@@ -119,8 +139,20 @@ impl Options {
     }
 }
 
+/// Standard input as a file, without a buffer.
+fn stdin() -> Result<File, Error> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    stdin.map(File::from).map_err(|error| {
+        let text = format!("cannot be read: {error}");
+        Error::invalid("standard input", text)
+    })
+}
+
 /// Lines on their way.
 struct Put<'a> {
+    input: Input,
+    /// Lines that were read and not put yet.
+    unput: VecDeque<Line>,
     producer: &'a Producer,
     keys: &'a Keys,
     spill: &'a Spill,
@@ -129,10 +161,16 @@ struct Put<'a> {
 }
 
 impl Put<'_> {
-    async fn all(&mut self, mut lines: Receiver<io::Result<Vec<Line>>>) -> Result<(), Failure> {
+    /// Puts all lines. Can be cancelled and called again: a line leaves `unput` as it is put.
+    async fn all(&mut self) -> Result<(), Failure> {
         let mut told = self.clock.now();
         loop {
-            let next = self.clock.before(told + PROGRESS, lines.recv()).await;
+            while let Some(line) = self.unput.front() {
+                self.one(line).await?;
+                self.unput.pop_front();
+            }
+            let next = self.clock.before(told + PROGRESS, self.input.next());
+            let next = next.await;
             if self.clock.now() >= told + PROGRESS {
                 told = self.clock.now();
                 self.progress("\r\x1b[K", "");
@@ -145,10 +183,22 @@ impl Put<'_> {
                         let text = format!("standard input cannot be read: {error}");
                         Failure::Error(Error::invalid("standard input", text))
                     })?;
-                    for line in lines {
-                        self.one(&line).await?;
-                    }
+                    self.unput.extend(lines);
                 }
+            }
+        }
+    }
+
+    /// Counts the lines as failed that were read and are not to be put any more.
+    async fn give_up(&mut self) {
+        loop {
+            for line in self.unput.drain(..) {
+                self.spill
+                    .refused(&line, "the command ended before it was put");
+            }
+            match self.input.next().await {
+                Some(Ok(lines)) => self.unput.extend(lines),
+                Some(Err(_)) | None => return,
             }
         }
     }
@@ -193,7 +243,7 @@ impl Put<'_> {
 
     /// Tells what became of all lines.
     fn end(&self, closed: kinetik::Result<()>) -> Result<(), Failure> {
-        self.spill.finish()?;
+        let written = self.spill.finish();
         let (delivered, failed) = (
             self.producer.ledger().delivered.records,
             self.spill.failed(),
@@ -203,6 +253,10 @@ impl Put<'_> {
             io::stderr(),
             "{clear}kinetik: {delivered} records delivered, {failed} failed"
         );
+        if let Err(error) = written {
+            let text = "not all failed lines could be written";
+            let _ = writeln!(io::stderr(), "kinetik: {text}: {error}");
+        }
         match (failed, closed) {
             (0, closed) => Ok(closed?),
             _ => Err(Failure::Records),
@@ -219,6 +273,8 @@ struct Spill {
 #[derive(Default)]
 struct Spilled {
     file: Option<BufWriter<File>>,
+    /// The last line that stands in the file has no end.
+    has_open_line: bool,
     failed: u64,
     /// What kept the file from being written.
     broken: Option<io::Error>,
@@ -230,19 +286,24 @@ struct Spilled {
 const TOLD: u32 = 10;
 
 impl Spill {
-    fn open(file: Option<&std::path::Path>, keys: Keys) -> Result<Self, Error> {
-        let open = |path: &std::path::Path| {
-            let opened = File::options().append(true).create(true).open(path);
-            opened.map_err(|error| {
+    fn open(file: Option<&Path>, stdin: &File, keys: Keys) -> Result<Self, Error> {
+        let mut state = Spilled::default();
+        if let Some(path) = file {
+            let unwritable = |error| {
                 let text = format!("{} cannot be written: {error}", path.display());
                 Error::invalid("failed", text)
-            })
-        };
-        let file = file.map(open).transpose()?.map(BufWriter::new);
-        let state = Mutex::new(Spilled {
-            file,
-            ..Spilled::default()
-        });
+            };
+            let opened = File::options().append(true).create(true).open(path);
+            let opened = opened.map_err(unwritable)?;
+            let found = opened.metadata().map_err(unwritable)?;
+            if stdin.metadata().is_ok_and(|read| is_same(&read, &found)) {
+                let text = "names the file that is read; expected another one";
+                return Err(Error::invalid("failed", text));
+            }
+            state.has_open_line = has_open_line(path, &found);
+            state.file = Some(BufWriter::new(opened));
+        }
+        let state = Mutex::new(state);
         Ok(Self { keys, state })
     }
 
@@ -271,17 +332,25 @@ impl Spill {
         self.state().failed
     }
 
-    fn finish(&self) -> Result<(), Error> {
+    fn finish(&self) -> io::Result<()> {
         let mut state = self.state();
         let flushed = state.file.as_mut().map_or(Ok(()), Write::flush);
-        match state.broken.take().map_or(flushed, Err) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let text = format!("not all failed lines could be written: {error}");
-                Err(Error::invalid("failed", text))
-            }
-        }
+        state.broken.take().map_or(flushed, Err)
     }
+}
+
+/// Whether what is written to the one is read from the other. A terminal or /dev/null gives nothing back.
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino()) && !one.file_type().is_char_device()
+}
+
+fn has_open_line(path: &Path, found: &Metadata) -> bool {
+    let mut last = [b'\n'];
+    let is_read = found.is_file()
+        && found.len() > 0
+        && File::open(path)
+            .is_ok_and(|file| file.read_exact_at(&mut last, found.len() - 1).is_ok());
+    is_read && last != [b'\n']
 }
 
 impl Spilled {
@@ -296,9 +365,13 @@ impl Spilled {
     }
 
     fn write(&mut self, line: &[u8]) {
-        if let Some(file) = &mut self.file
-            && let Err(error) = file.write_all(line).and_then(|()| file.write_all(b"\n"))
-        {
+        let Some(file) = &mut self.file else { return };
+        let before = match std::mem::take(&mut self.has_open_line) {
+            true => &b"\n"[..],
+            false => b"",
+        };
+        let mut parts = [before, line, b"\n"].into_iter();
+        if let Err(error) = parts.try_for_each(|part| file.write_all(part)) {
             self.broken.get_or_insert(error);
         }
     }

@@ -27,11 +27,12 @@ pub(crate) struct Options {
         long = "name",
         env = "KINETIK_NAME",
         value_delimiter = ',',
+        value_parser = units::host_name,
         value_name = "HOST"
     )]
     names: Vec<String>,
     /// The region that ARNs name.
-    #[arg(long, env = "KINETIK_REGION", default_value = "us-east-1")]
+    #[arg(long, env = "KINETIK_REGION", default_value = "us-east-1", value_parser = units::region)]
     region: String,
     /// The account that ARNs name.
     #[arg(long, env = "KINETIK_ACCOUNT", default_value = "000000000000", value_parser = units::account)]
@@ -48,11 +49,16 @@ pub(crate) struct Options {
     /// On-demand streams that the account may have.
     #[arg(long, env = "KINETIK_ON_DEMAND_STREAM_LIMIT", value_name = "N")]
     on_demand_stream_limit: Option<usize>,
-    /// TLS, with a certificate and its key in PEM files; without them with a certificate made for this run.
-    #[arg(long, env = "KINETIK_TLS", num_args = 0..=1, require_equals = true, default_missing_value = "", value_name = "CERT,KEY")]
+    /// TLS, with a certificate and its key in PEM files; without them, or with `on`, with a certificate made for this run.
+    #[arg(long, env = "KINETIK_TLS", num_args = 0..=1, require_equals = true, default_missing_value = "on", value_name = "CERT,KEY")]
     tls: Option<String>,
     /// Where the certificate is written as PEM, for clients that are to trust it.
-    #[arg(long, env = "KINETIK_TLS_CERTIFICATE_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "KINETIK_TLS_CERTIFICATE_FILE",
+        requires = "tls",
+        value_name = "FILE"
+    )]
     tls_certificate_file: Option<PathBuf>,
     /// Which web pages may call: those of this machine (`loopback`), also those of an origin, or all (`*`), as at AWS.
     #[arg(long, env = "KINETIK_CORS", default_value = "loopback", value_parser = units::cors, value_name = "loopback|ORIGIN|*")]
@@ -151,9 +157,9 @@ fn start(options: Options) -> Result<Server, Error> {
     })
 }
 
-/// The certificate of `CERT,KEY`, or one that is made.
+/// The certificate of `CERT,KEY`, or for `on` one that is made.
 fn certificate(files: &str, names: &[String]) -> Result<Tls, Error> {
-    if files.is_empty() {
+    if files == "on" {
         return Tls::generated(names);
     }
     let (certificate, key) = files

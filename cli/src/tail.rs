@@ -11,12 +11,12 @@ use kinetik::runtime::Runtime;
 use kinetik::time::Clock;
 use kinetik::types::StreamRef;
 
-use crate::Failure;
 use crate::filter::{Field, Filter};
 use crate::format::Format;
 use crate::reach::Reach;
 use crate::serve::ended;
 use crate::units;
+use crate::{Failure, unwritten};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -188,7 +188,7 @@ fn print(text: &mut Vec<u8>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text).and_then(|()| out.flush());
     text.clear();
-    written.map_err(|_| Failure::ClosedPipe)
+    written.map_err(unwritten)
 }
 
 /// How far reading came, on a terminal, when it is to come to an end.

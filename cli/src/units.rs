@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kinetik::Error;
+use kinetik::engine::EngineConfig;
 use kinetik::types::{StreamArn, StreamName};
 use kinetik_server::{Cors, Key};
 
@@ -67,6 +68,23 @@ pub(crate) fn account(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("expected twelve digits".into())
+    }
+}
+
+/// A region as an engine's settings take it.
+pub(crate) fn region(text: &str) -> Result<String, String> {
+    let mut config = EngineConfig::default();
+    let set = config.set("region", text);
+    set.map_err(|error| error.message().to_owned())?;
+    Ok(config.region)
+}
+
+/// A host as requests name it, but without a port: a server is known by its names on every port.
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match !text.is_empty() && text.bytes().all(legal) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a host name without a port, for example kinesis.test".into()),
     }
 }
 
@@ -147,6 +165,16 @@ mod tests {
             "18446744073709551615h",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn regions_and_names_are_what_requests_can_match() {
+        assert_eq!(region("cn-north-1"), Ok("cn-north-1".to_owned()));
+        assert_eq!(host_name("kinesis.test"), Ok("kinesis.test".to_owned()));
+        for text in ["", "a:1", "a b", "a/b"] {
+            assert!(region(text).is_err(), "{text}");
+            assert!(host_name(text).is_err(), "{text}");
         }
     }
 

@@ -118,6 +118,9 @@ fn wrong_usage_is_2_and_an_unreachable_service_is_3() {
         &["serve", "--memory", "lots"],
         &["serve", "--credentials", "wJalrXUtnFEMI"],
         &["streams", "--endpoint-url", "localhost"],
+        &["serve", "--tls-certificate-file", "never.pem"],
+        &["explain", ""],
+        &["explain", &"k".repeat(257)],
         &["nonsense"],
     ] {
         let output = run(arguments);
@@ -147,6 +150,19 @@ fn a_taken_port_is_told_with_its_address() {
             .unwrap()
             .contains(&format!("127.0.0.1:{port}"))
     );
+}
+
+#[test]
+fn a_server_that_cannot_say_its_address_ends_with_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let output = kinetik(&["serve", "--port", "0"])
+        .stdout(full.unwrap())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("standard output cannot be written"), "{told}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn cases() -> Vec<Case> {
             create(served, &one("a"));
             create(served, &one("b")).contains("LimitExceeded")
         }),
-        case("--tls", "", &[], |served| {
+        case("--tls", "on", &[], |served| {
             served.endpoint.starts_with("https://127.0.0.1:")
         }),
         case("--tls-certificate-file", file, &["--tls"], move |_| {
@@ -137,6 +137,32 @@ fn every_option_does_what_it_says_by_its_flag_and_by_its_variable() {
         assert!(shown(&flag), "{}={}", case.flag, case.value);
         assert!(shown(&variable), "{}", variable_of(case.flag));
     }
+}
+
+#[test]
+fn a_region_that_no_arn_may_hold_and_a_name_with_a_port_are_refused() {
+    for option in ["--region=a:b", "--region=", "--name=kinesis.test:4567"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_kinetik"))
+            .args(["serve", option, "--port=no"])
+            .env_clear()
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (flag, _) = option.split_once('=').unwrap();
+        assert!(said.contains(flag) && said.contains("expected"), "{said}");
+    }
+}
+
+#[test]
+fn an_empty_variable_is_no_certificate_and_switches_no_tls_on() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinetik"));
+    let command = command.args(["serve", "--port=0"]).env_clear();
+    let served = Served::of(command.env("KINETIK_TLS", ""));
+    assert!(
+        served.endpoint.starts_with("http://"),
+        "{}",
+        served.endpoint
+    );
 }
 
 #[test]

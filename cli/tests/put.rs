@@ -1,9 +1,10 @@
 //! `kinetik put` as its users run it: lines in, records in the stream, failed lines in a file, exit codes, signals.
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use kinetik::codec::{Deaggregated, Mode, deaggregate};
 use kinetik::engine::{Engine, EngineConfig, Fault};
@@ -22,16 +23,26 @@ fn server() -> Server {
     .unwrap()
 }
 
-fn put(server: &Server, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_kinetik"))
+fn command(server: &Server, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinetik"));
+    command
         .args(["put", "orders", "--endpoint-url", &server.endpoint()])
         .args(arguments)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
+}
+
+fn put(server: &Server, arguments: &[&str]) -> Child {
+    command(server, arguments).spawn().unwrap()
+}
+
+fn send(signal: &str, child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Gives the command its input and waits for its end.
@@ -198,18 +209,143 @@ fn either_signal_ends_reading_and_what_was_read_is_delivered() {
         // A third one that is refused shows that the first two were read.
         stdin.write_all(&vec![b'x'; 2 << 20]).unwrap();
         stdin.write_all(b"\n").unwrap();
-        let mut told = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut told = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+        told.read_line(&mut line).unwrap();
         assert!(line.contains("line 3"), "{line}");
-        let sent = Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
+        send(signal, &child);
         assert_eq!(child.wait().unwrap().code(), Some(1));
         let data: Vec<_> = stored(&server).into_iter().map(|(_, data)| data).collect();
         assert_eq!(data, ["one", "two"]);
     }
+}
+
+#[test]
+fn what_was_read_and_waits_for_room_when_a_signal_comes_is_delivered_and_nothing_more_is_read() {
+    const LINES: usize = 5_000;
+    let server = server();
+    let (mut left, mut into) = std::io::pipe().unwrap();
+    // Fewer bytes than a pipe holds, so that this does not wait for the command.
+    let lines: String = (0..LINES).map(|number| format!("{number:08}\n")).collect();
+    into.write_all(lines.as_bytes()).unwrap();
+    let arguments = [
+        "--aggregate",
+        "false",
+        "--random-key",
+        "-X",
+        "buffer_records=10",
+        "-X",
+        "shard_limit=false",
+    ];
+    let mut put = command(&server, &arguments);
+    let child = put.stdin(left.try_clone().unwrap()).spawn().unwrap();
+    while stored(&server).is_empty() {
+        std::thread::yield_now();
+    }
+    send("-TERM", &child);
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", error(&done));
+    into.write_all(b"after the end\n").unwrap();
+    drop((put, into));
+    let mut unread = String::new();
+    left.read_to_string(&mut unread).unwrap();
+    assert!(unread.ends_with("after the end\n"));
+    assert_eq!(stored(&server).len() + unread.lines().count(), LINES + 1);
+}
+
+#[test]
+fn a_second_signal_writes_what_was_read_and_not_delivered_to_the_file() {
+    let server = server();
+    let failed = file("given-up");
+    let late = Fault::delay("PutRecords", Duration::from_secs(600)).unwrap();
+    server.engine().faults().push(late.times(100));
+    let arguments = ["--aggregate", "false", "-K", ":", "-X", "buffer_records=1"];
+    let arguments = [&arguments[..], &["--failed", failed.to_str().unwrap()]].concat();
+    let mut child = put(&server, &arguments);
+    let mut stdin = child.stdin.take().unwrap();
+    // Its first line is told of, so all were read then: they are read together.
+    stdin.write_all(b"undivided\na:1\nb:2\nc:3\n").unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("line 1"), "{line}");
+    send("-TERM", &child);
+    // The first signal has arrived when the thread that reads has ended.
+    while is_reading(&child) {
+        std::thread::yield_now();
+    }
+    send("-TERM", &child);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(
+        rest.ends_with("kinetik: 0 records delivered, 4 failed\n"),
+        "{rest}"
+    );
+    let written = fs::read_to_string(&failed).unwrap();
+    let mut lines: Vec<_> = written.lines().collect();
+    lines.sort();
+    assert_eq!(lines, ["a:1", "b:2", "c:3", "undivided"]);
+    fs::remove_file(failed).unwrap();
+}
+
+/// Whether the command has its thread that reads standard input.
+fn is_reading(child: &Child) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+    threads.flatten().any(|thread| {
+        let name = fs::read_to_string(thread.path().join("comm"));
+        name.is_ok_and(|name| name.trim() == "standard input")
+    })
+}
+
+#[test]
+fn the_file_of_failed_lines_may_not_be_the_input() {
+    let server = server();
+    let both = file("both");
+    fs::write(&both, "undivided\n").unwrap();
+    let arguments = ["--aggregate", "true", "-K", ":", "--failed"];
+    let arguments = [&arguments[..], &[both.to_str().unwrap()]].concat();
+    let mut put = command(&server, &arguments);
+    let done = put.stdin(File::open(&both).unwrap()).output().unwrap();
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        error(&done).contains("failed: names the file that is read"),
+        "{}",
+        error(&done)
+    );
+    assert_eq!(fs::read_to_string(&both).unwrap(), "undivided\n");
+    fs::remove_file(both).unwrap();
+}
+
+#[test]
+fn failed_lines_begin_behind_a_last_line_without_an_end() {
+    let server = server();
+    let failed = file("open-line");
+    fs::write(&failed, "before").unwrap();
+    let arguments = ["--aggregate", "true", "-K", ":", "--failed"];
+    let arguments = [&arguments[..], &[failed.to_str().unwrap()]].concat();
+    run(&server, &arguments, "a:1\n");
+    assert_eq!(fs::read_to_string(&failed).unwrap(), "before");
+    run(&server, &arguments, "one\ntwo\n");
+    run(&server, &arguments, "three\n");
+    let written = fs::read_to_string(&failed).unwrap();
+    assert_eq!(written, "before\none\ntwo\nthree\n");
+    fs::remove_file(failed).unwrap();
+}
+
+#[test]
+fn a_full_disk_below_the_failed_lines_is_told_behind_what_became_of_all() {
+    let server = server();
+    let arguments = ["--aggregate", "true", "-K", ":", "--failed", "/dev/full"];
+    let done = run(&server, &arguments, "a:1\nundivided\n");
+    assert_eq!(done.status.code(), Some(1));
+    let told = error(&done);
+    assert!(
+        told.contains(
+            "kinetik: 1 records delivered, 1 failed\nkinetik: not all failed lines could be written: "
+        ),
+        "{told}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `kinetik tail` as its users run it: against a server, with filters, formats, signals and pipes.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -103,6 +104,15 @@ fn what_is_there_is_written_once_taken_apart_and_in_the_asked_form() {
         .iter()
         .find(|value| value["sub_sequence_number"] == 1);
     assert_eq!(bob.unwrap()["data"], r#"{"id":3,"state":"paid"}"#);
+}
+
+#[test]
+fn a_standard_output_that_takes_nothing_is_an_error() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = tail(&filled(), &["-e"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("standard output cannot be written"), "{told}");
 }
 
 #[test]
