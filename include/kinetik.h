@@ -377,7 +377,7 @@ extern "C" {
 #endif // __cplusplus
 
 // Tells about this thread's last error: the one behind the last status that was neither KINETIK_OK nor
-// KINETIK_END. KINETIK_END when there was none. Never blocks; does not change the last error.
+// KINETIK_END. KINETIK_END when there was none. Never blocks; does not change the last error, even if it fails itself.
 kinetik_status kinetik_last_error(kinetik_error_info *info);
 
 // The name of a status, for example "BufferFull"; "Unknown" for a number that is none. Valid for ever.
@@ -469,7 +469,7 @@ kinetik_status kinetik_subscription_poll(kinetik_subscription subscription,
                                          uint32_t timeout_ms,
                                          kinetik_bytes *event);
 
-// Ends a subscription and frees it; a poll that is under way in another thread ends first.
+// Ends a subscription and frees it; a poll under way in another thread ends at once with KINETIK_CLOSED.
 kinetik_status kinetik_subscription_close(kinetik_subscription subscription);
 
 // Finds the engine of this process that the endpoint memory://NAME reaches, or makes it with the service's quotas.
@@ -591,7 +591,7 @@ kinetik_status kinetik_producer_put_many(kinetik_producer producer,
 int kinetik_producer_event_fd(kinetik_producer producer);
 
 // Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
-// was none. Give them back with kinetik_reports_release().
+// was none, KINETIK_CLOSED when another thread closed the producer meanwhile. Give them back with kinetik_reports_release().
 //
 // With poll_mode=true this is what runs the producer, on this thread: it returns when reports wait or nothing is left to
 // send, at the latest after timeout_ms.
@@ -614,8 +614,9 @@ kinetik_status kinetik_producer_flush(kinetik_producer producer,
                                       uint32_t timeout_ms,
                                       uint64_t *left);
 
-// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. Returns when
-// every record of the key that was put before has ended. was_broken, unless NULL, tells whether the key was broken.
+// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. was_broken,
+// unless NULL, tells whether the key was broken; every record of a broken key that was put before has ended by then. For a
+// key that was not broken it returns at once.
 kinetik_status kinetik_producer_resume(kinetik_producer producer,
                                        const char *key,
                                        size_t key_len,
@@ -624,7 +625,8 @@ kinetik_status kinetik_producer_resume(kinetik_producer producer,
 // Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
 // per record that was not delivered and not yet reported as failed.
 //
-// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK: every
+// The handle is dead from the beginning of the call on; calls under way in other threads end first, and one that waits in
+// kinetik_producer_poll() at once. KINETIK_OK: every
 // record was delivered, or failed and had its report taken by kinetik_producer_poll() after a flush had told of it. A
 // callback may put into other producers, but must not free its report.
 kinetik_status kinetik_producer_close(kinetik_producer producer,

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -95,7 +96,12 @@ public:
             kinetik_producer_close(raw_, 30000, nullptr, nullptr);
     }
 
-    status open(const config &settings) noexcept { return kinetik_producer_open(settings.raw(), &raw_); }
+    // One that is open is closed first, as at the end of its scope.
+    status open(const config &settings) noexcept
+    {
+        *this = producer();
+        return kinetik_producer_open(settings.raw(), &raw_);
+    }
 
     status put(std::string_view key, std::string_view data, void *opaque = nullptr) noexcept
     {
@@ -114,18 +120,37 @@ public:
     status flush(std::uint32_t timeout_ms = 30000) noexcept { return kinetik_producer_flush(raw_, timeout_ms, nullptr); }
 
     // In ordered mode: takes records of a key again after one failed, or of all keys.
-    status resume(std::string_view key) noexcept { return kinetik_producer_resume(raw_, key.data(), key.size(), nullptr); }
+    status resume(std::string_view key) noexcept
+    {
+        // NULL would mean all keys.
+        return kinetik_producer_resume(raw_, key.data() ? key.data() : "", key.size(), nullptr);
+    }
     status resume_all() noexcept { return kinetik_producer_resume(raw_, nullptr, 0, nullptr); }
 
-    // Closes; `leftover` is called once per record that was not delivered and not reported.
+    // Closes; `leftover` is called once per record that was not delivered and not reported. The first exception that it throws
+    // is thrown on when all were offered.
     status close(std::uint32_t timeout_ms = 30000, std::function<void(const kinetik_report &)> leftover = {})
     {
+        struct calls {
+            std::function<void(const kinetik_report &)> function;
+            std::exception_ptr thrown;
+        } calls{std::move(leftover), nullptr};
+        // No exception may pass through C.
         auto call = [](void *ctx, const kinetik_report *report) {
-            auto &function = *static_cast<std::function<void(const kinetik_report &)> *>(ctx);
-            if (function)
-                function(*report);
+            auto &calls = *static_cast<struct calls *>(ctx);
+            if (!calls.function)
+                return;
+            try {
+                calls.function(*report);
+            } catch (...) {
+                if (!calls.thrown)
+                    calls.thrown = std::current_exception();
+            }
         };
-        return kinetik_producer_close(std::exchange(raw_, kinetik_producer{}), timeout_ms, call, &leftover);
+        status closed = kinetik_producer_close(std::exchange(raw_, kinetik_producer{}), timeout_ms, call, &calls);
+        if (calls.thrown)
+            std::rethrow_exception(calls.thrown);
+        return closed;
     }
 
     kinetik_ledger ledger() const
@@ -194,7 +219,12 @@ public:
             kinetik_reader_close(raw_);
     }
 
-    status open(const config &settings) noexcept { return kinetik_reader_open(settings.raw(), &raw_); }
+    // One that is open is closed first.
+    status open(const config &settings) noexcept
+    {
+        *this = reader();
+        return kinetik_reader_open(settings.raw(), &raw_);
+    }
 
     // KINETIK_OK with records, KINETIK_TIMED_OUT without, KINETIK_END at the end.
     status poll(batch &records, std::uint32_t timeout_ms = 1000) noexcept

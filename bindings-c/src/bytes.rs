@@ -76,14 +76,23 @@ pub(crate) unsafe fn text<'a>(name: &str, text: *const c_char) -> Result<&'a str
 /// # Safety
 /// A pointer that is not null names a writable `T` that nobody else uses during `'a`.
 pub(crate) unsafe fn out<'a, T>(name: &str, place: *mut T) -> Result<&'a mut T> {
-    if !place.is_null() && !place.is_aligned() {
+    given(name, place)?;
+    // SAFETY: as the caller promised; null is answered with an error.
+    unsafe { place.as_mut() }.ok_or_else(|| null(name))
+}
+
+/// Refuses a pointer that cannot name a `T`.
+pub(crate) fn given<T>(name: &str, place: *const T) -> Result<()> {
+    if place.is_null() {
+        return Err(null(name));
+    }
+    if !place.is_aligned() {
         return Err(Error::new(
             ErrorKind::InvalidHandle,
             format!("{name}: the pointer is misaligned"),
         ));
     }
-    // SAFETY: as the caller promised; null is answered with an error.
-    unsafe { place.as_mut() }.ok_or_else(|| null(name))
+    Ok(())
 }
 
 #[cold]

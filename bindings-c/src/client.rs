@@ -9,6 +9,7 @@ use kinetik_core::runtime::Runtime;
 use kinetik_core::transport::{Connect, Endpoint};
 use kinetik_core::{Error, Result};
 
+use crate::at_exit::blocking;
 use crate::bytes::{give, kinetik_bytes, out, slice, text};
 use crate::config::{copied, kinetik_config};
 use crate::own::Slab;
@@ -99,5 +100,5 @@ pub(crate) fn ask(client: kinetik_client, operation: Operation, input: &[u8]) ->
     let call = Form::Json
         .decode_call(operation, &body)
         .map_err(Error::from)?;
-    Runtime::shared()?.block_on(client.call(call))
+    blocking(|| Runtime::shared()?.block_on(client.call(call)))
 }

@@ -61,7 +61,7 @@ pub unsafe extern "C" fn kinetik_reader_metrics(
         // SAFETY: the caller passes NULL or a string.
         let format: Format = unsafe { text_of("format", format) }?.parse()?;
         let opened = READERS.get(reader.handle)?;
-        let told = opened.reader.lock().metrics().text(format);
+        let told = opened.lock()?.metrics().text(format);
         *place = give(Bytes::from(told));
         Ok(())
     })

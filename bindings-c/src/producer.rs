@@ -5,10 +5,11 @@ use std::ptr;
 use std::time::Duration;
 
 use kinetik_core::producer::{Aggregate, Producer, ProducerConfig, PutRef, Tally, Track};
+use kinetik_core::types::PartitionKey;
 use kinetik_core::{Error, ErrorKind, Result};
 
-use crate::at_exit;
-use crate::bytes::{out, slice};
+use crate::at_exit::{self, blocking};
+use crate::bytes::{given, out, slice};
 use crate::config::{Settings, copied, kinetik_config};
 use crate::own::{Slab, check_struct_size};
 use crate::report::{kinetik_leftover, kinetik_report, lend, told};
@@ -57,8 +58,9 @@ pub unsafe extern "C" fn kinetik_producer_open(
         at_exit::watch();
         let settings = copied(config)?;
         let stream = settings.needed("stream", "a stream's name or ARN")?;
-        place.handle =
-            PRODUCERS.insert(Producer::open_blocking(stream, configured(&settings)?)?)?;
+        let config = configured(&settings)?;
+        let opened = blocking(|| Producer::open_blocking(stream, config))?;
+        place.handle = PRODUCERS.insert(opened)?;
         Ok(())
     })
 }
@@ -116,7 +118,8 @@ pub unsafe extern "C" fn kinetik_producer_put_wait(
         // SAFETY: the caller passes NULL or pointers to what their lengths say.
         let record = unsafe { put_ref(key, key_len, data, data_len, opaque) }?;
         let timeout = Duration::from_millis(u64::from(timeout_ms));
-        PRODUCERS.get(producer.handle)?.put_wait(record, timeout)
+        let producer = PRODUCERS.get(producer.handle)?;
+        blocking(|| producer.put_wait(record, timeout))
     })
 }
 
@@ -131,8 +134,10 @@ pub unsafe extern "C" fn kinetik_producer_put_many(
 ) -> kinetik_status {
     guard(|| {
         // SAFETY: the caller passes NULL or pointers to what their names and lengths say.
-        let (taken, records) = unsafe { (out("taken", taken)?, records_of(records, count)?) };
+        let taken = unsafe { out("taken", taken) }?;
         *taken = 0;
+        // SAFETY: as above.
+        let records = unsafe { records_of(records, count) }?;
         let producer = PRODUCERS.get(producer.handle)?;
         let mut refs = Vec::with_capacity(count.min(CHUNK));
         for chunk in records.chunks(CHUNK) {
@@ -168,13 +173,10 @@ pub(crate) unsafe fn records_of<'a>(
     records: *const kinetik_put,
     count: usize,
 ) -> Result<&'a [kinetik_put]> {
-    if records.is_null() || !records.is_aligned() {
-        return if count == 0 {
-            Ok(&[])
-        } else {
-            Err(crate::bytes::null("records"))
-        };
+    if count == 0 {
+        return Ok(&[]);
     }
+    given("records", records)?;
     if count > isize::MAX as usize / size_of::<kinetik_put>() {
         return Err(Error::invalid("count", "is larger than memory"));
     }
@@ -247,7 +249,7 @@ pub extern "C" fn kinetik_producer_event_fd(producer: kinetik_producer) -> c_int
 }
 
 /// Takes up to count reports, waiting up to timeout_ms for the first; got tells how many. KINETIK_TIMED_OUT when there
-/// was none. Give them back with kinetik_reports_release().
+/// was none, KINETIK_CLOSED when another thread closed the producer meanwhile. Give them back with kinetik_reports_release().
 ///
 /// With poll_mode=true this is what runs the producer, on this thread: it returns when reports wait or nothing is left to
 /// send, at the latest after timeout_ms.
@@ -263,17 +265,16 @@ pub unsafe extern "C" fn kinetik_producer_poll(
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let got = unsafe { out("got", got) }?;
         *got = 0;
-        if reports.is_null() || !reports.is_aligned() {
-            return Err(crate::bytes::null("reports"));
-        }
-        let producer = PRODUCERS.get(producer.handle)?;
+        given("reports", reports)?;
+        let opened = PRODUCERS.get(producer.handle)?;
+        let wait = Duration::from_millis(u64::from(timeout_ms));
         let mut found = Vec::new();
-        if producer.is_polled() {
-            producer.poll(Duration::from_millis(u64::from(timeout_ms)))?;
-            producer.poll_reports(count, &mut found);
-        } else if producer.poll_reports(count, &mut found) == 0 && count > 0 {
-            wait_readable(producer.event_fd()?, timeout_ms)?;
-            producer.poll_reports(count, &mut found);
+        if opened.is_polled() {
+            blocking(|| opened.poll(wait))?;
+            opened.poll_reports(count, &mut found);
+        } else if opened.poll_reports(count, &mut found) == 0 && count > 0 {
+            blocking(|| opened.wait_reports(wait))?;
+            opened.poll_reports(count, &mut found);
         }
         *got = found.len();
         for (index, report) in found.into_iter().enumerate() {
@@ -281,6 +282,8 @@ pub unsafe extern "C" fn kinetik_producer_poll(
             unsafe { reports.add(index).write(told(report)) };
         }
         if *got == 0 && count > 0 {
+            // What ended the wait may be a close in another thread.
+            PRODUCERS.get(producer.handle)?;
             return Err(Error::new(ErrorKind::TimedOut, "no report came in time"));
         }
         Ok(())
@@ -303,25 +306,6 @@ pub extern "C" fn kinetik_producer_next_wakeup(producer: kinetik_producer) -> i6
     wakeup
 }
 
-/// Waits until a descriptor is readable; coming back early is fine.
-fn wait_readable(fd: c_int, timeout_ms: u32) -> Result<()> {
-    let mut waited = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let timeout = c_int::try_from(timeout_ms).unwrap_or(c_int::MAX);
-    // SAFETY: one pollfd is passed, and it lives through the call.
-    let ready = unsafe { libc::poll(&raw mut waited, 1, timeout) };
-    let failed = std::io::Error::last_os_error();
-    if ready < 0 && failed.kind() != std::io::ErrorKind::Interrupted {
-        return Err(
-            Error::new(ErrorKind::Internal, "the operating system refused to wait").source(failed),
-        );
-    }
-    Ok(())
-}
-
 /// Sends everything that is buffered and waits up to timeout_ms until every record was delivered.
 ///
 /// KINETIK_FLUSH_TIMEOUT: some are still pending. KINETIK_DELIVERY_FAILED: some failed since the last flush; their
@@ -334,7 +318,8 @@ pub unsafe extern "C" fn kinetik_producer_flush(
 ) -> kinetik_status {
     guard(|| {
         let producer = PRODUCERS.get(producer.handle)?;
-        let flushed = producer.flush_blocking(Duration::from_millis(u64::from(timeout_ms)));
+        let timeout = Duration::from_millis(u64::from(timeout_ms));
+        let flushed = blocking(|| producer.flush_blocking(timeout));
         // SAFETY: the caller passes NULL or a pointer that it may write.
         if let Some(left) = unsafe { left.as_mut() } {
             *left = producer.ledger().pending.records;
@@ -343,8 +328,9 @@ pub unsafe extern "C" fn kinetik_producer_flush(
     })
 }
 
-/// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. Returns when
-/// every record of the key that was put before has ended. was_broken, unless NULL, tells whether the key was broken.
+/// In ordered mode: takes records of a key again after one of them failed; with key NULL, those of all keys. was_broken,
+/// unless NULL, tells whether the key was broken; every record of a broken key that was put before has ended by then. For a
+/// key that was not broken it returns at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_producer_resume(
     producer: kinetik_producer,
@@ -360,7 +346,9 @@ pub unsafe extern "C" fn kinetik_producer_resume(
         };
         let key = key.map(str::from_utf8).transpose();
         let key = key.map_err(|_| Error::invalid("key", "is not UTF-8"))?;
-        let found = PRODUCERS.get(producer.handle)?.resume_blocking(key)?;
+        key.map_or(Ok(()), PartitionKey::check)?;
+        let producer = PRODUCERS.get(producer.handle)?;
+        let found = blocking(|| producer.resume_blocking(key))?;
         // SAFETY: the caller passes NULL or a pointer that it may write.
         if let Some(was_broken) = unsafe { was_broken.as_mut() } {
             *was_broken = found;
@@ -372,7 +360,8 @@ pub unsafe extern "C" fn kinetik_producer_resume(
 /// Closes and frees a producer: flushes for up to timeout_ms, then calls on_leftover (unless NULL) on this thread, once
 /// per record that was not delivered and not yet reported as failed.
 ///
-/// The handle is dead from the beginning of the call on; calls under way in other threads end first. KINETIK_OK: every
+/// The handle is dead from the beginning of the call on; calls under way in other threads end first, and one that waits in
+/// kinetik_producer_poll() at once. KINETIK_OK: every
 /// record was delivered, or failed and had its report taken by kinetik_producer_poll() after a flush had told of it. A
 /// callback may put into other producers, but must not free its report.
 #[unsafe(no_mangle)]
@@ -384,7 +373,8 @@ pub unsafe extern "C" fn kinetik_producer_close(
 ) -> kinetik_status {
     guard(|| {
         let producer = PRODUCERS.remove(producer.handle)?;
-        let closed = producer.close_blocking(Duration::from_millis(u64::from(timeout_ms)));
+        let timeout = Duration::from_millis(u64::from(timeout_ms));
+        let closed = blocking(|| producer.close_blocking(timeout));
         if let Some(on_leftover) = on_leftover {
             let mut reports = Vec::new();
             producer.poll_reports(usize::MAX, &mut reports);

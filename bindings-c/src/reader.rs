@@ -9,9 +9,11 @@ use bytes::Bytes;
 use kinetik_core::consumer::{
     Batch, Closer, Next, Positions, Reader, ReaderConfig, RecordRef, Start,
 };
+use kinetik_core::fork::Guard;
 use kinetik_core::{Error, ErrorKind, Result};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
+use crate::at_exit::blocking;
 use crate::bytes::{give, kinetik_bytes, out};
 use crate::config::{Settings, copied, kinetik_config};
 use crate::own::Slab;
@@ -72,8 +74,17 @@ struct Kept {
 
 /// A reader, and what ends a poll of it.
 pub(crate) struct Opened {
-    pub reader: Mutex<Reader>,
+    reader: Mutex<Reader>,
     closer: Closer,
+    guard: Guard,
+}
+
+impl Opened {
+    /// The reader, when no other thread uses it. In a forked child the lock may be held by a thread that is not there.
+    pub fn lock(&self) -> Result<MutexGuard<'_, Reader>> {
+        self.guard.check("reader")?;
+        Ok(self.reader.lock())
+    }
 }
 
 pub(crate) static READERS: Slab<Opened> = Slab::new(6, "reader");
@@ -92,10 +103,12 @@ pub unsafe extern "C" fn kinetik_reader_open(
         let place = unsafe { out("reader", reader) }?;
         let settings = copied(config)?;
         let stream = settings.needed("stream", "a stream's name or ARN")?;
-        let opened = Reader::open_blocking(stream, configured(&settings)?)?;
+        let config = configured(&settings)?;
+        let opened = blocking(|| Reader::open_blocking(stream, config))?;
         place.handle = READERS.insert(Opened {
             closer: opened.closer(),
             reader: Mutex::new(opened),
+            guard: Guard::new(),
         })?;
         Ok(())
     })
@@ -121,9 +134,11 @@ pub unsafe extern "C" fn kinetik_reader_poll(
     guard_status(|| {
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("batch", batch) }?;
-        let reader = READERS.get(reader.handle)?;
-        let mut reader = reader.reader.lock();
-        match reader.next_within_blocking(Duration::from_millis(u64::from(timeout_ms)))? {
+        let opened = READERS.get(reader.handle)?;
+        let mut reader = opened.lock()?;
+        let reader = &mut *reader;
+        let wait = Duration::from_millis(u64::from(timeout_ms));
+        match blocking(|| reader.next_within_blocking(wait))? {
             Next::Batch(batch) => *place = handed_out(batch),
             Next::End => return Ok(kinetik_status::KINETIK_END),
             Next::TimedOut => {
@@ -201,7 +216,7 @@ pub unsafe extern "C" fn kinetik_reader_positions(
     guard(|| {
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("json", json) }?;
-        let positions: Positions = READERS.get(reader.handle)?.reader.lock().positions();
+        let positions: Positions = READERS.get(reader.handle)?.lock()?.positions();
         *place = give(Bytes::from(positions.to_json()));
         Ok(())
     })
@@ -220,7 +235,7 @@ pub unsafe extern "C" fn kinetik_reader_stats(
         // SAFETY: the caller passes NULL or a pointer that it may write.
         let place = unsafe { out("json", json) }?;
         let opened = READERS.get(reader.handle)?;
-        let reader = opened.reader.lock();
+        let reader = opened.lock()?;
         *place = give(Bytes::from(reader.stats().json(&reader.lag())));
         Ok(())
     })
@@ -232,10 +247,17 @@ pub unsafe extern "C" fn kinetik_reader_stats(
 pub extern "C" fn kinetik_reader_close(reader: kinetik_reader) -> kinetik_status {
     guard(|| {
         let opened = READERS.get(reader.handle)?;
-        opened.closer.close();
-        let closed = opened.reader.lock().close_blocking();
-        drop(opened);
-        READERS.remove(reader.handle)?;
-        closed
+        if let Err(forked) = opened.guard.check("reader") {
+            // What the parent's threads may hold is leaked.
+            std::mem::forget(READERS.remove(reader.handle)?);
+            return Err(forked);
+        }
+        blocking(|| {
+            opened.closer.close();
+            let closed = opened.reader.lock().close_blocking();
+            drop(opened);
+            READERS.remove(reader.handle)?;
+            closed
+        })
     })
 }

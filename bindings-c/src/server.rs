@@ -6,6 +6,7 @@ use ::kinetik_server::{Server, ServerConfig};
 use kinetik_core::engine::{Engine, EngineConfig};
 use kinetik_core::{Error, Result};
 
+use crate::at_exit::blocking;
 use crate::bytes::{out, text};
 use crate::engine::{ENGINES, kinetik_engine};
 use crate::own::Slab;
@@ -142,5 +143,5 @@ pub unsafe extern "C" fn kinetik_server_endpoint(
 /// Stops a server and frees it; its records are gone. Calls under way in other threads end first.
 #[unsafe(no_mangle)]
 pub extern "C" fn kinetik_server_stop(server: kinetik_server) -> kinetik_status {
-    guard(|| SERVERS.remove(server.handle).map(|_| ()))
+    guard(|| blocking(|| SERVERS.remove(server.handle).map(|_| ())))
 }

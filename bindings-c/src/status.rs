@@ -142,14 +142,23 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<()>) -> kinetik_status {
 
 /// As [`guard`], for bodies that have a quiet outcome to tell.
 pub(crate) fn guard_status(body: impl FnOnce() -> Result<kinetik_status>) -> kinetik_status {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(status)) => status,
-        Ok(Err(error)) => remember(error),
-        Err(_) => remember(Error::new(
+    // What is touched first on a thread goes last: while this is there, so is all that the body's libraries keep.
+    has_storage();
+    caught(body).unwrap_or_else(remember)
+}
+
+fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        Err(Error::new(
             ErrorKind::Internal,
             "kinetik has a bug: the call panicked; what was asked may or may not have been done",
-        )),
-    }
+        ))
+    })
+}
+
+/// Whether this thread still has what it keeps for itself: not in an `atexit` handler or behind a thread's end.
+pub(crate) fn has_storage() -> bool {
+    LAST.try_with(|_| ()).is_ok()
 }
 
 /// Runs the body of an export that has no status to give.
@@ -255,10 +264,10 @@ impl Last {
 }
 
 /// Tells about this thread's last error: the one behind the last status that was neither KINETIK_OK nor
-/// KINETIK_END. KINETIK_END when there was none. Never blocks; does not change the last error.
+/// KINETIK_END. KINETIK_END when there was none. Never blocks; does not change the last error, even if it fails itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinetik_last_error(info: *mut kinetik_error_info) -> kinetik_status {
-    guard_status(|| {
+    let told = caught(|| {
         // SAFETY: the caller passes NULL or a `kinetik_error_info` that begins with its size.
         let given = unsafe { crate::bytes::out("info", info) }?.struct_size;
         let size = crate::own::check_struct_size(
@@ -266,9 +275,10 @@ pub unsafe extern "C" fn kinetik_last_error(info: *mut kinetik_error_info) -> ki
             given,
             size_of::<kinetik_error_info>(),
         )?;
-        LAST.with_borrow(|last| {
-            let Some(last) = last else {
-                return Ok(kinetik_status::KINETIK_END);
+        let told = LAST.try_with(|last| {
+            let last = last.borrow();
+            let Some(last) = &*last else {
+                return kinetik_status::KINETIK_END;
             };
             let answer = last.info(given);
             // SAFETY: `size` bytes are both within what the caller has room for and within `answer`.
@@ -279,9 +289,11 @@ pub unsafe extern "C" fn kinetik_last_error(info: *mut kinetik_error_info) -> ki
                     size,
                 );
             }
-            Ok(kinetik_status::KINETIK_OK)
-        })
-    })
+            kinetik_status::KINETIK_OK
+        });
+        Ok(told.unwrap_or(kinetik_status::KINETIK_END))
+    });
+    told.unwrap_or_else(|error| kinetik_status::of(error.kind()))
 }
 
 /// The name of a status, for example "BufferFull"; "Unknown" for a number that is none. Valid for ever.

@@ -154,6 +154,36 @@ static void structs_without_their_size_are_refused(void)
     EXPECT(kinetik_last_error(&info), KINETIK_INVALID_ARGUMENT);
 }
 
+static void asking_wrongly_for_the_last_error_does_not_change_it(void)
+{
+    kinetik_producer producer = {0};
+    kinetik_error_info info = {0};
+    EXPECT(kinetik_producer_put(producer, "k", 1, "d", 1, NULL), KINETIK_INVALID_HANDLE);
+    EXPECT(kinetik_last_error(&info), KINETIK_INVALID_ARGUMENT);
+    EXPECT(kinetik_last_error(NULL), KINETIK_INVALID_HANDLE);
+    CHECK(strstr(last_message(), "producer is none"));
+}
+
+static void an_array_that_is_none_is_told_and_nothing_of_it_taken(void)
+{
+    kinetik_producer producer = {0};
+    kinetik_put record = {0};
+    size_t taken = 7;
+    EXPECT(kinetik_producer_put_many(producer, NULL, 5, &taken), KINETIK_INVALID_HANDLE);
+    CHECK(taken == 0 && strstr(last_message(), "records: is NULL"));
+    taken = 7;
+    const void *odd = (const char *)&record + 1;
+    EXPECT(kinetik_producer_put_many(producer, odd, 1, &taken), KINETIK_INVALID_HANDLE);
+    CHECK(taken == 0 && strstr(last_message(), "records: the pointer is misaligned"));
+}
+
+static void an_empty_key_is_not_all_keys(void)
+{
+    kinetik_producer producer = {0};
+    EXPECT(kinetik_producer_resume(producer, "", 0, NULL), KINETIK_INVALID_ARGUMENT);
+    CHECK(strstr(last_message(), "partition_key"));
+}
+
 static void an_older_callers_struct_is_filled_as_far_as_it_goes(void)
 {
     struct {
@@ -185,6 +215,9 @@ int main(void)
     a_million_garbage_handles_crash_nothing();
     settings_are_checked_when_they_are_set();
     structs_without_their_size_are_refused();
+    asking_wrongly_for_the_last_error_does_not_change_it();
+    an_array_that_is_none_is_told_and_nothing_of_it_taken();
+    an_empty_key_is_not_all_keys();
     an_older_callers_struct_is_filled_as_far_as_it_goes();
     statuses_have_names();
     return 0;

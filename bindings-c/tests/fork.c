@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "check.h"
 
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,76 @@ static kinetik_producer open_producer(const char *endpoint)
     OK(kinetik_producer_open(config, &producer));
     OK(kinetik_config_free(config));
     return producer;
+}
+
+static kinetik_reader open_reader(const char *endpoint)
+{
+    kinetik_config *config = CONFIG("stream", "forks", "endpoint", endpoint, "region", "us-east-1", "start", "LATEST");
+    kinetik_reader reader = {0};
+    OK(kinetik_reader_open(config, &reader));
+    OK(kinetik_config_free(config));
+    return reader;
+}
+
+static void *poll_until_closed(void *reader)
+{
+    kinetik_batch batch = {0};
+    kinetik_status status;
+    /* What the child puts comes meanwhile. */
+    while ((status = kinetik_reader_poll(*(kinetik_reader *)reader, UINT32_MAX, &batch)) == KINETIK_OK)
+        kinetik_batch_release(&batch);
+    EXPECT(status, KINETIK_CLOSED);
+    return NULL;
+}
+
+/* A thread that polls a reader, and has begun to: the reader has asked the service. */
+static pthread_t polling(kinetik_engine engine, kinetik_reader *reader)
+{
+    uint64_t asked = 0;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, poll_until_closed, reader) == 0);
+    while (asked == 0)
+        OK(kinetik_engine_metric(engine, "forks", KINETIK_ALL_SHARDS, "GetRecords.Success", &asked));
+    return thread;
+}
+
+static kinetik_subscription subscribe(const char *endpoint)
+{
+    static const char registration[] =
+        "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/forks\",\"ConsumerName\":\"forks\"}";
+    kinetik_config *config = CONFIG("endpoint", endpoint, "region", "us-east-1");
+    kinetik_client client = {0};
+    kinetik_bytes answer = {0};
+    kinetik_subscription subscription = {0};
+    char input[512];
+    OK(kinetik_client_open(config, &client));
+    OK(kinetik_config_free(config));
+    OK(kinetik_client_call(client, "RegisterStreamConsumer", (const uint8_t *)registration, sizeof registration - 1, &answer));
+    const char *arn = memmem(answer.data, answer.len, "\"arn:aws", 8);
+    CHECK(arn);
+    int len = snprintf(input, sizeof input,
+                       "{\"ConsumerARN\":\"%.*s\",\"ShardId\":\"shardId-000000000000\","
+                       "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
+                       (int)strcspn(arn + 1, "\""), arn + 1);
+    kinetik_bytes_release(&answer);
+    OK(kinetik_client_subscribe(client, (const uint8_t *)input, (size_t)len, &subscription));
+    OK(kinetik_client_close(client));
+    return subscription;
+}
+
+/* Of what the parent reads, whatever its threads did with it at the fork. */
+static void reading_belongs_to_the_parent(kinetik_reader reader, kinetik_subscription subscription)
+{
+    kinetik_batch batch = {0};
+    kinetik_bytes bytes = {0};
+    EXPECT(kinetik_reader_poll(reader, 10, &batch), KINETIK_FORKED);
+    EXPECT(kinetik_reader_positions(reader, &bytes), KINETIK_FORKED);
+    EXPECT(kinetik_reader_stats(reader, &bytes), KINETIK_FORKED);
+    EXPECT(kinetik_reader_metrics(reader, "json", &bytes), KINETIK_FORKED);
+    EXPECT(kinetik_reader_close(reader), KINETIK_FORKED);
+    EXPECT(kinetik_reader_close(reader), KINETIK_CLOSED);
+    EXPECT(kinetik_subscription_poll(subscription, 10, &bytes), KINETIK_FORKED);
+    OK(kinetik_subscription_close(subscription));
 }
 
 int main(void)
@@ -31,10 +102,17 @@ int main(void)
     OK(kinetik_producer_flush(memory, 10000, NULL));
     OK(kinetik_producer_flush(http, 10000, NULL));
 
+    kinetik_engine behind = {0};
+    OK(kinetik_server_engine(server, &behind));
+    kinetik_subscription subscription = subscribe(url);
+    kinetik_reader reader = open_reader(url);
+    pthread_t thread = polling(behind, &reader);
+
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
         alarm(30);
+        reading_belongs_to_the_parent(reader, subscription);
         EXPECT(kinetik_producer_put(memory, "k", 1, "d", 1, NULL), KINETIK_FORKED);
         OK(kinetik_producer_put(http, "k", 1, "d", 1, NULL));
         OK(kinetik_producer_flush(http, 10000, NULL));
@@ -45,6 +123,10 @@ int main(void)
     }
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    OK(kinetik_reader_close(reader));
+    CHECK(pthread_join(thread, NULL) == 0);
+    OK(kinetik_subscription_close(subscription));
+    OK(kinetik_engine_close(behind));
     OK(kinetik_producer_put(memory, "k", 1, "d", 1, NULL));
     OK(kinetik_producer_close(memory, 10000, NULL, NULL));
     OK(kinetik_producer_close(http, 10000, NULL, NULL));

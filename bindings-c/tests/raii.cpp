@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <set>
+#include <stdexcept>
 
 #define CHECK(condition)                                                                     \
     do {                                                                                     \
@@ -13,6 +14,45 @@
             std::exit(1);                                                                    \
         }                                                                                    \
     } while (0)
+
+// Puts two records that nobody takes.
+static void fill(kinetik::producer &producer)
+{
+    kinetik::config nowhere;
+    nowhere.set("stream", "orders").set("endpoint", "http://127.0.0.1:9").set("region", "us-east-1");
+    nowhere.set("aggregate", "true").set("lazy", "true");
+    producer.open(nowhere).or_throw();
+    producer.put("key", std::string_view("one")).or_throw();
+    producer.put("key", std::string_view("two")).or_throw();
+}
+
+static void an_exception_of_a_leftovers_function_comes_out_of_close()
+{
+    kinetik::producer producer;
+    fill(producer);
+    int offered = 0;
+    try {
+        (void)producer.close(0, [&](const kinetik_report &) {
+            throw std::logic_error(offered++ == 0 ? "the first" : "another");
+        });
+        CHECK(false);
+    } catch (const std::logic_error &error) {
+        CHECK(error.what() == std::string("the first"));
+    }
+    CHECK(offered == 2);
+    CHECK(producer.raw().handle == 0);
+}
+
+static void what_is_open_is_closed_before_it_is_opened_again(const kinetik::config &config)
+{
+    kinetik::producer producer;
+    producer.open(config).or_throw();
+    kinetik_producer before = producer.raw();
+    producer.open(config).or_throw();
+    CHECK(kinetik_producer_put(before, "k", 1, "d", 1, nullptr) == KINETIK_CLOSED);
+    CHECK(producer.resume(std::string_view()).code() == KINETIK_INVALID_ARGUMENT);
+    producer.close().or_throw();
+}
 
 int main()
 {
@@ -29,6 +69,9 @@ int main()
         CHECK(error.code() == KINETIK_INVALID_ARGUMENT);
         CHECK(std::string(error.what()).find("aggregate") != std::string::npos);
     }
+
+    an_exception_of_a_leftovers_function_comes_out_of_close();
+    what_is_open_is_closed_before_it_is_opened_again(config);
 
     std::set<std::string> sent;
     {
