@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::convert::{datetime, text};
+use crate::untracked::Untracked;
 
 /// Consecutive records of one shard, in order.
 #[pyclass(frozen, sequence, module = "kinetik")]
@@ -58,7 +59,7 @@ impl Batch {
         self.part.len()
     }
 
-    fn __getitem__(&self, index: isize) -> PyResult<Record> {
+    fn __getitem__(&self, index: isize) -> PyResult<Untracked<Record>> {
         let length = self.part.len();
         let at = if index < 0 {
             index.checked_add_unsigned(length)
@@ -232,7 +233,7 @@ impl Records {
         slf
     }
 
-    fn __next__(&mut self) -> Option<Record> {
+    fn __next__(&mut self) -> Option<Untracked<Record>> {
         let index = self.part.next()?;
         Some(Record::new(self.batch.clone()?, index))
     }
@@ -241,8 +242,8 @@ impl Records {
 impl Record {
     /// The record of a batch with this index.
     #[inline]
-    pub fn new(batch: Arc<reader::Batch>, index: usize) -> Self {
-        Self { batch, index }
+    pub fn new(batch: Arc<reader::Batch>, index: usize) -> Untracked<Self> {
+        Untracked(Self { batch, index })
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kinetik::api::{Answer, Call, Form, Operation, Value};
+use kinetik::api::{Answer, Call, Form, Members, Operation, Value};
 use kinetik::transport::{Connect, Endpoint};
 use kinetik::{Error, ErrorKind, Result, client};
 use pyo3::prelude::*;
@@ -53,7 +53,7 @@ impl Client {
         endpoint: Option<&Bound<'_, PyAny>>,
         settings: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
-        logging::install();
+        logging::install(py)?;
         let endpoint = endpoint::read(endpoint)?;
         let (mut config, mut connect) = (client::ClientConfig::default(), Connect::default());
         for (name, value) in settings.iter() {
@@ -81,7 +81,7 @@ impl Client {
         arguments: &Bound<'_, PyDict>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = request(operation, convert::read(arguments, operation)?).or_raise(py)?;
+        let call = request(operation, convert::input(arguments, operation)?).or_raise(py)?;
         let again = || {
             endpoint::check_in_child(&self.endpoint, "client")?;
             open(&self.endpoint, &self.connect, &self.config)
@@ -114,7 +114,12 @@ fn request(operation: &str, input: Value) -> Result<Call> {
         .find(|known| known.name() == operation)
         .ok_or_else(|| Error::invalid("operation", "the service has none of this name"))?;
     let call = Call::from_value(operation, input.clone(), Form::Json).map_err(|mismatch| {
-        Error::new(ErrorKind::InvalidType, mismatch.to_string()).operation(operation.name())
+        let is_refused = |part| Call::from_value(operation, part, Form::Json).is_err();
+        let text = match path(&input, &is_refused) {
+            path if path.is_empty() => mismatch.to_string(),
+            path => format!("{path}: {mismatch}"),
+        };
+        Error::new(ErrorKind::InvalidType, text).operation(operation.name())
     })?;
     match unknown(&input, &call.to_value()) {
         Some(name) => {
@@ -123,6 +128,35 @@ fn request(operation: &str, input: Value) -> Result<Call> {
         }
         None => Ok(call),
     }
+}
+
+/// The way to the first part that is of the wrong type, such as `Records[2].PartitionKey`, found by asking for each alone.
+#[cold]
+fn path(value: &Value, is_refused: &dyn Fn(Value) -> bool) -> String {
+    match value {
+        Value::Map(members) => members.iter().find_map(|(name, member)| {
+            let is_refused = |part| {
+                let mut alone = Members::with_capacity(1);
+                alone.push(name.clone(), part);
+                is_refused(alone.into())
+            };
+            is_refused(member.clone()).then(|| match path(member, &is_refused) {
+                within if within.is_empty() || within.starts_with('[') => format!("{name}{within}"),
+                within => format!("{name}.{within}"),
+            })
+        }),
+        Value::List(values) => values.iter().enumerate().find_map(|(index, element)| {
+            let is_refused = |part| is_refused(Value::List(vec![part]));
+            is_refused(element.clone()).then(|| match path(element, &is_refused) {
+                within if within.is_empty() || within.starts_with('[') => {
+                    format!("[{index}]{within}")
+                }
+                within => format!("[{index}].{within}"),
+            })
+        }),
+        _ => None,
+    }
+    .unwrap_or_default()
 }
 
 /// The first member that was given and not read.

@@ -3,6 +3,7 @@
 use kinetik::engine::Engine;
 use pyo3::prelude::*;
 
+use crate::argument;
 use crate::errors::OrRaise;
 use crate::wait::seconds;
 
@@ -30,7 +31,11 @@ impl Clock {
     }
 
     /// Moves it on by so many seconds, whether it stands or goes.
-    fn advance(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+    fn advance(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::seconds)] seconds: f64,
+    ) -> PyResult<()> {
         let by = self::seconds("seconds", seconds).or_raise(py)?;
         self.0.clock().advance(by);
         Ok(())

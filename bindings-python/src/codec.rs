@@ -3,12 +3,15 @@
 use bytes::Bytes;
 use kinetik::codec::{self, AggregateBuilder, Deaggregated, Mode, digest};
 use kinetik::types::{HashKey, PartitionKey};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyInt, PyIterator, PyString, PyTuple};
 
+use crate::argument;
 use crate::buffer::{self, Buffer};
 use crate::convert::text;
-use crate::errors::{OrRaise, to_record_error, wrong_type};
+use crate::errors::{OrRaise, raise_for_record, wrong_type};
+use crate::untracked::Untracked;
 
 /// One record of an aggregate.
 #[pyclass(frozen, get_all, module = "kinetik")]
@@ -36,27 +39,48 @@ impl UserRecord {
 pub fn aggregate<'py>(records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = records.py();
     let mut builder = AggregateBuilder::<Bytes>::new();
-    for (index, record) in records.try_iter()?.enumerate() {
+    for (index, record) in iterate(records)?.enumerate() {
         let record = record?;
-        let (key, data, explicit) = parts(&record)?;
-        let key = buffer::text("key", &key)?;
-        PartitionKey::check(key)
-            .map_err(|error| to_record_error(py, &error.index(index), index, index))?;
-        let data = Bytes::copy_from_slice(Buffer::of("data", &data)?.as_slice());
-        let explicit = explicit
-            .map(|value| explicit_hash_key(&value))
-            .transpose()?;
-        builder.add(key, explicit, data);
+        add(&mut builder, &record, index).map_err(|error| raise_for_record(py, error, index))?;
     }
     let sealed = builder.seal().or_raise(py)?;
     Ok(PyBytes::new(py, &sealed))
+}
+
+fn add(
+    builder: &mut AggregateBuilder<Bytes>,
+    record: &Bound<'_, PyAny>,
+    index: usize,
+) -> PyResult<()> {
+    let (key, data, explicit) = parts(record)?;
+    let key = buffer::text("key", &key)?;
+    PartitionKey::check(key)
+        .map_err(|error| error.index(index))
+        .or_raise(record.py())?;
+    let data = Bytes::copy_from_slice(Buffer::of("data", &data)?.as_slice());
+    let explicit = explicit.map(|value| explicit_hash_key(&value));
+    builder.add(key, explicit.transpose()?, data);
+    Ok(())
+}
+
+/// What many records are taken from.
+pub fn iterate<'py>(records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    records.try_iter().map_err(
+        |error| match error.is_instance_of::<PyTypeError>(records.py()) {
+            true => wrong_type("records", "an iterable of tuples", records),
+            false => error,
+        },
+    )
 }
 
 /// The user records of an aggregated record, or None if the data is no aggregate. With strict=False user records that
 /// stand before a damaged one are kept, as the KCL does.
 #[pyfunction]
 #[pyo3(signature = (data, *, strict=true))]
-pub fn deaggregate(data: &Bound<'_, PyAny>, strict: bool) -> PyResult<Option<Vec<UserRecord>>> {
+pub fn deaggregate(
+    data: &Bound<'_, PyAny>,
+    #[pyo3(from_py_with = argument::strict)] strict: bool,
+) -> PyResult<Option<Vec<Untracked<UserRecord>>>> {
     let py = data.py();
     let data = Bytes::copy_from_slice(Buffer::of("data", data)?.as_slice());
     let mode = if strict { Mode::Strict } else { Mode::Kcl };
@@ -64,12 +88,12 @@ pub fn deaggregate(data: &Bound<'_, PyAny>, strict: bool) -> PyResult<Option<Vec
         return Ok(None);
     };
     let made = records.iter().map(|record| {
-        Ok(UserRecord {
+        Ok(Untracked(UserRecord {
             key: text(py, record.key())?.unbind(),
             data: PyBytes::new(py, record.data()).unbind(),
             explicit_hash_key: record.explicit_hash_key().map(HashKey::get),
             sub_sequence_number: record.sub_sequence_number(),
-        })
+        }))
     });
     made.collect::<PyResult<_>>().map(Some)
 }

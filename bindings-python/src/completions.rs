@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::errors::{OrRaise, to_py};
+use crate::guarded;
 
 /// What finishes an asyncio future, on its loop's thread.
 type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -51,17 +52,19 @@ impl Completions {
         let done = std::mem::take(&mut *self.queue.done.lock());
         for (future, finish) in done {
             let future = future.bind(py);
-            if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            if guarded::method(future, intern!(py, "done"), ())?.is_truthy()? {
                 continue;
             }
             let told = match finish(py) {
-                Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
-                Err(error) => {
-                    future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))
-                }
+                Ok(value) => guarded::method(future, intern!(py, "set_result"), (value,)),
+                Err(error) => guarded::method(
+                    future,
+                    intern!(py, "set_exception"),
+                    (error.into_value(py),),
+                ),
             };
             if let Err(error) = told {
-                error.write_unraisable(py, None);
+                guarded::report(py, error, None);
             }
         }
         Ok(())

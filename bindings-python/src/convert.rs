@@ -10,18 +10,65 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::buffer::Buffer;
-use crate::errors::{OrRaise, to_py, wrong_type};
+use crate::errors::{to_py, wrong_type};
 
 /// Deeper trees are refused; the service's own shapes have at most six levels.
 const DEPTH: usize = 32;
 
-/// Reads a value: bytes-like objects are blobs, `datetime` is a time, `None` is absent. As in boto3, a str that
-/// stands where `Data` is due is encoded as UTF-8.
+/// Reads a value: bytes-like objects are blobs, `datetime` is a time, `None` is absent.
 pub fn read(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Value> {
-    tree(value, name, DEPTH)
+    tree(value, name, Place::Other, DEPTH)
 }
 
-fn tree(value: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value> {
+/// Reads the input of an operation. As in boto3, a str that stands where the `Data` of a record is due is encoded as
+/// UTF-8, and one where a time is due is read as one.
+pub fn input(value: &Bound<'_, PyAny>, operation: &str) -> PyResult<Value> {
+    let place = match operation {
+        "PutRecord" => Place::Record,
+        "PutRecords" => Place::Batch,
+        _ => Place::Input,
+    };
+    tree(value, operation, place, DEPTH)
+}
+
+/// Where a value stands in the input of an operation, as far as it decides how a str is meant.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The input of PutRecord, or one of PutRecords' records.
+    Record,
+    /// The input of PutRecords.
+    Batch,
+    /// The records of PutRecords.
+    Records,
+    /// The input of another operation.
+    Input,
+    /// A structure of it that may name a time.
+    Start,
+    Blob,
+    Time,
+    Other,
+}
+
+impl Place {
+    fn member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Record, "Data") => Self::Blob,
+            (Self::Batch, "Records") => Self::Records,
+            (Self::Input, "StartingPosition" | "ShardFilter") => Self::Start,
+            (Self::Input | Self::Start, "Timestamp" | "StreamCreationTimestamp") => Self::Time,
+            _ => Self::Other,
+        }
+    }
+
+    fn element(self) -> Self {
+        match self {
+            Self::Records => Self::Record,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn tree(value: &Bound<'_, PyAny>, name: &str, place: Place, depth: usize) -> PyResult<Value> {
     let py = value.py();
     let Some(depth) = depth.checked_sub(1) else {
         return Err(to_py(py, &Error::invalid(name, "is nested too deeply")));
@@ -29,10 +76,10 @@ fn tree(value: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value> {
     if value.is_none() {
         Ok(Value::Null)
     } else if let Ok(text) = value.cast::<PyString>() {
-        let text = utf8(text, name)?;
-        Ok(match name {
-            "Data" => Value::Blob(Bytes::copy_from_slice(text.as_bytes())),
-            _ => Value::String(text.into()),
+        Ok(match place {
+            Place::Blob => Value::Blob(Bytes::copy_from_slice(utf8(text, name)?.as_bytes())),
+            Place::Time => Value::Timestamp(time(text, name)?),
+            _ => Value::String(utf8(text, name)?.into()),
         })
     } else if let Ok(truth) = value.cast::<PyBool>() {
         Ok(Value::Bool(truth.is_true()))
@@ -44,13 +91,13 @@ fn tree(value: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value> {
     } else if let Ok(number) = value.cast::<PyFloat>() {
         Ok(Value::Float(number.value()))
     } else if let Ok(members) = value.cast::<PyDict>() {
-        map(members, name, depth)
+        map(members, name, place, depth)
     } else if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let values = value
             .try_iter()?
-            .map(|element| tree(&element?, name, depth));
+            .map(|element| tree(&element?, name, place.element(), depth));
         Ok(Value::List(values.collect::<PyResult<_>>()?))
-    } else if let Some(seconds) = unix_seconds(value)? {
+    } else if let Some(seconds) = unix_seconds(value, name)? {
         Ok(Value::Timestamp(timestamp(py, name, seconds)?))
     } else if let Ok(bytes) = Buffer::of(name, value) {
         Ok(Value::Blob(Bytes::copy_from_slice(bytes.as_slice())))
@@ -63,14 +110,14 @@ fn tree(value: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value> {
     }
 }
 
-fn map(members: &Bound<'_, PyDict>, name: &str, depth: usize) -> PyResult<Value> {
+fn map(members: &Bound<'_, PyDict>, name: &str, place: Place, depth: usize) -> PyResult<Value> {
     let mut read = Members::with_capacity(members.len());
     for (key, value) in members.iter() {
         let Ok(key) = key.cast::<PyString>() else {
             return Err(wrong_type(name, "str keys", &key));
         };
         let key = utf8(key, name)?;
-        let value = tree(&value, key, depth)?;
+        let value = tree(&value, key, place.member(key), depth)?;
         read.push(key.into(), value);
     }
     Ok(read.into())
@@ -133,12 +180,38 @@ pub fn not_utf8(py: Python<'_>, name: &str) -> PyErr {
 }
 
 /// The seconds since 1970 of a `datetime`; one without a time zone is local time, as in boto3.
-pub fn unix_seconds(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+///
+/// # Errors
+/// One that is so near to the first or last year that it has none.
+pub fn unix_seconds(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<f64>> {
     let py = value.py();
     match value.getattr_opt(intern!(py, "timestamp"))? {
-        Some(method) if method.is_callable() => Ok(Some(method.call0()?.extract()?)),
+        Some(method) if method.is_callable() => {
+            let seconds = method.call0().and_then(|seconds| seconds.extract());
+            seconds.map(Some).map_err(|_| not_a_time(py, name))
+        }
         _ => Ok(None),
     }
+}
+
+/// The time that a text tells: seconds since 1970 or ISO 8601.
+fn time(text: &Bound<'_, PyString>, name: &str) -> PyResult<Timestamp> {
+    let py = text.py();
+    if let Ok(seconds) = utf8(text, name)?.parse() {
+        return timestamp(py, name, seconds);
+    }
+    let datetime = py.import("datetime")?.getattr("datetime")?;
+    let read = datetime.call_method1("fromisoformat", (text,));
+    let read = read.map_err(|_| not_a_time(py, name))?;
+    let seconds = unix_seconds(&read, name)?;
+    timestamp(py, name, seconds.unwrap_or(f64::NAN))
+}
+
+#[cold]
+fn not_a_time(py: Python<'_>, name: &str) -> PyErr {
+    let problem =
+        "expected a time from 1970 to 2540, as a datetime, in seconds or as text of ISO 8601";
+    to_py(py, &Error::invalid(name, problem))
 }
 
 /// A time of so many seconds since 1970.
@@ -150,8 +223,7 @@ pub fn timestamp(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Timestamp
     if (0.0..1.8e19).contains(&(micros * 1e3)) {
         return Ok(Timestamp::from_nanos(micros as u64 * 1_000));
     }
-    let problem = "expected a time from 1970 to 2540, as a datetime or in seconds";
-    Err(Error::invalid(name, problem)).or_raise(py)
+    Err(not_a_time(py, name))
 }
 
 /// The `datetime` of a time, in UTC.

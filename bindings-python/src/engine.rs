@@ -9,6 +9,7 @@ use kinetik::metrics::Prometheus;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use crate::argument;
 use crate::buffer;
 use crate::clock::Clock;
 use crate::convert::{datetime, text};
@@ -16,6 +17,7 @@ use crate::errors::OrRaise;
 use crate::faults::Faults;
 use crate::logging;
 use crate::setting::setting;
+use crate::untracked::Untracked;
 
 /// An Amazon Kinesis in memory: an account with its streams. Give it as endpoint to a client, producer or reader.
 #[pyclass(frozen, module = "kinetik")]
@@ -63,8 +65,8 @@ impl Engine {
         signature = (**settings),
         text_signature = "(*, quotas=None, memory=None, when_full=None, state_delay=None, region=None, account=None, shard_limit=None, on_demand_stream_limit=None)"
     )]
-    pub fn new(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        logging::install();
+    pub fn new(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        logging::install(py)?;
         let mut config = EngineConfig::default();
         for (name, value) in settings.into_iter().flatten() {
             let name = buffer::text("setting", &name)?;
@@ -78,22 +80,36 @@ impl Engine {
 
     /// The engine that the endpoint memory://NAME means in this process.
     #[staticmethod]
-    #[pyo3(signature = (name="default"))]
-    fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
-        logging::install();
-        engine::Engine::by_name(name).map(Self).or_raise(py)
+    #[pyo3(signature = (name=None), text_signature = "(name='default')")]
+    fn named(
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::name)] name: Option<String>,
+    ) -> PyResult<Self> {
+        logging::install(py)?;
+        engine::Engine::by_name(name.as_deref().unwrap_or("default"))
+            .map(Self)
+            .or_raise(py)
     }
 
     /// Makes a stream.
     #[pyo3(signature = (name, shards=1))]
-    fn create_stream(&self, py: Python<'_>, name: &str, shards: u32) -> PyResult<()> {
-        self.0.create_stream(name, shards).or_raise(py)
+    fn create_stream(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::name)] name: String,
+        #[pyo3(from_py_with = argument::shards)] shards: u32,
+    ) -> PyResult<()> {
+        self.0.create_stream(&name, shards).or_raise(py)
     }
 
     /// All user records of a stream, shard by shard, aggregates taken apart. Takes no quota.
-    fn records(&self, py: Python<'_>, stream: &str) -> PyResult<Vec<StoredRecord>> {
+    fn records(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::stream)] stream: String,
+    ) -> PyResult<Vec<Untracked<StoredRecord>>> {
         let mut records = Vec::new();
-        for stored in self.0.records(stream).or_raise(py)? {
+        for stored in self.0.records(&stream).or_raise(py)? {
             match deaggregate(&stored.data, Mode::Strict) {
                 Ok(Deaggregated::Aggregated(aggregate)) => {
                     for record in aggregate.iter() {
@@ -129,10 +145,10 @@ impl Engine {
     fn metrics(
         &self,
         py: Python<'_>,
-        stream: &str,
-        shard: Option<u32>,
+        #[pyo3(from_py_with = argument::stream)] stream: String,
+        #[pyo3(from_py_with = argument::shard)] shard: Option<u32>,
     ) -> PyResult<BTreeMap<&'static str, u64>> {
-        let metrics = self.0.metrics(stream);
+        let metrics = self.0.metrics(&stream);
         let values = metrics.and_then(|metrics| metrics.values_of(shard));
         Ok(values.or_raise(py)?.into_iter().collect())
     }
@@ -157,7 +173,7 @@ impl Engine {
     }
 
     #[setter]
-    fn set_quotas(&self, on: bool) {
+    fn set_quotas(&self, #[pyo3(from_py_with = argument::quotas)] on: bool) {
         self.0.set_quotas(on);
     }
 
@@ -179,14 +195,14 @@ impl StoredRecord {
         key: &[u8],
         data: &Bytes,
         sub_sequence_number: Option<u64>,
-    ) -> PyResult<Self> {
-        Ok(Self {
+    ) -> PyResult<Untracked<Self>> {
+        Ok(Untracked(Self {
             key: text(py, key)?.unbind(),
             data: PyBytes::new(py, data).unbind(),
             shard_id: stored.shard_id.to_string(),
             sequence_number: stored.sequence_number.to_string(),
             sub_sequence_number,
             arrived_at: datetime(py, stored.arrived_at)?.unbind(),
-        })
+        }))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::io;
 
+use kinetik::api::Operation;
 use kinetik::{Error, ErrorKind, Retry};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
+
+use crate::guarded;
 
 /// Every kind there is: name, stable number, retry advice, meaning.
 #[pyfunction]
@@ -67,19 +70,24 @@ pub fn to_record_error(py: Python<'_>, error: &Error, index: usize, accepted: us
     made.unwrap_or_else(|failure| failure)
 }
 
-/// An exception about one of many records as a `RecordError`; one that is none of kinetik's stays as it is.
+/// An exception about one of many records as a `RecordError`; one that is none of kinetik's goes on with `accepted`.
 #[cold]
 pub fn raise_for_record(py: Python<'_>, error: PyErr, index: usize) -> PyErr {
     let again = || -> PyResult<PyErr> {
         let value = error.value(py);
-        if !value.hasattr("retry")? {
+        if !value.is_instance(base(py)?)? {
+            // One without room for attributes tells nothing.
+            let _ = value.setattr("accepted", index);
             return Ok(error.clone_ref(py));
         }
         let fields = value.getattr("__dict__")?.cast_into::<PyDict>()?.copy()?;
         fields.set_item("index", index)?;
         fields.set_item("accepted", index)?;
         let code: u16 = value.getattr("code")?.extract()?;
-        let made = PyErr::from_value(maker(py)?.call1((code, value.str()?, fields, "plain"))?);
+        let made = PyErr::from_value(guarded::call(
+            maker(py)?,
+            (code, value.str()?, fields, "plain"),
+        )?);
         made.set_cause(py, error.cause(py));
         Ok(made)
     };
@@ -112,16 +120,18 @@ pub fn wrong_type(argument: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyE
 /// `kinetik.errors.make`.
 fn maker(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let make = MAKE.get_or_try_init(py, || {
-        let module = py.import("kinetik.errors")?;
-        module.getattr("make").map(Bound::unbind)
-    })?;
-    Ok(make.bind(py))
+    MAKE.import(py, "kinetik.errors", "make")
+}
+
+/// `kinetik.KinetikError`.
+fn base(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static BASE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    BASE.import(py, "kinetik.errors", "KinetikError")
 }
 
 fn make(py: Python<'_>, error: &Error, fields: &Bound<'_, PyDict>, style: &str) -> PyResult<PyErr> {
     let arguments = (error.kind().code(), error.to_string(), fields, style);
-    let made = PyErr::from_value(maker(py)?.call1(arguments)?);
+    let made = PyErr::from_value(guarded::call(maker(py)?, arguments)?);
     if let Some(source) = std::error::Error::source(error) {
         made.set_cause(py, Some(cause(py, source)?));
     }
@@ -136,7 +146,7 @@ fn cause(py: Python<'_>, source: &(dyn std::error::Error + 'static)) -> PyResult
     let text = source.to_string();
     let made = match source.downcast_ref::<io::Error>() {
         Some(error) => io::Error::new(error.kind(), text).into(),
-        None => PyErr::from_value(maker(py)?.call1((0, text, PyDict::new(py)))?),
+        None => PyErr::from_value(guarded::call(maker(py)?, (0, text, PyDict::new(py)))?),
     };
     if let Some(source) = source.source() {
         made.set_cause(py, Some(cause(py, source)?));
@@ -179,5 +189,12 @@ fn response<'py>(py: Python<'py>, error: &Error, code: &str) -> PyResult<Bound<'
     let response = PyDict::new(py);
     response.set_item("Error", inner)?;
     response.set_item("ResponseMetadata", metadata)?;
+    // The members of the operation's own exceptions, which have but this one.
+    let is_modelled = |operation: &Operation| {
+        Some(operation.name()) == error.operation_name() && operation.errors().contains(&code)
+    };
+    if Operation::ALL.iter().any(is_modelled) {
+        response.set_item("message", error.message())?;
+    }
     Ok(response)
 }

@@ -4,6 +4,7 @@ use kinetik::Result;
 use kinetik::engine::{Engine, Fault};
 use pyo3::prelude::*;
 
+use crate::argument;
 use crate::errors::OrRaise;
 use crate::wait::seconds;
 
@@ -18,11 +19,11 @@ impl Faults {
     fn push(
         &self,
         fault: Result<Fault>,
-        (stream, shard, times): (Option<&str>, Option<u32>, u32),
+        (stream, shard, times): (Option<String>, Option<u32>, u32),
     ) -> Result<()> {
         let mut fault = fault?.times(times);
         if let Some(stream) = stream {
-            fault = fault.stream(stream);
+            fault = fault.stream(&stream);
         }
         if let Some(shard) = shard {
             fault = fault.shard(shard);
@@ -40,17 +41,17 @@ impl Faults {
     fn fail(
         &self,
         py: Python<'_>,
-        operation: &str,
-        error: &str,
-        stream: Option<&str>,
-        shard: Option<u32>,
-        times: u32,
-        after_commit: bool,
-        message: Option<&str>,
+        #[pyo3(from_py_with = argument::operation)] operation: String,
+        #[pyo3(from_py_with = argument::error)] error: String,
+        #[pyo3(from_py_with = argument::stream)] stream: Option<String>,
+        #[pyo3(from_py_with = argument::shard)] shard: Option<u32>,
+        #[pyo3(from_py_with = argument::times)] times: u32,
+        #[pyo3(from_py_with = argument::after_commit)] after_commit: bool,
+        #[pyo3(from_py_with = argument::message)] message: Option<String>,
     ) -> PyResult<()> {
-        let fault = Fault::fail(operation, error).map(|fault| {
+        let fault = Fault::fail(&operation, &error).map(|fault| {
             let fault = match message {
-                Some(text) => fault.message(text),
+                Some(text) => fault.message(&text),
                 None => fault,
             };
             match after_commit {
@@ -66,12 +67,12 @@ impl Faults {
     fn lose_answer(
         &self,
         py: Python<'_>,
-        operation: &str,
-        stream: Option<&str>,
-        shard: Option<u32>,
-        times: u32,
+        #[pyo3(from_py_with = argument::operation)] operation: String,
+        #[pyo3(from_py_with = argument::stream)] stream: Option<String>,
+        #[pyo3(from_py_with = argument::shard)] shard: Option<u32>,
+        #[pyo3(from_py_with = argument::times)] times: u32,
     ) -> PyResult<()> {
-        self.push(Fault::lose_answer(operation), (stream, shard, times))
+        self.push(Fault::lose_answer(&operation), (stream, shard, times))
             .or_raise(py)
     }
 
@@ -80,18 +81,22 @@ impl Faults {
     fn delay(
         &self,
         py: Python<'_>,
-        operation: &str,
-        delay: f64,
-        stream: Option<&str>,
-        shard: Option<u32>,
-        times: u32,
+        #[pyo3(from_py_with = argument::operation)] operation: String,
+        #[pyo3(from_py_with = argument::delay)] delay: f64,
+        #[pyo3(from_py_with = argument::stream)] stream: Option<String>,
+        #[pyo3(from_py_with = argument::shard)] shard: Option<u32>,
+        #[pyo3(from_py_with = argument::times)] times: u32,
     ) -> PyResult<()> {
-        let fault = seconds("delay", delay).and_then(|by| Fault::delay(operation, by));
+        let fault = seconds("delay", delay).and_then(|by| Fault::delay(&operation, by));
         self.push(fault, (stream, shard, times)).or_raise(py)
     }
 
     /// Lets every call take so many seconds on its way, as over a distance; 0 for none.
-    fn round_trip(&self, py: Python<'_>, time: f64) -> PyResult<()> {
+    fn round_trip(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::time)] time: f64,
+    ) -> PyResult<()> {
         let time = seconds("time", time).or_raise(py)?;
         self.0.faults().set_round_trip(time);
         Ok(())

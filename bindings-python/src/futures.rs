@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::errors::to_py;
+use crate::guarded;
 use crate::outcome::{self, Receipt};
 
 /// Futures of asyncio or concurrent.futures by the number that their record was put with.
@@ -45,17 +46,17 @@ impl Futures {
             return Ok(report.outcome.err());
         };
         let future = future.bind(py);
-        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        if guarded::method(future, intern!(py, "done"), ())?.is_truthy()? {
             return Ok(report.outcome.err());
         }
         let (told, failure) = match report.outcome {
             Ok(receipt) => {
-                let told = future.call_method1(intern!(py, "set_result"), (Receipt(receipt),));
+                let told = guarded::method(future, intern!(py, "set_result"), (Receipt(receipt),));
                 (told, None)
             }
             Err(failure) => {
                 let error = outcome::Failure::raised(py, &failure).into_value(py);
-                let told = future.call_method1(intern!(py, "set_exception"), (error,));
+                let told = guarded::method(future, intern!(py, "set_exception"), (error,));
                 (told, Some(failure))
             }
         };
@@ -73,12 +74,12 @@ impl Futures {
         let left = std::mem::take(&mut self.0.lock().by_number);
         for future in left.into_values() {
             let error = to_py(py, error).into_value(py);
-            let told = future.call_method1(py, intern!(py, "set_exception"), (error,));
+            let told = guarded::method(future.bind(py), intern!(py, "set_exception"), (error,));
             // One that was cancelled is left alone.
             if let Err(error) = told
                 && !is_too_late(py, &error)
             {
-                error.write_unraisable(py, None);
+                guarded::report(py, error, None);
             }
         }
     }

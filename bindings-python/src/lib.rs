@@ -6,10 +6,12 @@
 
 use pyo3::prelude::*;
 
+pub mod guarded;
 pub mod errors;
 pub mod logging;
 pub mod buffer;
 pub mod convert;
+pub mod untracked;
 pub mod inherited;
 pub mod completions;
 pub mod wait;
@@ -19,6 +21,7 @@ pub mod command;
 pub mod route;
 pub mod client;
 pub mod clock;
+pub mod argument;
 pub mod engine;
 pub mod faults;
 pub mod server;
@@ -58,6 +61,8 @@ mod _kinetik {
     use super::errors::error_kinds;
     #[pymodule_export]
     use super::faults::Faults;
+    #[pymodule_export]
+    use super::logging::lost_events;
     #[pymodule_export]
     use super::outcome::{FailedAttempt, Failure, Ledger, Receipt, Tally};
     #[pymodule_export]

@@ -12,24 +12,41 @@ use std::time::Duration;
 use kinetik::fork;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::guarded;
+
 /// Events that may wait; more are counted and told of.
 const MOST_WAITING: usize = 1_000;
 /// How long an event waits for another one's to be queued. In a forked child the lock may be held for ever.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// `kinetik._log.tell`.
+static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 /// Brings the core's events to `logging` from now on, unless this process has another subscriber.
-pub fn install() {
+///
+/// # Errors
+/// What importing Python's half of it raises.
+pub fn install(py: Python<'_>) -> PyResult<()> {
     static ONCE: Once = Once::new();
+    TELL.import(py, "kinetik._log", "tell")?;
     ONCE.call_once(|| {
         // The command has its own.
         let _ = tracing::subscriber::set_global_default(Bridge);
     });
+    Ok(())
+}
+
+/// How many events were too many to tell since this was asked.
+#[pyfunction]
+pub fn lost_events() -> u64 {
+    LOST.swap(0, Ordering::Relaxed)
 }
 
 /// An event on its way.
@@ -127,7 +144,7 @@ fn tell(events: &Receiver<Line>) {
         // A handler that raises, even SystemExit, ends nothing: Python says what was wrong.
         let told = Python::try_attach(|py| {
             line.log(py)
-                .unwrap_or_else(|error| error.write_unraisable(py, None));
+                .unwrap_or_else(|error| guarded::report(py, error, None));
         });
         if told.is_none() {
             return;
@@ -136,34 +153,22 @@ fn tell(events: &Receiver<Line>) {
 }
 
 impl Line {
-    /// `logging.getLogger("kinetik.part").log(level, "text; stream=orders", extra={"kinetik": {"stream": "orders"}})`.
+    /// Has `kinetik._log` tell it.
     fn log(self, py: Python<'_>) -> PyResult<()> {
+        let Some(tell) = TELL.get(py) else {
+            return Ok(());
+        };
         let level = match self.level {
             Level::ERROR => 40,
             Level::WARN => 30,
             Level::INFO => 20,
             _ => 10,
         };
-        let logger = py
-            .import("logging")?
-            .call_method1("getLogger", (self.logger(),))?;
-        if !logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
-            return Ok(());
-        }
-        let (mut text, fields) = (self.message, PyDict::new(py));
+        let (logger, fields) = (self.logger(), PyDict::new(py));
         for (name, value) in self.fields {
-            let _ = write!(text, "; {name}={value}");
             fields.set_item(name, value)?;
         }
-        let lost = LOST.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let _ = write!(text, " ({lost} events before it were too many to tell)");
-        }
-        let (extra, options) = (PyDict::new(py), PyDict::new(py));
-        extra.set_item("kinetik", fields)?;
-        options.set_item("extra", extra)?;
-        logger.call_method("log", (level, "%s", text), Some(&options))?;
-        Ok(())
+        guarded::call(tell.bind(py), (logger, level, self.message, fields)).map(drop)
     }
 
     /// The part of the core that it comes from: `kinetik.producer` for `kinetik::producer::desk`.

@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::buffer::Buffer;
-use crate::codec::parts;
+use crate::codec::{iterate, parts};
 use crate::errors::{OrRaise, raise_for_record, to_record_error};
+use crate::guarded;
 use crate::producer::{Producer, record};
 
 /// Records that are borrowed before they are put together.
@@ -34,20 +35,15 @@ impl Producer {
                     taken = self.put_batch(records.py(), &batch, taken, block)?;
                 }
             }
+            // One by one: none waits here while the next one is waited for, nor is lost if that one does not come.
             Err(_) => {
-                let mut records = records.try_iter()?;
+                let (py, iterator) = (records.py(), iterate(records)?);
                 loop {
-                    let batch = records
-                        .by_ref()
-                        .take(TOGETHER)
-                        .collect::<PyResult<Vec<_>>>();
-                    // What came before an iterator's own exception is not taken, and the caller knows the count.
-                    let batch =
-                        batch.map_err(|error| raise_for_record(records.py(), error, taken))?;
-                    if batch.is_empty() {
-                        break;
-                    }
-                    taken = self.put_batch(records.py(), &batch, taken, block)?;
+                    let next = guarded::next(&iterator);
+                    let next = next.map_err(|error| raise_for_record(py, error, taken))?;
+                    let Some(record) = next else { break };
+                    self.put_one(py, &record, taken, block)?;
+                    taken += 1;
                 }
             }
         }
@@ -67,12 +63,29 @@ impl Producer {
             let plain: Vec<_> = batch[done..].iter().map_while(plain).collect();
             done += self.put_plain(py, &plain, first + done, block)?;
             if let Some(other) = batch.get(done) {
-                self.put_any(other, block)
-                    .map_err(|error| raise_for_record(py, error, first + done))?;
+                self.put_one(py, other, first + done, block)?;
                 done += 1;
             }
         }
         Ok(first + done)
+    }
+
+    /// Puts one record, which has this index.
+    fn put_one(
+        &self,
+        py: Python<'_>,
+        record: &Bound<'_, PyAny>,
+        index: usize,
+        block: bool,
+    ) -> PyResult<()> {
+        match plain(record) {
+            Some(plain) => self
+                .put_plain(py, slice::from_ref(&plain), index, block)
+                .map(drop),
+            None => self
+                .put_any(record, block)
+                .map_err(|error| raise_for_record(py, error, index)),
+        }
     }
 
     /// Puts borrowed records, waiting for room where there is none; how many there are.

@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::buffer;
 use crate::endpoint;
-use crate::errors::OrRaise;
+use crate::errors::{OrRaise, wrong_type};
 use crate::logging;
 use crate::setting::setting;
 use crate::teller::Callback;
@@ -35,7 +35,7 @@ pub struct Plan {
 impl Plan {
     /// The settings by their names.
     pub fn read(settings: &Bound<'_, PyDict>, on_failure: Option<Py<PyAny>>) -> PyResult<Self> {
-        logging::install();
+        logging::install(settings.py())?;
         let mut plan = Self {
             config: ProducerConfig::new(Aggregate::No).reports(Reports::All),
             put_timeout: PUT_TIMEOUT,
@@ -56,6 +56,11 @@ impl Plan {
             }
         }
         if let Some(callback) = on_failure {
+            let callback = callback.into_bound(settings.py());
+            if !callback.is_callable() {
+                return Err(wrong_type("on_failure", "a function", &callback));
+            }
+            let callback = callback.unbind();
             let callback = Callback::new(callback);
             plan.callback = Some(callback.clone());
             let call = move |failures: Vec<_>| callback.call(&failures);

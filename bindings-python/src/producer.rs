@@ -8,6 +8,7 @@ use kinetik::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::argument;
 use crate::buffer::{self, Buffer};
 use crate::codec::explicit_hash_key;
 use crate::columns::Columns;
@@ -97,7 +98,10 @@ impl Producer {
     }
 
     /// Takes records in order: tuples of key, data and perhaps an explicit hash key. Blocks while the buffer is full. How
-    /// many were taken; at a bad record it raises a RecordError that says which one, and how many were taken.
+    /// many were taken; at a bad record it raises a RecordError with its `index` and how many were `accepted`.
+    ///
+    /// Those of a list are taken many at a time, those of any other iterable one by one as they come, so that a slow source
+    /// holds none back. What the iterable itself raises goes on, with `accepted`: all that came before are taken.
     #[pyo3(signature = (records))]
     fn put_many(&self, records: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.put_all(records, 0, true)
@@ -190,7 +194,11 @@ impl Producer {
     /// In poll mode: sends on this thread until futures are complete or nothing is left, at most for timeout seconds; 0 does
     /// what can be done without waiting. How many futures it completed.
     #[pyo3(signature = (timeout=0.0))]
-    fn poll(&self, py: Python<'_>, timeout: f64) -> PyResult<usize> {
+    fn poll(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::timeout)] timeout: f64,
+    ) -> PyResult<usize> {
         let deadline = clock().now() + seconds("timeout", timeout).or_raise(py)?;
         loop {
             let slice = (deadline - clock().now()).min(SLICE);
@@ -237,17 +245,18 @@ impl Producer {
     }
 
     /// Sends all that was put before and waits for its outcome. In the background the answer is a future of `None`, or of
-    /// another one to await.
-    #[pyo3(signature = (timeout=None, completions=None))]
+    /// another one to await. `limit` is what the caller allowed, if a part of it was over before.
+    #[pyo3(signature = (timeout=None, completions=None, limit=None))]
     fn flush_with(
         &self,
         py: Python<'_>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = argument::timeout)] timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
+        limit: Option<f64>,
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let flush = async move { producer.flush(timeout).await };
-        self.ended(py, completions, timeout, flush)
+        self.ended(py, completions, (timeout, limit), flush)
     }
 
     /// In ordered mode: takes records of a key again, or of all; whether it was broken.
@@ -267,21 +276,26 @@ impl Producer {
     }
 
     /// Takes no more records, flushes and stops; as flush_with.
-    #[pyo3(signature = (timeout=None, completions=None))]
+    #[pyo3(signature = (timeout=None, completions=None, limit=None))]
     fn close_with(
         &self,
         py: Python<'_>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = argument::timeout)] timeout: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
+        limit: Option<f64>,
     ) -> PyResult<Py<PyAny>> {
         let (producer, timeout) = (self.inner.clone(), self.limit(py, timeout)?);
         let close = async move { producer.close(timeout).await };
-        self.ended(py, completions, timeout, close)
+        self.ended(py, completions, (timeout, limit), close)
     }
 
     /// How many seconds a flush or close may take: those given, or the setting flush_timeout.
     #[pyo3(signature = (timeout=None))]
-    fn patience(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<f64> {
+    fn patience(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::timeout)] timeout: Option<f64>,
+    ) -> PyResult<f64> {
         Ok(self.limit(py, timeout)?.as_secs_f64())
     }
 
@@ -315,7 +329,11 @@ impl Producer {
     }
 
     /// What was counted, as a text: "json", "prometheus", "emf" or "otlp".
-    fn metrics_text(&self, py: Python<'_>, format: &str) -> PyResult<String> {
+    fn metrics_text(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::format)] format: String,
+    ) -> PyResult<String> {
         let format = format.parse().or_raise(py)?;
         self.inner.metrics_text(format).or_raise(py)
     }
@@ -378,11 +396,17 @@ impl Producer {
         &self,
         py: Python<'_>,
         completions: Option<&Bound<'_, Completions>>,
-        timeout: Duration,
+        (timeout, limit): (Duration, Option<f64>),
         end: impl Future<Output = Result<()>> + Send + 'static,
     ) -> PyResult<Py<PyAny>> {
         let until = clock().now() + timeout;
         let teller = self.teller.clone();
+        let end = async move {
+            end.await.map_err(|error| match limit {
+                Some(limit) => overdue(error, timeout, limit),
+                None => error,
+            })
+        };
         let Some(completions) = completions else {
             let outcome = wait_with(py, &self.inner, end)?;
             if teller.deliver_all(py) {
@@ -432,6 +456,23 @@ impl Producer {
             Some(timeout) => seconds("timeout", timeout).or_raise(py),
             None => Ok(self.flush_timeout),
         }
+    }
+}
+
+/// The error of a flush that tells how long the caller allowed for it, in place of what was left of that.
+#[cold]
+fn overdue(error: Error, left: Duration, limit: f64) -> Error {
+    let after = |seconds: f64| format!("after {seconds:.1} s ");
+    let left = after(left.as_secs_f64());
+    match (
+        error.kind(),
+        error.message().strip_prefix(&left),
+        error.stream_name(),
+    ) {
+        (ErrorKind::FlushTimeout, Some(what), Some(stream)) => {
+            Error::new(ErrorKind::FlushTimeout, after(limit) + what).stream(stream)
+        }
+        _ => error,
     }
 }
 

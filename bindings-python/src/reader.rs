@@ -14,8 +14,9 @@ use kinetik::metrics::Format;
 use kinetik::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyMapping, PyString};
 
+use crate::argument;
 use crate::batch::{Batch, Record};
 use crate::buffer;
 use crate::completions::Completions;
@@ -25,6 +26,7 @@ use crate::errors::{OrRaise, wrong_type};
 use crate::inherited::Inherited;
 use crate::logging;
 use crate::setting::setting;
+use crate::untracked::Untracked;
 use crate::wait::{clock, run, seconds, wait};
 
 /// Reads every record of a stream; `kinetik.Reader` and `kinetik.aio.Reader` are its two faces.
@@ -73,8 +75,8 @@ impl Reader {
     /// Opens a reader: lists the shards and fixes where reading begins.
     #[new]
     fn new(stream: &Bound<'_, PyAny>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
-        logging::install();
         let py = stream.py();
+        logging::install(py)?;
         let stream = buffer::text("stream", stream)?;
         let config = config(settings)?;
         let opened = wait(py, reader::Reader::open(stream, config))?.or_raise(py)?;
@@ -88,8 +90,8 @@ impl Reader {
         settings: &Bound<'_, PyDict>,
         completions: &Bound<'_, Completions>,
     ) -> PyResult<Py<PyAny>> {
-        logging::install();
         let py = stream.py();
+        logging::install(py)?;
         let stream = buffer::text("stream", stream)?.to_owned();
         let config = config(settings)?;
         let open = async move { reader::Reader::open(&stream, config).await };
@@ -102,7 +104,7 @@ impl Reader {
     fn prepare(
         &self,
         py: Python<'_>,
-        max_wait: Option<f64>,
+        #[pyo3(from_py_with = argument::max_wait)] max_wait: Option<f64>,
         completions: Option<&Bound<'_, Completions>>,
     ) -> PyResult<Py<PyAny>> {
         let max_wait = max_wait
@@ -117,13 +119,17 @@ impl Reader {
     }
 
     /// The next of the records at hand; None if there are none.
-    fn take_record(&self, py: Python<'_>) -> PyResult<Option<Record>> {
+    fn take_record(&self, py: Python<'_>) -> PyResult<Option<Untracked<Record>>> {
         Ok(self.shared(py)?.take_record())
     }
 
     /// The records at hand, at most max_records; None if there are none.
     #[pyo3(signature = (max_records=None))]
-    fn take_batch(&self, py: Python<'_>, max_records: Option<usize>) -> PyResult<Option<Batch>> {
+    fn take_batch(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::max_records)] max_records: Option<usize>,
+    ) -> PyResult<Option<Batch>> {
         if max_records == Some(0) {
             return Err(Error::invalid("max_records", "expected at least 1")).or_raise(py);
         }
@@ -137,7 +143,7 @@ impl Reader {
     }
 
     /// The next record. Blocks.
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Record>> {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Untracked<Record>>> {
         let shared = self.shared(py)?;
         loop {
             if let Some(record) = shared.take_record() {
@@ -169,7 +175,11 @@ impl Reader {
     }
 
     /// The same as a text: "json", "prometheus", "emf" or "otlp".
-    fn metrics_text(&self, py: Python<'_>, format: &str) -> PyResult<String> {
+    fn metrics_text(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::format)] format: String,
+    ) -> PyResult<String> {
         let format = format.parse().or_raise(py)?;
         let shared = self.shared(py)?;
         Ok(py.detach(|| shared.metrics().text(format)))
@@ -211,7 +221,7 @@ impl Reader {
 
 impl Shared {
     #[inline]
-    fn take_record(&self) -> Option<Record> {
+    fn take_record(&self) -> Option<Untracked<Record>> {
         let mut at_hand = self.at_hand.lock();
         let AtHand { batch, next, .. } = at_hand.as_mut()?;
         if *next == batch.len() {
@@ -399,14 +409,14 @@ fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {
 }
 
 fn start(value: &Bound<'_, PyAny>) -> PyResult<ReaderConfig> {
-    const EXPECTED: &str = "expected TRIM_HORIZON, LATEST, a time or saved positions";
+    const EXPECTED: &str = "TRIM_HORIZON, LATEST, a time or saved positions";
     let py = value.py();
     if let Some(time) = time("start", value)? {
         return Ok(ReaderConfig::new(Start::At(time)));
     }
     let text = match value {
-        saved if saved.is_instance_of::<PyDict>() => {
-            py.import("json")?.call_method1("dumps", (saved,))?
+        saved if saved.cast::<PyMapping>().is_ok() => {
+            json(saved).map_err(|_| wrong_type("start", EXPECTED, value))?
         }
         text if text.is_instance_of::<PyString>() => text.clone(),
         _ => return Err(wrong_type("start", EXPECTED, value)),
@@ -418,12 +428,21 @@ fn start(value: &Bound<'_, PyAny>) -> PyResult<ReaderConfig> {
     Ok(config)
 }
 
+/// The JSON of saved positions, which may be mappings of any kind.
+fn json<'py>(saved: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = saved.py();
+    let options = PyDict::new(py);
+    options.set_item("default", py.get_type::<PyDict>())?;
+    py.import("json")?
+        .call_method("dumps", (saved,), Some(&options))
+}
+
 /// A `datetime`, or seconds since 1970; None for text and whatever else.
 fn time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<kinetik::time::Timestamp>> {
     let is_number = value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
     let seconds = match is_number {
-        true => Some(value.extract()?),
-        false => unix_seconds(value)?,
+        true => Some(argument::read(name, "seconds since 1970", value)?),
+        false => unix_seconds(value, name)?,
     };
     seconds
         .map(|seconds| timestamp(value.py(), name, seconds))

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 
+use crate::argument;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::errors::OrRaise;
@@ -31,25 +32,27 @@ impl Server {
     /// make to their shards. Port 0 lets the operating system pick one.
     #[new]
     #[pyo3(
-        signature = (streams=None, *, engine=None, host="127.0.0.1", port=0, **settings),
+        signature = (streams=BTreeMap::new(), *, engine=None, host=None, port=0, **settings),
         text_signature = "(streams=None, *, engine=None, host='127.0.0.1', port=0, quotas=None, memory=None, when_full=None, state_delay=None, region=None, account=None, shard_limit=None, on_demand_stream_limit=None)"
     )]
     fn new(
         py: Python<'_>,
-        streams: Option<BTreeMap<String, u32>>,
-        engine: Option<Py<Engine>>,
-        host: &str,
-        port: u16,
+        #[pyo3(from_py_with = argument::streams)] streams: BTreeMap<String, u32>,
+        #[pyo3(from_py_with = argument::engine)] engine: Option<Py<Engine>>,
+        #[pyo3(from_py_with = argument::host)] host: Option<String>,
+        #[pyo3(from_py_with = argument::port)] port: u16,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        logging::install();
+        logging::install(py)?;
         let host: IpAddr = host
+            .as_deref()
+            .unwrap_or("127.0.0.1")
             .parse()
             .map_err(|_| Error::invalid("host", "expected an IP address, such as 127.0.0.1"))
             .or_raise(py)?;
         let engine = match engine {
             Some(engine) => behind(engine, settings)?,
-            None => Py::new(py, Engine::new(settings)?)?,
+            None => Py::new(py, Engine::new(py, settings)?)?,
         };
         let config = ServerConfig {
             host,
@@ -57,7 +60,7 @@ impl Server {
             engine: engine.get().0.clone(),
             ..ServerConfig::default()
         };
-        for (name, shards) in streams.unwrap_or_default() {
+        for (name, shards) in streams {
             config.engine.create_stream(&name, shards).or_raise(py)?;
         }
         let server = py
@@ -98,12 +101,18 @@ impl Server {
 
     /// Makes a stream.
     #[pyo3(signature = (name, shards=1))]
-    fn create_stream(&self, py: Python<'_>, name: &str, shards: u32) -> PyResult<()> {
-        self.engine.get().0.create_stream(name, shards).or_raise(py)
+    fn create_stream(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = argument::name)] name: String,
+        #[pyo3(from_py_with = argument::shards)] shards: u32,
+    ) -> PyResult<()> {
+        let engine = &self.engine.get().0;
+        engine.create_stream(&name, shards).or_raise(py)
     }
 
     /// All user records of a stream, shard by shard, aggregates taken apart.
-    fn records(&self, py: Python<'_>, stream: &str) -> PyResult<Py<PyAny>> {
+    fn records(&self, py: Python<'_>, stream: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.engine.call_method1(py, "records", (stream,))
     }
 

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::errors::to_py_with;
 use crate::futures::Futures;
+use crate::guarded;
 use crate::outcome::{Failure, Ledger, Tally};
 use crate::wait::clock;
 
@@ -45,12 +46,10 @@ impl Callback {
     /// core keeps its failures.
     pub fn call(&self, failures: &[producer::Failure]) {
         let handled = Python::try_attach(|py| {
-            let call = || {
-                let list: Vec<_> = failures.iter().cloned().map(Failure).collect();
-                self.call.call1(py, (list,))
-            };
-            call()
-                .map_err(|error| error.write_unraisable(py, Some(self.call.bind(py))))
+            let list: Vec<_> = failures.iter().cloned().map(Failure).collect();
+            let call = self.call.bind(py);
+            guarded::call(call, (list,))
+                .map_err(|error| guarded::report(py, error, Some(call)))
                 .is_ok()
         });
         if handled != Some(true) {
@@ -83,7 +82,7 @@ impl Teller {
             match self.futures.complete(py, report) {
                 Ok(failure) => unwanted.extend(failure),
                 // One callback that raises must not take the other outcomes with it.
-                Err(error) => error.write_unraisable(py, None),
+                Err(error) => guarded::report(py, error, None),
             }
         }
         self.hand_over(unwanted);
@@ -169,7 +168,7 @@ impl Teller {
             let Some(opaque) = left.opaque else { continue };
             let outcome = Err(left.record.clone());
             if let Err(error) = self.futures.complete(py, Report { opaque, outcome }) {
-                error.write_unraisable(py, None);
+                guarded::report(py, error, None);
             }
         }
         left.into_iter().map(|left| Failure(left.record)).collect()

@@ -161,3 +161,37 @@ def test_every_setting_of_the_reader_is_taken_by_its_name_and_no_other(stream):
             await aio.Reader("orders", start="LATEST", endpoint=stream, silense=1.0)
 
     asyncio.run(work())
+
+
+def test_entering_what_was_awaited_before_does_not_open_it_again(stream):
+    async def work():
+        producer = await aio.Producer("orders", aggregate=True, endpoint=stream)
+        await producer.put("k", b"1")
+        async with producer as entered:
+            assert entered is producer
+            await producer.put("k", b"2")
+            assert producer.ledger.accepted.records == 2
+        assert producer.ledger.delivered.records == 2
+        reader = await aio.Reader("orders", start="TRIM_HORIZON", until="now", endpoint=stream)
+        first = await anext(reader)
+        async with reader:
+            return [first.data, *[record.data async for record in reader]]
+
+    assert asyncio.run(work()) == [b"1", b"2"]
+
+
+def test_a_failure_callback_that_is_no_function_is_refused_at_opening(stream):
+    async def work():
+        await aio.Producer("orders", aggregate=True, endpoint=stream, on_failure=5)
+
+    with pytest.raises(kinetik.InvalidTypeError, match="on_failure"):
+        asyncio.run(work())
+
+
+def test_put_many_refuses_what_is_no_iterable_by_its_name(stream):
+    async def work():
+        async with aio.Producer("orders", aggregate=True, endpoint=stream) as producer:
+            await producer.put_many(None)
+
+    with pytest.raises(kinetik.InvalidTypeError, match="records"):
+        asyncio.run(work())

@@ -261,3 +261,29 @@ def test_a_flush_that_gives_up_leaves_nothing_in_the_line():
         assert (first.result(), not line.turns) == (1, True)
 
     in_virtual_time(work())
+
+
+def test_a_list_that_is_emptied_while_its_records_wait_for_room_is_put_as_it_was(stream):
+    async def work():
+        async with full(stream) as producer:
+            records = [("k", b"x")] * 10
+            put = asyncio.create_task(producer.put_many(records))
+            await asyncio.sleep(0)
+            records.clear()
+            stream.faults.clear()
+            assert await put == 10
+
+    asyncio.run(work())
+
+
+def test_a_close_whose_time_went_by_in_line_tells_the_time_that_it_had(stream):
+    async def work():
+        async with full(stream) as producer:
+            put = asyncio.create_task(producer.put("k", b"x"))
+            await asyncio.sleep(0)
+            with pytest.raises(kinetik.FlushTimeout, match=r"after 7\.0 s 4 records"):
+                await producer.close(7.0)
+            with pytest.raises(kinetik.KinetikError):
+                await put
+
+    in_virtual_time(work())

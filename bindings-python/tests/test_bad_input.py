@@ -122,3 +122,70 @@ def test_every_row_of_the_table_is_refused_with_its_kind_field_and_limit(case, k
 def test_every_case_has_its_row():
     named = {row.id for row in rows()}
     assert named == {*RECORDS, *SETTINGS, "a closed producer", "a producer of the parent in a forked child"}
+
+
+INVALID, WRONG = kinetik.InvalidArgumentError, kinetik.InvalidTypeError
+
+
+#: What is called with the engine, a producer and a reader; its kind; what the text names.
+ARGUMENTS = [
+    (lambda engine, producer, reader: engine.create_stream("x", -1), INVALID, "shards"),
+    (lambda engine, producer, reader: engine.create_stream("x", 1.5), WRONG, "shards"),
+    (lambda engine, producer, reader: engine.create_stream(5), WRONG, "name"),
+    (lambda engine, producer, reader: engine.metrics("orders", -1), INVALID, "shard"),
+    (lambda engine, producer, reader: engine.records(5), WRONG, "stream"),
+    (lambda engine, producer, reader: setattr(engine, "quotas", "no"), WRONG, "quotas"),
+    (lambda engine, producer, reader: engine.clock.advance("1"), WRONG, "seconds"),
+    (lambda engine, producer, reader: Engine.named(5), WRONG, "name"),
+    (lambda engine, producer, reader: Engine.named("\ud800"), INVALID, "name"),
+    (lambda engine, producer, reader: Engine(memory=10**5000), INVALID, "memory"),
+    (lambda engine, producer, reader: kinetik.Server(port=70_000), INVALID, "port"),
+    (lambda engine, producer, reader: kinetik.Server(port="80"), WRONG, "port"),
+    (lambda engine, producer, reader: kinetik.Server({"a": -1}), INVALID, "streams"),
+    (lambda engine, producer, reader: kinetik.Server({1: 1}), WRONG, "streams"),
+    (lambda engine, producer, reader: kinetik.Server(["a"]), WRONG, "streams"),
+    (lambda engine, producer, reader: kinetik.Server(host=1), WRONG, "host"),
+    (lambda engine, producer, reader: kinetik.Server(engine="memory://"), WRONG, "engine"),
+    (lambda engine, producer, reader: engine.faults.fail("PutRecord", "InternalFailure", times=-1), INVALID, "times"),
+    (lambda engine, producer, reader: engine.faults.fail("PutRecord", 5), WRONG, "error"),
+    (lambda engine, producer, reader: engine.faults.delay("PutRecord", "1"), WRONG, "delay"),
+    (lambda engine, producer, reader: producer.flush("1"), WRONG, "timeout"),
+    (lambda engine, producer, reader: producer.close(10**400), INVALID, "timeout"),
+    (lambda engine, producer, reader: producer.put_many(None), WRONG, "records"),
+    (lambda engine, producer, reader: producer.metrics_text(5), WRONG, "format"),
+    (lambda engine, producer, reader: reader.next_batch(max_records=-1), INVALID, "max_records"),
+    (lambda engine, producer, reader: reader.next_batch(max_wait="x"), WRONG, "max_wait"),
+    (lambda engine, producer, reader: kinetik.Reader("orders", start=10**400, endpoint=engine), INVALID, "start"),
+    (lambda engine, producer, reader: kinetik.Reader("orders", start=b"LATEST", endpoint=engine), WRONG, "start: expected TRIM_HORIZON"),
+    (lambda engine, producer, reader: kinetik.Reader("orders", start={"a": object()}, endpoint=engine), WRONG, "start"),
+    (lambda engine, producer, reader: opened(Producer, engine, on_failure=5), WRONG, "on_failure"),
+    (lambda engine, producer, reader: kinetik.aggregate(None), WRONG, "records"),
+    (lambda engine, producer, reader: kinetik.deaggregate(b"", strict="no"), WRONG, "strict"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "name"), ARGUMENTS)
+def test_an_argument_that_cannot_be_read_is_refused_by_its_name(call, kind, name):
+    engine = Engine(quotas=False)
+    engine.create_stream("orders")
+    with opened(Producer, engine) as producer, kinetik.Reader("orders", start="LATEST", endpoint=engine) as reader:
+        with pytest.raises(kinetik.KinetikError, match=rf"\b{name}\b") as refused:
+            call(engine, producer, reader)
+    assert type(refused.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "words"),
+    [
+        ({"Delay": -1}, INVALID, "Delay"),
+        ({"Delay": float("nan")}, INVALID, "Delay"),
+        ({"Delay": "1"}, WRONG, "Delay"),
+        ({"MaxAttempts": 1.5}, WRONG, "MaxAttempts"),
+        (5, WRONG, "WaiterConfig"),
+    ],
+)
+def test_a_configuration_of_a_waiter_that_means_nothing_is_refused(config, kind, words):
+    waiter = kinetik.client("kinesis", endpoint_url=Engine()).get_waiter("stream_exists")
+    with pytest.raises(kinetik.KinetikError, match=words) as refused:
+        waiter.wait(StreamName="orders", WaiterConfig=config)
+    assert type(refused.value) is kind

@@ -80,8 +80,8 @@ def test_kinetik_does_not_import_botocore():
     [
         ({"Dat": b"x"}, kinetik.InvalidArgumentError, "Dat"),
         ({"Data": object()}, kinetik.InvalidTypeError, "Data"),
-        ({"Data": 5}, kinetik.InvalidTypeError, "Blob"),
-        ({"PartitionKey": b"k"}, kinetik.InvalidTypeError, "String"),
+        ({"Data": 5}, kinetik.InvalidTypeError, "Data: class"),
+        ({"PartitionKey": b"k"}, kinetik.InvalidTypeError, "PartitionKey: class"),
         ({"PartitionKey": "a\ud800"}, kinetik.InvalidArgumentError, "PartitionKey"),
         ({"PartitionKey": ["k"]}, kinetik.InvalidTypeError, "list"),
         ({"SequenceNumberForOrdering": 2**80}, kinetik.InvalidArgumentError, "64 bits"),
@@ -166,7 +166,7 @@ def test_a_deleted_consumer_ends_its_subscription_with_the_services_exception(ki
 
 CONNECTION = {
     "region": "eu-west-1",
-    "profile": "nobody",
+    "profile": "default",
     "access_key_id": "AKID",
     "secret_access_key": "canary",
     "session_token": "token",
@@ -361,3 +361,59 @@ def test_waiters_wait_for_a_stream_to_come_and_to_go():
     engine.faults.fail("DescribeStream", "AccessDeniedException")
     with pytest.raises(kinetik.AccessDenied):
         kinesis.get_waiter("stream_not_exists").wait(StreamName="orders")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "place"),
+    [
+        ("describe_stream", {"StreamName": "orders", "Limit": "x"}, "Limit"),
+        ("put_records", {"Records": [{"Data": b"x", "PartitionKey": "k"}, {"PartitionKey": 5}]}, "Records[1].PartitionKey"),
+        ("put_records", {"Records": 5}, "Records"),
+        ("list_shards", {"StreamName": "orders", "ShardFilter": {"Type": 5}}, "ShardFilter.Type"),
+        ("add_tags_to_stream", {"StreamName": "orders", "Tags": {"a": "b", "c": 5}}, "Tags.c"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_its_place(kinesis, operation, arguments, place):
+    with pytest.raises(kinetik.InvalidTypeError, match=f": {re.escape(place)}: "):
+        getattr(kinesis, operation)(**arguments)
+
+
+def test_names_of_members_are_tags_as_good_as_any_other(kinesis):
+    tags = {"Data": "text", "Timestamp": "noon", "Records": "many"}
+    kinesis.add_tags_to_stream(StreamName="orders", Tags=tags)
+    listed = kinesis.list_tags_for_stream(StreamName="orders")["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in listed} == tags
+
+
+@pytest.mark.parametrize("time", ["2024-05-01T12:00:00Z", "2024-05-01T14:00:00+02:00", "2024-05-01 12:00Z", "1714564800"])
+def test_a_time_may_be_a_text_as_in_botocore(kinesis, time):
+    kinesis.put_record(StreamName="orders", Data="later", PartitionKey="k")
+    shard = {"StreamName": "orders", "ShardId": "shardId-000000000000", "ShardIteratorType": "AT_TIMESTAMP"}
+    assert kinesis.get_shard_iterator(**shard, Timestamp=time)["ShardIterator"]
+    filtered = kinesis.list_shards(StreamName="orders", ShardFilter={"Type": "FROM_TIMESTAMP", "Timestamp": time})
+    assert len(filtered["Shards"]) == 2
+    with pytest.raises(kinetik.InvalidArgumentError, match="Timestamp.*ISO 8601"):
+        kinesis.get_shard_iterator(**shard, Timestamp="noon")
+
+
+def test_an_exception_of_the_model_has_botocores_message_member(kinesis):
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException) as refused:
+        kinesis.describe_stream(StreamName="missing")
+    assert refused.value.response["message"] == refused.value.response["Error"]["Message"]
+    with pytest.raises(kinesis.exceptions.ClientError) as refused:
+        kinesis.put_record(StreamName="orders", Data=b"x", PartitionKey="")
+    assert refused.value.aws_code == "ValidationException"
+    assert ("message" in refused.value.response) is False
+
+
+def test_an_error_that_was_raised_before_botocore_was_imported_is_its_client_error():
+    program = """
+import kinetik
+try:
+    kinetik.client("kinesis", endpoint_url="memory://").describe_stream(StreamName="missing")
+except kinetik.KinetikError as error:
+    import botocore.exceptions
+    print(isinstance(error, botocore.exceptions.ClientError))
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "True"

@@ -77,3 +77,10 @@ def test_a_user_record_that_names_a_missing_key_is_refused_whole_unless_asked_ot
 def test_bad_records_are_typed_errors_that_name_the_field(records, kind, words):
     with pytest.raises(kind, match=re.escape(words)):
         kinetik.aggregate(records)
+
+
+@pytest.mark.parametrize("bad", [("", b"x"), (b"k", b"x"), ("k", 5), ("k", b"x", -1), ("k",)])
+def test_a_bad_record_of_an_aggregate_is_refused_with_its_index(bad):
+    with pytest.raises(kinetik.RecordError) as refused:
+        kinetik.aggregate([("k", b"x"), ("k", b"y"), bad])
+    assert refused.value.index == 2

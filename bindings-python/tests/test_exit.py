@@ -4,6 +4,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 import kinetik
 
 
@@ -99,3 +101,96 @@ loop.close()
 
 def test_the_version_is_the_packages():
     assert kinetik.__version__.count(".") == 2
+
+
+CALLBACKS = {
+    "a failure callback that works": """
+def run(_):
+    begun.set()
+    while True: pass
+options = {"on_failure": run}
+""",
+    "a failure callback that sleeps": """
+def run(_):
+    begun.set()
+    while True: time.sleep(0.001)
+options = {"on_failure": run}
+""",
+    "a filter of logging": """
+def run(_):
+    begun.set()
+    while True: time.sleep(0.001)
+logging.getLogger("kinetik.producer").addFilter(run)
+options = {}
+""",
+}
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+def test_the_exit_does_not_crash_while_a_callback_runs(callback):
+    program = f"""
+import logging, threading, time, kinetik
+begun = threading.Event()
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+engine.faults.fail("PutRecords", "AccessDeniedException", times=1000)
+{CALLBACKS[callback]}
+producer = kinetik.Producer("orders", aggregate=False, endpoint=engine, exit_timeout=0.1, **options)
+producer.put("k", b"x")
+assert begun.wait(30)
+"""
+    shown = run(program)
+    assert shown.returncode == 0, shown.stderr
+    assert "1 failed" in shown.stderr
+
+
+def test_the_exit_does_not_crash_while_a_thread_puts_what_an_iterator_gives():
+    program = """
+import threading, time, kinetik
+begun = threading.Event()
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+producer = kinetik.Producer("orders", aggregate=False, endpoint=engine)
+def records():
+    begun.set()
+    while True:
+        time.sleep(0.001)
+    yield
+threading.Thread(target=producer.put_many, args=(records(),), daemon=True).start()
+assert begun.wait(30)
+"""
+    shown = run(program)
+    assert (shown.returncode, shown.stderr) == (0, "")
+
+
+def test_a_callback_of_a_future_that_goes_on_holds_up_the_exit_no_longer_than_exit_timeout():
+    program = """
+import threading, kinetik
+begun = threading.Event()
+engine = kinetik.Engine(quotas=False); engine.create_stream("orders")
+producer = kinetik.Producer("orders", aggregate=False, endpoint=engine, exit_timeout=0.1)
+def run(_):
+    begun.set()
+    threading.Event().wait()
+producer.submit("k", b"x").add_done_callback(run)
+assert begun.wait(30)
+"""
+    shown = run(program)
+    assert shown.returncode == 0
+    assert shown.stderr == "kinetik: a callback of a future still ran when the interpreter exited\n"
+
+
+def test_ctrl_c_while_the_exit_waits_ends_the_wait_for_all_and_tells_of_each():
+    program = """
+import kinetik
+class First(kinetik.Producer):
+    def close_with(self, timeout):
+        raise KeyboardInterrupt
+for face in [First, kinetik.Producer]:
+    producer = face(
+        "orders", aggregate=True, endpoint="http://127.0.0.1:9", region="us-east-1", lazy=True, exit_timeout=3600.0
+    )
+    producer.submit("k", b"x")
+"""
+    shown = run(program)
+    assert "1 records were left and 0 failed when the interpreter exited (KeyboardInterrupt)" in shown.stderr
+    assert shown.stderr.count("1 records were left") == 2
+    assert "callback of a future" not in shown.stderr

@@ -116,3 +116,13 @@ def test_each_test_has_an_account_of_its_own_and_the_environment_is_restored(pyt
     )
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
     assert os.environ["AWS_ENDPOINT_URL_KINESIS"] == "http://elsewhere"
+
+
+def test_the_fixture_of_a_server_leaves_nothing_that_leads_elsewhere(monkeypatch, request):
+    for name in ["AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION"]:
+        monkeypatch.setenv(name, "stale")
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    monkeypatch.delenv("no_proxy", raising=False)
+    request.getfixturevalue("kinetik_server")
+    assert {"AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION"}.isdisjoint(os.environ)
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "example.com,127.0.0.1"

@@ -254,3 +254,25 @@ def test_kinetik_does_not_load_multiprocessing():
     program = "import sys, kinetik; print('multiprocessing.util' in sys.modules)"
     shown = subprocess.run([*QUIET, program], capture_output=True, text=True, timeout=60)
     assert (shown.stdout, shown.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_what_a_worker_of_a_main_module_that_imports_kinetik_put_is_delivered(server, tmp_path, method):
+    server.create_stream("orders")
+    (tmp_path / "main.py").write_text(f"""
+import multiprocessing
+import kinetik
+
+def put():
+    producer = kinetik.Producer("orders", aggregate=True, endpoint={server.endpoint!r}, linger=60.0)
+    producer.put("k", b"worker")
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context({method!r}).Process(target=put)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+""")
+    shown = subprocess.run([*QUIET[:-1], "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert [record.data for record in server.records("orders")] == [b"worker"]

@@ -184,17 +184,44 @@ def test_put_many_takes_what_stands_before_a_bad_record(producer, record, kind, 
 
 @pytest.mark.parametrize("records", [5, None, ["text"], [("k",)], [("k", b"x", 1, 2)], [5]])
 def test_put_many_refuses_what_is_no_list_of_records(producer, records):
-    with pytest.raises(TypeError):
+    with pytest.raises(kinetik.InvalidTypeError, match="record"):
         producer.put_many(records)
 
 
-def test_an_exception_of_the_callers_iterator_comes_through_unchanged(producer):
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_what_came_before_an_exception_of_the_callers_iterator_is_taken(producer, count):
     def records():
-        yield ("k", b"x")
+        for _ in range(count):
+            yield ("k", b"x")
         raise RuntimeError("mine")
 
-    with pytest.raises(RuntimeError, match="mine"):
+    with pytest.raises(RuntimeError, match="mine") as raised:
         producer.put_many(records())
+    assert raised.value.accepted == producer.ledger.accepted.records == count
+
+
+def test_what_came_before_an_error_of_the_reader_that_is_relayed_is_taken(producer):
+    def records():
+        for _ in range(300):
+            yield ("k", b"x")
+        raise kinetik.Closed("the reader was closed")
+
+    with pytest.raises(kinetik.RecordError, match="the reader was closed") as raised:
+        producer.put_many(records())
+    assert (raised.value.index, raised.value.accepted) == (300, 300)
+    assert producer.ledger.accepted.records == 300
+
+
+def test_a_record_of_an_iterator_is_taken_before_the_next_one_is_waited_for(producer):
+    taken = []
+
+    def records():
+        for _ in range(3):
+            yield ("k", b"x")
+            taken.append(producer.ledger.accepted.records)
+
+    assert producer.put_many(records()) == 3
+    assert taken == [1, 2, 3]
 
 
 def test_a_closed_producer_refuses_records_and_closes_again_without_effect(engine):
@@ -255,7 +282,7 @@ def test_records_that_cannot_be_delivered_reach_the_callback_on_a_thread_of_kine
         threads.add(threading.current_thread())
         batches.append(failures)
 
-    producer = Producer("orders", aggregate=True, endpoint=engine, on_failure=on_failure, linger=0.2, deadline=0.5)
+    producer = Producer("orders", aggregate=True, endpoint=engine, on_failure=on_failure, linger=1.0, deadline=1.5)
     producer.put("user-1", b"payload", 7)
     kinetik.client("kinesis", endpoint_url=engine).delete_stream(StreamName="orders")
     with pytest.raises(kinetik.DeliveryError) as failed:
@@ -270,7 +297,7 @@ def test_records_that_cannot_be_delivered_reach_the_callback_on_a_thread_of_kine
 
 def test_failures_that_nobody_took_come_with_the_delivery_error(engine):
     engine.create_stream("orders")
-    producer = Producer("orders", aggregate=True, endpoint=engine, linger=0.2, deadline=0.5)
+    producer = Producer("orders", aggregate=True, endpoint=engine, linger=1.0, deadline=1.5)
     producer.put("user-1", b"payload")
     kinetik.client("kinesis", endpoint_url=engine).delete_stream(StreamName="orders")
     with pytest.raises(kinetik.DeliveryError) as failed:

@@ -1,11 +1,13 @@
 """The reader: every record once and in order, positions, ends and waits."""
 
 import asyncio
+import gc
 import json
 import re
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 
 import pytest
 
@@ -46,6 +48,14 @@ def test_records_know_their_shard_and_their_place_in_an_aggregate(filled):
     records = list(open_reader(filled))
     assert all(shards.shard_of(record.key) == record.shard_id for record in records)
     assert {record.sub_sequence_number is None for record in records} == {True, False}
+
+
+def test_the_garbage_collector_does_not_walk_through_records(filled):
+    with open_reader(filled) as reader:
+        batch = reader.next_batch()
+        records = [next(reader), batch[0], *batch, *filled.records("orders")]
+    aggregate = kinetik.aggregate([("user-1", b"one"), ("user-2", b"two")])
+    assert not any(map(gc.is_tracked, records + kinetik.deaggregate(aggregate)))
 
 
 def test_batches_are_of_one_shard_and_at_most_as_long_as_asked(filled):
@@ -357,3 +367,15 @@ def test_a_batch_costs_the_same_in_a_stream_of_many_shards():
 
     few, many = cost(4), cost(4_000)
     assert many < few * 10 + 0.05, (few, many)
+
+
+def test_saved_positions_may_be_mappings_of_any_kind(stream):
+    with kinetik.Producer("orders", aggregate=True, endpoint=stream) as producer:
+        producer.put_many([("k", b"1"), ("k", b"2")])
+    with kinetik.Reader("orders", start="TRIM_HORIZON", until="now", endpoint=stream) as reader:
+        assert next(reader).data == b"1"
+        saved = reader.positions
+    of = {name: MappingProxyType(value) if isinstance(value, dict) else value for name, value in saved.items()}
+    frozen = MappingProxyType(of)
+    with kinetik.Reader("orders", start=frozen, until="now", endpoint=stream) as reader:
+        assert [record.data for record in reader] == [b"2"]

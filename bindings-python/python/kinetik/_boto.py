@@ -107,6 +107,22 @@ def _attempts(retries: Mapping[str, Any]) -> int | None:
     return int(retries["max_attempts"]) + 1 if "max_attempts" in retries else None
 
 
+def _names(argument: str, config: object) -> set[str]:
+    """The names that a configuration of a paginator or waiter sets."""
+    if not isinstance(config, Mapping | None):
+        raise CLASSES[1002](f"{argument}: expected a dict, got {type(config).__name__}")
+    return {str(name) for name in config or ()}
+
+
+def _number(argument: str, value: object, *, is_whole: bool = False) -> float:
+    if not isinstance(value, int if is_whole else int | float) or isinstance(value, bool):
+        raise CLASSES[1002](f"{argument}: expected a {'whole ' if is_whole else ''}number, got {type(value).__name__}")
+    # Not a comparison that is true of NaN, nor more than a clock holds.
+    if not 0 <= value <= 1_000_000_000:
+        raise _refused(argument, "expected 0 to 1000000000")
+    return float(value)
+
+
 def _refused(argument: str, text: str) -> KinetikError:
     return CLASSES[1001](f"{argument}: {text}")
 
@@ -130,8 +146,7 @@ class Pages(NamedTuple):
 
     def first(self, arguments: dict[str, Any], config: dict[str, Any] | None) -> dict[str, Any]:
         """The arguments for the first page."""
-        unknown = {*(config or {})} - {"PageSize"}
-        if unknown:
+        if unknown := _names("PaginationConfig", config) - {"PageSize"}:
             text = f"expected PageSize alone, got {', '.join(sorted(unknown))}; stop iterating when there is enough"
             raise _refused("PaginationConfig", text)
         return {**arguments, self.limit: config["PageSize"]} if config else dict(arguments)
@@ -169,12 +184,12 @@ class Wait(NamedTuple):
 
     def pauses(self, config: dict[str, Any] | None) -> Iterator[float]:
         """How long to wait before each attempt."""
-        config = config or {}
-        unknown = {*config} - {"Delay", "MaxAttempts"}
-        if unknown:
+        if unknown := _names("WaiterConfig", config) - {"Delay", "MaxAttempts"}:
             raise _refused("WaiterConfig", f"expected Delay and MaxAttempts, got {', '.join(sorted(unknown))}")
-        for attempt in range(config.get("MaxAttempts", 18)):
-            yield config.get("Delay", 10) if attempt else 0
+        config = config or {}
+        delay = _number("WaiterConfig: Delay", config.get("Delay", 10))
+        for attempt in range(int(_number("WaiterConfig: MaxAttempts", config.get("MaxAttempts", 18), is_whole=True))):
+            yield delay if attempt else 0
 
     def is_over(self, answer: dict[str, Any]) -> bool:
         """Whether an answer is what it waits for."""

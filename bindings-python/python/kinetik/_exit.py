@@ -38,21 +38,33 @@ def _close_all() -> None:
     global _has_begun
     _has_begun = True
     began = time.monotonic()
+    interrupt: BaseException | None = None
     for producer in list(_open.values()):
+        # Who presses Ctrl-C waits for none of them any more, and yet hears of each.
+        patience = producer.exit_timeout if interrupt is None else 0.0
         try:
-            producer.close_with(max(0.0, began + producer.exit_timeout - time.monotonic()))
+            producer.close_with(max(0.0, began + patience - time.monotonic()))
         except Forked:
             # It is the parent's, in whose memory its engine lives.
             continue
         except KinetikError as error:
-            ledger = producer.ledger
-            print(
-                f"kinetik: stream {producer.stream}: {ledger.pending.records} records were left and "
-                f"{ledger.failed.records} failed when the interpreter exited ({error})",
-                file=sys.stderr,
-            )
+            _tell(producer, str(error))
+        except BaseException as error:
+            interrupt = interrupt or error
+            _tell(producer, type(error).__name__)
     _open.clear()
-    _outcomes.stop()
+    _outcomes.stop(began if interrupt is None else None)
+    if interrupt is not None:
+        raise interrupt
+
+
+def _tell(producer: Producer, why: str) -> None:
+    ledger = producer.ledger
+    print(
+        f"kinetik: stream {producer.stream}: {ledger.pending.records} records were left and "
+        f"{ledger.failed.records} failed when the interpreter exited ({why})",
+        file=sys.stderr,
+    )
 
 
 atexit.register(_close_all)
@@ -64,7 +76,7 @@ def _close_at_the_end_of_a_worker(_module: object = None) -> None:
     util.Finalize(None, _close_all, exitpriority=-1_000_000)
 
 
-def _forked() -> None:
+def _make_known_to_workers() -> None:
     global _is_known_to_workers
     util = sys.modules.get("multiprocessing.util")
     # Once: forked children inherit it. A worker forgets what was registered before it was forked, then calls this.
@@ -80,4 +92,6 @@ def _is_worker() -> bool:
 
 if _is_worker():
     _close_at_the_end_of_a_worker()
-os.register_at_fork(after_in_child=_forked)
+# A worker of a fork server imports the main module before it knows that it is a worker, and is not forked any more then.
+_make_known_to_workers()
+os.register_at_fork(after_in_child=_make_known_to_workers)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import selectors
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,18 +26,26 @@ class _Watcher:
         self.selector.register(self.wake_reader, selectors.EVENT_READ)
         self.thread = threading.Thread(target=self.run, name="kinetik-outcomes", daemon=True)
         self.is_stopped = False
+        self.is_delivering = False
+        #: The longest exit_timeout of those that were watched.
+        self.exit_timeout = 0.0
         self.thread.start()
 
     def run(self) -> None:
         while not self.is_stopped:
             for key, _ in self.selector.select():
                 if key.data is not None:
+                    self.is_delivering = True
                     key.data.deliver()
+                    self.is_delivering = False
 
-    def stop(self) -> None:
+    def stop(self, began: float | None) -> None:
         self.is_stopped = True
         os.write(self.wake_writer, b"x")
-        self.thread.join()
+        until = 0.0 if began is None else began + self.exit_timeout
+        self.thread.join(max(0.0, until - time.monotonic()))
+        if began is not None and self.is_delivering:
+            print("kinetik: a callback of a future still ran when the interpreter exited", file=sys.stderr)
 
 
 _watcher: _Watcher | None = None
@@ -52,6 +62,7 @@ def watch(producer: Producer) -> None:
     if producer not in _watcher.watched:
         with _watcher.lock:
             if producer not in _watcher.watched:
+                _watcher.exit_timeout = max(_watcher.exit_timeout, producer.exit_timeout)
                 _watcher.selector.register(producer.fileno(), selectors.EVENT_READ, producer)
                 _watcher.watched.add(producer)
 
@@ -65,12 +76,13 @@ def forget(producer: Producer) -> None:
                 _watcher.selector.unregister(producer.fileno())
 
 
-def stop() -> None:
-    """Ends the thread; for the interpreter's exit."""
+def stop(began: float | None) -> None:
+    """Ends the thread; for the interpreter's exit, which began then. Waits for callbacks of futures that are running no longer
+    than exit_timeout, and not at all after Ctrl-C (None)."""
     global _watcher
     if _watcher is not None:
-        _watcher.stop()
-        _watcher = None
+        watcher, _watcher = _watcher, None
+        watcher.stop(began)
 
 
 def _begin_anew() -> None:

@@ -6,7 +6,7 @@ builtin exception says the same (ValueError, TypeError, TimeoutError, ...), the 
 
 from __future__ import annotations
 
-import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import _kinetik
@@ -65,10 +65,10 @@ class RecordError(KinetikError):
 class ClientError(KinetikError):
     """What `kinetik.client` raises for the service's answers: boto3's attributes on the kind's class.
 
-    Where botocore is loaded, the error is an instance of botocore's ClientError, too.
+    Where botocore is installed, the error is an instance of botocore's ClientError, too.
     """
 
-    #: boto3's answer: {"Error": {"Code", "Message"}, "ResponseMetadata": {...}}.
+    #: boto3's answer: {"Error": {"Code", "Message"}, "ResponseMetadata": {...}}, and "message" of an exception of the model.
     response: dict[str, Any] = {}
     #: The operation, for example "PutRecord".
     operation_name: str = ""
@@ -139,14 +139,22 @@ def service_class(aws_code: str) -> type[KinetikError]:
     return _mix(ClientError, name=aws_code)
 
 
+@cache
+def _botocore() -> tuple[type, ...]:
+    """botocore's ClientError, if there is one. It is imported here: whoever does it later must find it in older errors."""
+    try:
+        from botocore.exceptions import ClientError as base  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        return ()
+    return (base,)
+
+
 def make(code: int, message: str, fields: dict[str, Any], style: str = "plain") -> KinetikError:
     """The error of a kind. `style` is "client" for one with boto3's attributes, else "plain"."""
     bases: list[type] = [CLASSES.get(code, KinetikError)]
     if style == "client":
         bases.insert(0, service_class(fields["aws_code"]))
-        botocore = sys.modules.get("botocore.exceptions")
-        if botocore is not None:
-            bases.append(botocore.ClientError)
+        bases.extend(_botocore())
     elif "accepted" in fields:
         bases.insert(0, RecordError)
     kind = bases[0] if len(bases) == 1 else _mix(*bases, name=bases[0].__name__)

@@ -35,6 +35,8 @@ class OnLoop:
     SLICE = 0.05
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[list[Failure]], object]) -> None:
+        if not callable(callback):
+            raise CLASSES[1002](f"on_failure: expected a function or an async def, got {type(callback).__name__}")
         self._loop = loop
         self._callback = callback
         self._task: asyncio.Task[None] | None = None

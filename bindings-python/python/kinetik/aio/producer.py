@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .. import _exit, _kinetik
 from .._kinetik import Columns, Completions, Failure, Ledger, Receipt
-from ..errors import BufferFull
+from ..errors import CLASSES, BufferFull
 from ._loop import NotOpen, OnLoop, here
 from ._room import Line, Turn
 
@@ -46,13 +46,17 @@ class Producer:
         self._inner: Any = NotOpen("producer")
         self._line: Any = self._inner
         self._is_watched = False
+        self._is_open = False
 
     async def _open(self) -> Self:
+        if self._is_open:
+            return self
         loop, on_failure = asyncio.get_running_loop(), self._on_failure
         sink = None if on_failure is None else OnLoop(loop, on_failure)
         self._inner = await _kinetik.Producer.open(self._stream, self._settings, sink, here())
         self._line = Line(self._inner)
         self._loop = loop
+        self._is_open = True
         _exit.remember(self._inner)
         return self
 
@@ -83,9 +87,14 @@ class Producer:
     async def put_many(self, records: Iterable[Any]) -> int:
         """Takes tuples of key, data and perhaps an explicit hash key, in order; waits for room only. How many.
 
-        At a bad record it raises a RecordError with `index` and `accepted`.
+        They are listed before the first is taken. At a bad record it raises a RecordError with `index` and `accepted`.
         """
-        listed = records if isinstance(records, list) else list(records)
+        try:
+            iterator = iter(records)
+        except TypeError:
+            raise CLASSES[1002](f"records: expected an iterable of tuples, got {type(records).__name__}") from None
+        # Of a list, too: its owner may change it while records of it wait for room.
+        listed = list(iterator)
         return await self._put_all(lambda start: self._inner.put_many_nowait(listed, start), len(listed))
 
     async def put_columns(
@@ -140,7 +149,7 @@ class Producer:
         began, patience = asyncio.get_running_loop().time(), self._inner.patience(timeout)
         if not await self._line.passed(patience):
             self._inner.raise_behind(patience)
-        await self._end(self._inner.flush_with, began + patience)
+        await self._end(self._inner.flush_with, began + patience, patience)
 
     async def resume(self, key: str | None = None) -> bool:
         """In ordered mode: takes records of `key` again after one failed, or of all keys; True if it was broken.
@@ -156,11 +165,12 @@ class Producer:
         began, patience = asyncio.get_running_loop().time(), self._inner.patience(timeout)
         try:
             await self._line.passed(patience)
-            await self._end(self._inner.close_with, began + patience)
+            await self._end(self._inner.close_with, began + patience, patience)
         finally:
             if self._is_watched:
                 self._loop.remove_reader(self._inner.fileno())
                 self._is_watched = False
+            self._is_open = False
             _exit.forget(self._inner)
 
     def take_failures(self) -> list[Failure]:
@@ -209,10 +219,10 @@ class Producer:
             self._is_watched = True
         return loop
 
-    async def _end(self, end: Callable[[float, Completions], Any], until: float) -> None:
-        """Flushes or closes."""
+    async def _end(self, end: Callable[[float, Completions, float], Any], until: float, patience: float) -> None:
+        """Flushes or closes until then; `patience` is how long the caller allowed for all of it."""
         try:
-            waiting = end(max(0.0, until - asyncio.get_running_loop().time()), here())
+            waiting = end(max(0.0, until - asyncio.get_running_loop().time()), here(), patience)
             while waiting is not None:
                 waiting = await waiting
         except asyncio.CancelledError:

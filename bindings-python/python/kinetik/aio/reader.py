@@ -35,9 +35,12 @@ class Reader:
         self._stream = stream
         self._settings = {"start": start, "until": until, "endpoint": endpoint, **settings}
         self._inner: Any = NotOpen("reader")
+        self._is_open = False
 
     async def _open(self) -> Self:
-        self._inner = await _kinetik.Reader.open(self._stream, self._settings, here())
+        if not self._is_open:
+            self._inner = await _kinetik.Reader.open(self._stream, self._settings, here())
+            self._is_open = True
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -100,7 +103,10 @@ class Reader:
 
     async def close(self) -> None:
         """Ends reading, and waits that are under way; deregisters a consumer of the reader's own."""
-        await self._inner.shut(here())
+        try:
+            await self._inner.shut(here())
+        finally:
+            self._is_open = False
 
     async def __aenter__(self) -> Self:
         return await self._open()
