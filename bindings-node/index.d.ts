@@ -94,7 +94,7 @@ export interface ProducerOptions extends ConnectionOptions {
   requestBytes?: number
   /** PutRecords calls that are under way at once. Default 12. */
   maxInFlight?: number
-  /** How long the end of the process or Worker waits for what was put. Default 5,000. */
+  /** How long the end of the process or Worker waits for what was put, in listeners of its `exit` event too. Default 5,000. */
   exitTimeoutMs?: number
   /**
    * Records that failed for good, on the event loop, one batch at a time. A batch holds its room in the buffer until the call
@@ -291,6 +291,7 @@ export class Batch implements Iterable<Record> {
   readonly shardId: string | undefined
   readonly millisBehindLatest: number | undefined
   readonly length: number
+  /** As `Array.prototype.at`. */
   at(index: number): Record | undefined
   [Symbol.iterator](): IterableIterator<Record>
 }
@@ -424,7 +425,7 @@ export class Engine {
 
 export interface ServerOptions extends EngineOptions {
   /** Streams to make at the start, with their numbers of shards. */
-  streams?: { readonly [name: string]: number }
+  streams?: { readonly [name: string]: number } | ReadonlyMap<string, number>
   /** The IP address to listen on. Default `127.0.0.1`. */
   host?: string
   /** Default: a free one. */
@@ -595,7 +596,7 @@ export function hashKey(partitionKey: string): bigint
 export class ShardMap {
   /** From what ListShards answers. */
   constructor(shards: readonly Shard[])
-  /** That of a fresh stream. */
+  /** That of a fresh stream, of at most 100,000 shards. */
   static even(shards: number): ShardMap
   /** The number of open shards. */
   readonly length: number
@@ -609,6 +610,7 @@ export class ShardMap {
 
 /** What every failure of kinetik is. `code`, `number` and `retry` are the contract; the text is for people. */
 export class KinetikError extends Error {
+  /** One that is made of this class itself has the code of an InternalError. */
   constructor(message?: string, fields?: { cause?: unknown; [field: string]: unknown })
   /** The kind's stable name, for example `BufferFull`. */
   readonly code: string

@@ -23,10 +23,10 @@ function string(name, value) {
   return value
 }
 
-/** An object of options; absent is empty. */
+/** An object of options; absent is empty. What is iterated, as a Map, holds none by name. */
 function options(value, name = 'options') {
   if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(name, 'an object', value)
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value) throw wrongType(name, 'an object', value)
   return value
 }
 

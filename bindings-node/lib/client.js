@@ -6,6 +6,8 @@ const { cancellable } = require('./cancel.js')
 const check = require('./check.js')
 const { endpoint, settings } = require('./settings.js')
 
+const OPTIONS = [...native.optionNames().client, 'endpoint']
+
 /** The events of a subscription, as the SDK's EventStream gives them. */
 class EventStream {
   #events
@@ -27,7 +29,7 @@ class Client {
   #native
 
   constructor(options) {
-    const { endpoint: where, ...rest } = check.options(options)
+    const { endpoint: where, ...rest } = check.known(options, OPTIONS)
     this.#native = native.openClient(settings(rest), endpoint(where))
   }
 

@@ -1,14 +1,15 @@
 'use strict'
 // The service in memory, and a server in front of it for any SDK.
 
+const { isMap } = require('node:util/types')
+
 const native = require('../native.js')
 const check = require('./check.js')
-const { NATIVE, camel, settings } = require('./settings.js')
+const { NATIVE, settings } = require('./settings.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
-/** The names of an engine's settings here, where times are in milliseconds. */
-const SETTINGS = native.engineSettings().map((name) => camel(name === 'state_delay' ? 'state_delay_ms' : name))
+const SETTINGS = native.optionNames().engine
 
 /** Whole milliseconds, which must be said. */
 function milliseconds(value) {
@@ -165,10 +166,10 @@ class Server {
 
   static async start(options) {
     const { streams = {}, host, port, engine, ...rest } = check.known(options, ['streams', 'host', 'port', 'engine', ...SETTINGS])
-    check.options(streams, 'streams')
+    const toMake = isMap(streams) ? [...streams] : Object.entries(check.options(streams, 'streams'))
     const server = new Server(native.startServer(check.optionalString('host', host), check.count('port', port), behind(engine, rest)))
     try {
-      for (const [name, shards] of Object.entries(streams)) server.engine.createStream(name, shards)
+      for (const [name, shards] of toMake) server.engine.createStream(name, shards)
     } catch (error) {
       await server.stop()
       throw error

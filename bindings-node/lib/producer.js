@@ -8,16 +8,24 @@ const native = require('../native.js')
 const { abandonable, cancellable, cancelled } = require('./cancel.js')
 const check = require('./check.js')
 const { endpoint, settings } = require('./settings.js')
+require('./exit.js')
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /** Milliseconds; the core's default of this setting. */
 const FLUSH_TIMEOUT = 30_000
 
-process.once('exit', () => {
-  const left = native.flushAtExit()
-  if (left > 0) console.error(`kinetik: ${left} records were not delivered before the program ended; await close() to be sure`)
-})
+const PUT_NEVER_WAITS = 'put never waits in Node: await ready() where it answers false'
+
+/** Settings of the core that mean nothing here, and what there is instead. */
+const ELSEWHERE = {
+  reports: 'Node has no reports to choose: outcomes are the promises of putAndWait, failures come to onFailure or with the error of flush and close',
+  pollMode: 'Node sends beside its event loop; there is no call of poll to do it in',
+  putTimeout: PUT_NEVER_WAITS,
+  putTimeoutMs: PUT_NEVER_WAITS,
+}
+
+const OPTIONS = [...native.optionNames().producer.filter((name) => ELSEWHERE[name] === undefined), 'onFailure', 'signal']
 
 class Producer {
   #native
@@ -38,7 +46,9 @@ class Producer {
   }
 
   static async open(stream, options) {
-    const { endpoint: where, onFailure, signal, ...rest } = check.options(options)
+    const elsewhere = Object.keys(ELSEWHERE).find((name) => check.options(options)[name] !== undefined)
+    if (elsewhere !== undefined) throw check.invalid(elsewhere, ELSEWHERE[elsewhere])
+    const { endpoint: where, onFailure, signal, ...rest } = check.known(options, OPTIONS)
     check.string('stream', stream)
     // Null says as little as nothing.
     if (rest.aggregate === null) delete rest.aggregate

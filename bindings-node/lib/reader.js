@@ -9,6 +9,8 @@ const { endpoint, settings } = require('./settings.js')
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 const inspect = Symbol.for('nodejs.util.inspect.custom')
 
+const OPTIONS = [...native.optionNames().reader, 'signal']
+
 /** Columns of a record in `Batch#columns`. */
 const KEY_END = 0
 const DATA_END = 1
@@ -107,7 +109,8 @@ class Batch {
   }
 
   at(index) {
-    const from = index < 0 ? index + this.length : index
+    const whole = Math.trunc(index) || 0
+    const from = whole < 0 ? whole + this.length : whole
     return from >= 0 && from < this.length ? new Record(this.#native, this.#from + from) : undefined
   }
 
@@ -139,7 +142,7 @@ class Reader {
   }
 
   static async open(stream, options) {
-    const { endpoint: where, start: from, until, signal, ...rest } = check.options(options)
+    const { endpoint: where, start: from, until, signal, ...rest } = check.known(options, OPTIONS)
     check.string('stream', stream)
     const named = [...place('start', from), ...place('until', until), ...settings(rest)]
     return cancellable(signal, async (cancel) => new Reader(await native.openReader(stream, named, endpoint(where), cancel), signal))

@@ -7,7 +7,6 @@ const check = require('./check.js')
 /** Where an object of this package keeps its native half. */
 const NATIVE = Symbol('kinetik.native')
 
-const camel = (name) => name.replace(/_[a-z]/g, ([, letter]) => letter.toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 function text(name, value) {
@@ -25,7 +24,7 @@ function text(name, value) {
   }
 }
 
-/** Pairs of name and value; absent options are left out, unknown ones are for the core to refuse. */
+/** Pairs of name and value; absent options are left out. */
 function settings(options) {
   return Object.entries(options).filter(([, value]) => value !== undefined).map(([name, value]) => [snake(name), text(name, value)])
 }
@@ -39,4 +38,4 @@ function endpoint(value) {
   return found
 }
 
-module.exports = { NATIVE, camel, settings, endpoint }
+module.exports = { NATIVE, settings, endpoint }

@@ -20,7 +20,8 @@ use crate::engine::NativeEndpoint;
 use crate::errors::guard;
 use crate::event_loop::promise;
 use crate::js::Raw;
-use crate::values;
+use crate::settings::in_options;
+use crate::{record, values};
 
 /// The service's names of its operations.
 #[napi(catch_unwind)]
@@ -42,10 +43,11 @@ pub fn open_client(
     guard(env.raw(), || {
         let (mut config, mut connect) = (ClientConfig::default(), Connect::default());
         for (name, value) in settings {
-            config.set(&mut connect, &name, &value)?;
+            let set = config.set(&mut connect, &name, &value);
+            set.map_err(in_options)?;
         }
         let endpoint = endpoint.map_or(Endpoint::Aws, |endpoint| endpoint.0.clone());
-        let transport = endpoint.connect(&connect)?;
+        let transport = endpoint.connect(&connect).map_err(in_options)?;
         Ok(NativeClient(Client::new(transport, config)))
     })
 }
@@ -68,7 +70,7 @@ impl NativeClient {
                 .and_then(|input| read_call(operation, input))
                 .map_err(|error| error.operation(operation.name()))?;
             let client = self.0.clone();
-            let answered = async move { client.call(call).await };
+            let answered = async move { client.call(call).await.map_err(in_options) };
             let answered = promise(env, unless(cancel, answered), answer)?;
             Ok(Raw(answered))
         })
@@ -132,7 +134,32 @@ fn find(name: &str) -> Result<Operation> {
 }
 
 fn read_call(operation: Operation, input: Value) -> Result<Call> {
+    if is_data_text(operation, &input) {
+        return Err(record::wrong_type(
+            "Data: expected a Uint8Array, got a string; encode it first",
+        ));
+    }
     // The form without base64: a blob is bytes, and an error text never repeats a value.
     Call::from_value(operation, input, Form::Cbor)
         .map_err(|mismatch| Error::new(ErrorKind::InvalidType, format!("input: {mismatch}")))
+}
+
+/// Whether a record that is to be put has text in place of bytes.
+fn is_data_text(operation: Operation, input: &Value) -> bool {
+    let is_text = |record: &Value| matches!(member(record, "Data"), Some(Value::String(_)));
+    match operation {
+        Operation::PutRecord => is_text(input),
+        Operation::PutRecords => match member(input, "Records") {
+            Some(Value::List(records)) => records.iter().any(is_text),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    match value {
+        Value::Map(members) => members.get(name),
+        _ => None,
+    }
 }

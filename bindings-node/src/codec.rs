@@ -5,7 +5,6 @@ use kinetik::api::{Shape, Shard};
 use kinetik::client::shard_info;
 use kinetik::codec::{self, AggregateBuilder, AggregatedRecord, Deaggregated, Mode, digest};
 use kinetik::route::{ShardInfo, ShardMap};
-use kinetik::types::limits::UPDATE_SHARD_COUNT_MAX;
 use kinetik::types::{HashKey, HashRange, PartitionKey, ShardId};
 use kinetik::{Error, Result};
 use napi::bindgen_prelude::Unknown;
@@ -16,6 +15,9 @@ use napi_derive::napi;
 use crate::errors::guard;
 use crate::js::Raw;
 use crate::{js, record, values};
+
+/// Shards of a map that is made here; as many as in Python.
+const EVEN_MAX: u32 = 100_000;
 
 /// The point of the ring that a partition key names.
 #[napi]
@@ -128,10 +130,10 @@ impl NativeShardMap {
     #[napi(factory)]
     pub fn even(env: Env, shards: f64) -> napi::Result<Self> {
         guard(env.raw(), || {
-            if !(1.0..=UPDATE_SHARD_COUNT_MAX as f64).contains(&shards) {
+            if !(1.0..=f64::from(EVEN_MAX)).contains(&shards) {
                 return Err(Error::invalid(
                     "shards",
-                    format!("expected 1 to {UPDATE_SHARD_COUNT_MAX}"),
+                    format!("expected 1 to {EVEN_MAX} shards"),
                 ));
             }
             let ranges = HashRange::split_evenly(shards as u32).into_iter().zip(0..);

@@ -13,6 +13,7 @@ use napi_derive::napi;
 
 use crate::errors::guard;
 use crate::js::{self, Raw};
+use crate::settings::in_options;
 
 /// Where the service is.
 #[napi]
@@ -30,19 +31,13 @@ pub fn parse_endpoint(env: Env, text: String) -> napi::Result<NativeEndpoint> {
 #[napi]
 pub struct NativeEngine(pub(crate) Engine);
 
-/// The names of an engine's settings.
-#[napi(catch_unwind)]
-pub fn engine_settings() -> Vec<&'static str> {
-    EngineConfig::NAMES.to_vec()
-}
-
 /// An engine of its own, without a stream: `settings` are pairs of the core's names and values.
 #[napi]
 pub fn new_engine(env: Env, settings: Vec<(String, String)>) -> napi::Result<NativeEngine> {
     guard(env.raw(), || {
         let mut config = EngineConfig::default();
         for (name, value) in &settings {
-            config.set(name, value)?;
+            config.set(name, value).map_err(in_options)?;
         }
         Ok(NativeEngine(Engine::new(config)))
     })

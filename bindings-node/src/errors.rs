@@ -1,6 +1,6 @@
 //! From the core's error to an instance of the class that `errors.js` keeps for its kind.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -38,15 +38,20 @@ pub fn error_kinds() -> Vec<Kind> {
 }
 
 thread_local! {
-    /// `errors.js`'s function that makes an error; one environment lives on a thread.
-    static FACTORY: Cell<Option<Reference>> = const { Cell::new(None) };
+    /// `errors.js`'s function that makes an error, of each environment of this thread: every load of the library has one.
+    static FACTORIES: RefCell<Vec<(napi_env, Reference)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Takes the function `(number, message, fields) => Error`.
 #[napi(catch_unwind)]
 pub fn set_error_factory(env: Env, factory: Function<'_>) {
-    // The reference is never deleted: it ends with the environment.
-    FACTORY.set(Some(Reference::new(env.raw(), factory.raw())));
+    let env = env.raw();
+    let factory = Reference::new(env, factory.raw());
+    // The last reference is never deleted: it ends with the environment.
+    FACTORIES.with_borrow_mut(|all| match all.iter_mut().find(|(of, _)| *of == env) {
+        Some((_, kept)) => std::mem::replace(kept, factory).delete(env),
+        None => all.push((env, factory)),
+    });
 }
 
 /// The JavaScript error of `error`; its fields are set where they are known.
@@ -84,9 +89,9 @@ pub fn to_js(env: napi_env, error: &Error) -> napi_value {
     let code = js::number(env, error.kind().code().into());
     let message = js::string(env, &error.to_string());
     js::clear_exception(env);
-    FACTORY
-        .get()
-        .and_then(|factory| factory.get(env))
+    FACTORIES
+        .with_borrow(|all| all.iter().find(|(of, _)| *of == env).copied())
+        .and_then(|(_, factory)| factory.get(env))
         .and_then(|factory| js::call(env, factory, &[code, message, fields]))
         .unwrap_or_else(|| plain(env, error))
 }

@@ -47,15 +47,20 @@ struct Wake(napi_threadsafe_function);
 unsafe impl Send for Wake {}
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
+    /// Those of this thread: every load of the library has an environment of its own.
+    static OPEN: RefCell<Vec<Rc<EventLoop>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl EventLoop {
     /// The loop of `env`, opened at the first use.
     pub fn of(env: napi_env) -> Result<Rc<Self>> {
-        CURRENT.with_borrow_mut(|current| match current {
-            Some(open) if open.env == env => Ok(open.clone()),
-            _ => Ok(current.insert(Rc::new(Self::open(env)?)).clone()),
+        OPEN.with_borrow_mut(|all| {
+            if let Some(open) = all.iter().find(|open| open.env == env) {
+                return Ok(open.clone());
+            }
+            let open = Rc::new(Self::open(env)?);
+            all.push(open.clone());
+            Ok(open)
         })
     }
 
@@ -293,8 +298,7 @@ unsafe extern "C" fn going_down(gate: *mut c_void) {
     };
     drop((wake, jobs));
     producer::environment_ended();
-
-    CURRENT.with_borrow_mut(Option::take);
+    OPEN.with_borrow_mut(|all| all.retain(|open| !Arc::ptr_eq(&open.remote.0, &gate)));
 }
 
 /// Gives Node's reference to the gate back.

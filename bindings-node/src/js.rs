@@ -189,6 +189,17 @@ pub fn named(env: napi_env, object: napi_value, name: &CStr) -> Option<napi_valu
     made!(napi_get_named_property(env, object, name.as_ptr()))
 }
 
+/// The names of an object's own properties, as an array; `None` where a proxy threw.
+pub fn own_names(env: napi_env, object: napi_value) -> Option<napi_value> {
+    made!(napi_get_all_property_names(
+        env,
+        object,
+        sys::KeyCollectionMode::own_only,
+        sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols,
+        sys::KeyConversion::numbers_to_strings
+    ))
+}
+
 pub fn element(env: napi_env, array: napi_value, index: u32) -> Option<napi_value> {
     made!(napi_get_element(env, array, index))
 }
@@ -234,7 +245,7 @@ pub fn array_length(env: napi_env, value: napi_value) -> Option<u32> {
         .and_then(|_: bool| told!(napi_get_array_length(env, value)))
 }
 
-/// The bytes of a `Uint8Array` (every `Buffer` is one); `None` for anything else.
+/// The bytes of a `Uint8Array` (every `Buffer` is one); `None` for anything else, and for one that was detached.
 ///
 /// They are JavaScript's memory: copy them before anything runs that could change or free them.
 #[inline]
@@ -255,9 +266,27 @@ pub fn bytes<'a>(env: napi_env, value: napi_value) -> Option<&'a [u8]> {
         return None;
     }
     if length == 0 || start.is_null() {
-        return Some(&[]);
+        return (!is_detached(env, value)).then_some(&[]);
     }
     Some(unsafe { std::slice::from_raw_parts(start.cast(), length) })
+}
+
+/// Whether the memory of a typed array was transferred away, which leaves it without a length.
+#[cold]
+pub fn is_detached(env: napi_env, value: napi_value) -> bool {
+    let mut memory = ptr::null_mut();
+    unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            value,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &mut memory,
+            ptr::null_mut(),
+        )
+    };
+    told!(napi_is_detached_arraybuffer(env, memory)) == Some(true)
 }
 
 /// Whether it is any view or buffer of binary data.
@@ -293,6 +322,14 @@ pub fn text(env: napi_env, value: napi_value, field: &str) -> Result<String> {
         return Err(half_a_character(field));
     }
     String::from_utf8(bytes).map_err(|_| half_a_character(field))
+}
+
+/// Whether a string is this one, which has at most 31 bytes.
+pub fn is_text(env: napi_env, value: napi_value, text: &str) -> bool {
+    let mut bytes = [0_u8; 33];
+    let start = bytes.as_mut_ptr().cast();
+    let length: Option<usize> = told!(napi_get_value_string_utf8(env, value, start, bytes.len()));
+    length.is_some_and(|length| bytes[..length] == *text.as_bytes())
 }
 
 /// Whether a string has no lone surrogate, given its UTF-8 form, in which Node put U+FFFD for each.

@@ -13,6 +13,7 @@ mod errors;
 mod event_loop;
 mod cancel;
 mod values;
+mod settings;
 mod codec;
 mod record;
 mod engine;

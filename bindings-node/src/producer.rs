@@ -1,12 +1,12 @@
 //! The producer: opening, waiting, ending; the hot calls are in `put`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kinetik::producer::{Aggregate, Failure, Producer, ProducerConfig, Reports};
-use kinetik::time::Clock;
+use kinetik::time::{Clock, Moment};
 use kinetik::{Error, Result};
 use napi::Env;
 use napi::bindgen_prelude::Function;
@@ -19,6 +19,7 @@ use crate::engine::NativeEndpoint;
 use crate::errors::guard;
 use crate::event_loop::{EventLoop, Remote, promise};
 use crate::js::{self, Raw};
+use crate::settings::in_options;
 use crate::sink::Sink;
 use crate::waiting::Waiting;
 use crate::{outcome, put, sink};
@@ -35,6 +36,8 @@ pub struct Shared {
     sink: Option<Arc<Sink>>,
     /// Failures were handed over since JavaScript last asked.
     has_handed_over: AtomicBool,
+    /// The program has ended, and what it had put was flushed for the last time.
+    pub has_ended: AtomicBool,
 }
 
 impl Shared {
@@ -46,6 +49,7 @@ impl Shared {
             left: Mutex::default(),
             sink,
             has_handed_over: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         });
         let reporting = Arc::downgrade(&shared);
         shared.producer.on_reports(move || {
@@ -75,6 +79,8 @@ pub struct NativeProducer(Arc<Shared>);
 thread_local! {
     /// The producers of this environment, for the flush at its end.
     static OPEN: RefCell<Vec<Weak<Shared>>> = const { RefCell::new(Vec::new()) };
+    /// When the flush at the end of this environment began.
+    static END: Cell<Option<Moment>> = const { Cell::new(None) };
 }
 
 /// Opens a producer: `settings` are pairs of the core's names and values.
@@ -100,27 +106,16 @@ pub fn open_producer(
             config = config.on_failure(move |failures| sink.offer(failures));
         }
         let remote = EventLoop::of(env)?.remote();
-        let opened =
-            async move { Shared::new(Producer::open(&stream, config).await?, remote, sink) };
+        let opened = async move {
+            let producer = Producer::open(&stream, config).await;
+            Shared::new(producer.map_err(in_options)?, remote, sink)
+        };
         let opened = promise(env, unless(cancel, opened), |_, shared| {
             NativeProducer::registered(shared)
         })?;
         Ok(Raw(opened))
     })
 }
-
-/// Settings of the core that mean nothing here, and what there is instead.
-const ELSEWHERE: [(&str, &str); 3] = [
-    (
-        "reports",
-        "Node has no reports to choose: outcomes are the promises of putAndWait, failures come to onFailure or with the \
-         error of flush and close",
-    ),
-    ("put_timeout", PUT_NEVER_WAITS),
-    ("put_timeout_ms", PUT_NEVER_WAITS),
-];
-
-const PUT_NEVER_WAITS: &str = "put never waits in Node: await ready() where it answers false";
 
 fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
     let aggregate = settings.iter().find(|(name, _)| name == "aggregate");
@@ -130,30 +125,27 @@ fn config(mut settings: Vec<(String, String)>) -> Result<ProducerConfig> {
             "must be said: true = KPL format, which every reader must de-aggregate; false = each record as it is",
         ));
     }
-    for (name, elsewhere) in ELSEWHERE {
-        if settings.iter().any(|(given, _)| given == name) {
-            return Err(Error::invalid(name, elsewhere));
-        }
-    }
     let mut config = ProducerConfig::new(Aggregate::No);
     // What is said beside a KPL properties file wins.
     settings.sort_by_key(|(name, _)| name != "kpl_properties");
     for (name, value) in &settings {
-        config.set(name, value)?;
+        config.set(name, value).map_err(in_options)?;
     }
     // Tracked records report to their promises; untracked ones never report.
     Ok(config.reports(Reports::All))
 }
 
-/// Flushes the producers of this environment, each until its exit timeout has passed; how many records are left.
+/// Flushes the producers of this environment, each until its exit timeout has passed since the first call; how many
+/// records are left. After the last call they take none.
 #[napi]
-pub fn flush_at_exit(env: Env) -> napi::Result<f64> {
+pub fn flush_at_exit(env: Env, is_last: bool) -> napi::Result<f64> {
     guard(env.raw(), || {
         sink::event_loop_ended();
         // They stay registered: the end of a Worker's environment lets go of them.
         let open: Vec<_> = OPEN.with_borrow(|open| open.iter().filter_map(Weak::upgrade).collect());
         let clock = Clock::system();
-        let began = clock.now();
+        let began = END.get().unwrap_or_else(|| clock.now());
+        END.set(Some(began));
         let left = open.iter().map(|shared| {
             let producer = &shared.producer;
             if producer.ledger().pending.records > 0 {
@@ -161,6 +153,7 @@ pub fn flush_at_exit(env: Env) -> napi::Result<f64> {
                 let deadline = began + producer.exit_timeout();
                 let _ = producer.flush_blocking(deadline.since(clock.now()));
             }
+            shared.has_ended.store(is_last, Ordering::Relaxed);
             producer.ledger().pending.records
         });
         Ok(left.sum::<u64>() as f64)

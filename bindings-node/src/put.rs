@@ -7,13 +7,14 @@ use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kinetik::producer::{PutRef, Track};
 use kinetik::{Error, ErrorKind, Result};
 use napi::sys::{self, napi_callback, napi_callback_info, napi_env, napi_value};
 
 use crate::producer::Shared;
-use crate::record::{KeyBuffer, explicit_hash_key, key_bytes, payload, wrong_type};
+use crate::record::{KeyBuffer, key_bytes, payload, put_options, wrong_type};
 use crate::{errors, js};
 
 /// How many elements of an array are read before their handles are given back.
@@ -158,17 +159,28 @@ fn take(
 ) -> Result<()> {
     let explicit_hash_key = match options.is_null() {
         true => None,
-        false => explicit_hash_key(env, options)?,
+        false => put_options(env, options)?,
     };
     let mut buffer = KeyBuffer::new();
     let key = key_bytes(env, key, &mut buffer)?;
     let data = payload(env, data)?;
+    if shared.has_ended.load(Ordering::Relaxed) {
+        return Err(ended());
+    }
     shared.producer.put_record(PutRef {
         key,
         data,
         explicit_hash_key,
         track,
     })
+}
+
+#[cold]
+fn ended() -> Error {
+    Error::new(
+        ErrorKind::Closed,
+        "the program ends, and what it had put was flushed already",
+    )
 }
 
 /// What every raw function shares: arguments and data pointer in, exceptions out, no panic.

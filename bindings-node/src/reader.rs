@@ -21,6 +21,7 @@ use crate::engine::NativeEndpoint;
 use crate::errors::guard;
 use crate::event_loop::promise;
 use crate::js::{self, Raw};
+use crate::settings::in_options;
 
 /// An open reader; `None` once it was closed. Locked for each poll alone, never while it waits.
 #[napi]
@@ -109,12 +110,15 @@ pub fn open_reader(
         }
         let mut config = ReaderConfig::new(Start::TrimHorizon);
         for (name, value) in settings {
-            config.set(&name, &value)?;
+            config.set(&name, &value).map_err(in_options)?;
         }
         if let Some(endpoint) = endpoint {
             config = config.endpoint(endpoint.0.clone());
         }
-        let opened = async move { Reader::open(&stream, config).await };
+        let opened = async move {
+            let opened = Reader::open(&stream, config).await;
+            opened.map_err(in_options)
+        };
         let opened = promise(env, unless(cancel, opened), |_, reader| {
             NativeReader(Arc::new(Mutex::new(Some(Open::new(reader)))))
         })?;

@@ -79,6 +79,46 @@ pub fn explicit_hash_key(env: napi_env, options: napi_value) -> Result<Option<Ha
     }
 }
 
+/// The same of the options of a put, which has no others. Names cost more than the put: they are looked at where that one
+/// is not said, which a misspelt one is not.
+pub fn put_options(env: napi_env, options: napi_value) -> Result<Option<HashKey>> {
+    let hash_key = explicit_hash_key(env, options)?;
+    let names = match js::type_of(env, options) {
+        sys::ValueType::napi_object if hash_key.is_none() => js::own_names(env, options),
+        _ => None,
+    };
+    if let Some(names) = names {
+        for index in 0..js::array_length(env, names).unwrap_or_default() {
+            match js::element(env, names, index) {
+                Some(name) if !js::is_text(env, name, "explicitHashKey") => {
+                    refuse_option(env, options, name)?;
+                }
+                _ => {}
+            }
+        }
+    }
+    // A proxy may have thrown.
+    js::clear_exception(env);
+    Ok(hash_key)
+}
+
+/// Refuses an option of another name that is said, as `lib/check.js` refuses one.
+#[cold]
+fn refuse_option(env: napi_env, options: napi_value, name: napi_value) -> Result<()> {
+    let value = js::property(env, options, name);
+    if value.is_some_and(|value| js::type_of(env, value) == sys::ValueType::napi_undefined) {
+        return Ok(());
+    }
+    js::clear_exception(env);
+    let name = js::text(env, name, "options")?;
+    let shown = name.chars().filter(char::is_ascii_graphic).take(64);
+    let shown = shown.collect::<String>();
+    Err(Error::invalid(
+        "setting",
+        format!("there is none named {shown}; did you mean explicitHashKey?"),
+    ))
+}
+
 /// The payload: JavaScript's own memory, to be copied before any JavaScript runs.
 #[inline]
 pub fn payload<'a>(env: napi_env, data: napi_value) -> Result<&'a [u8]> {
@@ -97,6 +137,7 @@ fn not_bytes(env: napi_env, data: napi_value) -> Error {
         sys::ValueType::napi_string => {
             "data: expected a Uint8Array, got a string; use Buffer.from(text)"
         }
+        _ if js::is_detached(env, data) => "data: expected a Uint8Array, got one that was detached",
         _ => "data: expected a Uint8Array",
     })
 }

@@ -1,7 +1,5 @@
 //! JavaScript values to the core's neutral tree and back: how the client takes and gives the SDK's shapes.
 
-use std::ptr;
-
 use bytes::Bytes;
 use kinetik::api::{Members, Value};
 use kinetik::time::Timestamp;
@@ -16,7 +14,8 @@ const DEPTH: usize = 32;
 /// Reads a value: `Uint8Array` is a blob, `Date` a time, `undefined` and `null` are absent.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidType`] naming the member that holds something else.
+/// [`ErrorKind::InvalidType`] naming the member that holds something else, and [`ErrorKind::InvalidArgument`] for a number
+/// that is not whole and a `Date` that is no time.
 pub fn read(env: napi_env, value: napi_value, name: &str) -> Result<Value> {
     tree(env, value, name, DEPTH)
 }
@@ -50,16 +49,10 @@ fn tree(env: napi_env, value: napi_value, name: &str, depth: usize) -> Result<Va
     Ok(match js::type_of(env, value) {
         Type::napi_undefined | Type::napi_null => Value::Null,
         Type::napi_boolean => Value::Bool(js::as_boolean(env, value).unwrap_or_default()),
-        Type::napi_number => number(js::as_number(env, value).unwrap_or_default()),
+        Type::napi_number => integer(js::as_number(env, value).unwrap_or_default(), name)?,
         Type::napi_bigint => js::as_i64(env, value)
             .map(Value::Integer)
             .ok_or_else(|| refused(name, "does not fit 64 bits"))?,
-        Type::napi_string if name == "Data" => {
-            return Err(refused(
-                name,
-                "expected a Uint8Array, got a string; encode it first",
-            ));
-        }
         Type::napi_string => Value::String(js::text(env, value, name)?.into()),
         Type::napi_object => object(env, value, name, depth)?,
         _ => return Err(refused(name, "holds a value that is not data")),
@@ -71,6 +64,9 @@ fn object(env: napi_env, value: napi_value, name: &str, depth: usize) -> Result<
         return Ok(Value::Blob(Bytes::copy_from_slice(bytes)));
     }
     if let Some(millis) = js::as_date(env, value) {
+        if millis.is_nan() {
+            return Err(Error::invalid(name, "expected a valid Date"));
+        }
         return Ok(Value::Timestamp(Timestamp::from_millis(
             millis.max(0.0) as u64
         )));
@@ -78,7 +74,7 @@ fn object(env: napi_env, value: napi_value, name: &str, depth: usize) -> Result<
     if js::is_binary(env, value) {
         return Err(refused(
             name,
-            "expected a Uint8Array, got another binary type",
+            "expected a Uint8Array, got another binary type, or one that was detached",
         ));
     }
     if let Some(length) = js::array_length(env, value) {
@@ -92,7 +88,7 @@ fn object(env: napi_env, value: napi_value, name: &str, depth: usize) -> Result<
         }
         return Ok(Value::List(values));
     }
-    let names = own_names(env, value).ok_or_else(|| unreadable(env, name))?;
+    let names = js::own_names(env, value).ok_or_else(|| unreadable(env, name))?;
     let mut members = Members::default();
     for index in 0..js::array_length(env, names).unwrap_or_default() {
         js::scoped(env, || -> Result<()> {
@@ -107,29 +103,15 @@ fn object(env: napi_env, value: napi_value, name: &str, depth: usize) -> Result<
     Ok(members.into())
 }
 
-/// Whole numbers that a double tells exactly are integers.
-fn number(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
-        Value::Integer(number as i64)
-    } else {
-        Value::Float(number)
+/// A number that a double tells exactly: the service's inputs have no others.
+fn integer(number: f64, name: &str) -> Result<Value> {
+    match number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
+        true => Ok(Value::Integer(number as i64)),
+        false => Err(Error::invalid(
+            name,
+            "expected a whole number of at most 2^53",
+        )),
     }
-}
-
-fn own_names(env: napi_env, object: napi_value) -> Option<napi_value> {
-    let mut names = ptr::null_mut();
-    // SAFETY: `env` is this thread's environment and the object belongs to an open handle scope.
-    let status = unsafe {
-        sys::napi_get_all_property_names(
-            env,
-            object,
-            sys::KeyCollectionMode::own_only,
-            sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols,
-            sys::KeyConversion::numbers_to_strings,
-            &mut names,
-        )
-    };
-    (status == sys::Status::napi_ok).then_some(names)
 }
 
 #[cold]

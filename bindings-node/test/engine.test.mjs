@@ -103,20 +103,23 @@ test('settings of another name, type or size are refused by name, the nearest na
   }
   await assert.rejects(Server.start({ stream: { orders: 1 } }), isUnknown('streams'))
   assert.throws(() => new Engine({ port: 1 }), /there are quotas, memory/)
+  for (const listed of [new Map([['quotas', false]]), new Set(), ['quotas']]) {
+    assert.throws(() => new Engine(listed), (error) => error instanceof InvalidTypeError && /options: expected an object/.test(error.message))
+  }
   assert.throws(() => new Engine({ nonsense: undefined, memory: -1 }), /memory/)
   for (const [wrong, text] of [
     [{ quotas: 'yes' }, /quotas: expected on or off/],
     [{ memory: 1.5 }, /memory: expected a whole number/],
     [{ memory: 1e21 }, /memory: expected a whole number/],
     [{ memory: NaN }, /memory: expected a finite number/],
-    [{ whenFull: 'drop' }, /when_full: expected throttle or trim/],
-    [{ whenFull: 1 }, /when_full: expected throttle or trim/],
-    [{ stateDelayMs: -1 }, /state_delay_ms: expected a number of milliseconds, 0 or more/],
-    [{ stateDelayMs: 1e300 }, /state_delay_ms/],
+    [{ whenFull: 'drop' }, /whenFull: expected throttle or trim/],
+    [{ whenFull: 1 }, /whenFull: expected throttle or trim/],
+    [{ stateDelayMs: -1 }, /stateDelayMs: expected a number of milliseconds, 0 or more/],
+    [{ stateDelayMs: 1e300 }, /stateDelayMs/],
     [{ region: 'us east' }, /region: expected a name such as us-east-1/],
     [{ account: '7' }, /account: expected twelve digits/],
-    [{ shardLimit: -1 }, /shard_limit: expected a whole number/],
-    [{ onDemandStreamLimit: 0.5 }, /on_demand_stream_limit: expected a whole number/],
+    [{ shardLimit: -1 }, /shardLimit: expected a whole number/],
+    [{ onDemandStreamLimit: 0.5 }, /onDemandStreamLimit: expected a whole number/],
   ]) {
     const isRefused = (error) => error instanceof InvalidArgumentError && text.test(error.message)
     assert.throws(() => new Engine(wrong), isRefused, JSON.stringify(wrong))

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 import * as kinetik from '../index.mjs'
 
 const require = createRequire(import.meta.url)
 const native = require('../native.js')
+const HOME = fileURLToPath(new URL('..', import.meta.url))
 const types = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
 
 const className = (code) => (code === 'DeliveryFailed' ? 'DeliveryError' : `${code}Error`)
@@ -44,6 +46,26 @@ test('an error that the core raises arrives as its class, with number and text',
     assert.match(error.message, /endpoint: unknown scheme/)
     return true
   })
+})
+
+test('a package that is loaded again has the same classes', () => {
+  const first = new kinetik.Engine()
+  for (const file of Object.keys(require.cache)) {
+    if (file.startsWith(HOME)) delete require.cache[file]
+  }
+  const again = require('../index.js')
+  assert.notEqual(again.Engine, kinetik.Engine)
+  for (const engine of [first, new again.Engine()]) {
+    assert.throws(() => engine.records('nowhere'), (error) => error instanceof kinetik.NotFoundError && error instanceof again.KinetikError)
+  }
+})
+
+test('an error that a program makes of the base class has code, number and advice', () => {
+  class Own extends kinetik.KinetikError {}
+  for (const error of [new kinetik.KinetikError('text'), new Own('text', { operation: 'PutRecord' })]) {
+    const { code, number, retry } = new kinetik.InternalError()
+    assert.deepEqual([error.name, error.code, error.number, error.retry, error.attempts], ['KinetikError', code, number, retry, 0])
+  }
 })
 
 test('the ESM and CommonJS faces are the same', () => {

@@ -233,6 +233,63 @@ test('workers of node:cluster deliver what they put, each by itself', async (t) 
   assert.equal(read, 201)
 })
 
+for (const [way, end] of [['ends', ''], ['calls process.exit', 'setImmediate(() => process.exit(0))'], ['fails', "throw new Error('the program failed')"]]) {
+  test(`records that listeners of exit put are delivered when the program ${way}`, async (t) => {
+    const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+    const { err } = await run(`${OPEN}
+      producer.put('before', Buffer.from('x'))
+      process.on('exit', () => producer.put('one', Buffer.from('x')))
+      process.once('exit', () => producer.put('two', Buffer.from('x')))
+      await null
+      ${end}`, server.endpoint)
+    assert.deepEqual(server.records('orders').map(({ key }) => key).sort(), ['before', 'one', 'two'], err)
+    assert.doesNotMatch(err, /ClosedError/)
+  })
+}
+
+test('a listener of exit that ends the process at once loses nothing that was put before', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  endsWell(await run(`${OPEN} process.on('exit', () => process.exit()); producer.put('k', Buffer.from('x'))`, server.endpoint))
+  assert.equal(server.records('orders').length, 1)
+})
+
+test('a put that comes behind the last flush of the process is refused, not lost', async () => {
+  const { code, out } = await run(`${OPEN}
+    process.on('exit', () => { try { producer.put('k', Buffer.from('x')) } catch (error) { console.log(error.name, error.message) } })
+    process.exit(3)`)
+  assert.equal(code, 3)
+  assert.match(out, /^ClosedError Closed: the program ends/)
+})
+
+test('a Worker delivers what its listeners of exit put', async (t) => {
+  const server = disposed(t, await Server.start({ streams: { orders: 2 }, quotas: false }))
+  const worker = new Worker(`
+    const { workerData } = require('node:worker_threads')
+    const { Producer } = require(${JSON.stringify(HOME)})
+    Producer.open('orders', { aggregate: true, endpoint: workerData }).then((producer) => { process.on('exit', () => producer.put('k', Buffer.from('x'))) })
+  `, { eval: true, workerData: server.endpoint })
+  await once(worker, 'exit')
+  assert.equal(server.records('orders').length, 1)
+})
+
+test('a process that loads the package again and again ends well, with what both copies were waiting for', async () => {
+  const ended = await run(`
+    import { createRequire } from 'node:module'
+    const require = createRequire(process.cwd() + '/')
+    const waits = []
+    for (let load = 0; load < 12; load += 1) {
+      const { Engine, Producer } = require('./index.js')
+      const engine = new Engine({ quotas: false })
+      engine.createStream('orders')
+      const opening = Producer.open('orders', { aggregate: true, endpoint: engine, lingerMs: 50 })
+      waits.push(opening.then((producer) => producer.putAndWait('k', Buffer.from('x'))))
+      for (const file of Object.keys(require.cache)) if (file.startsWith(process.cwd())) delete require.cache[file]
+    }
+    console.log((await Promise.all(waits)).length)`)
+  endsWell(ended)
+  assert.equal(ended.out, '12\n')
+})
+
 test('what the exit cannot deliver in exitTimeoutMs is told', async () => {
   const { code, err } = await run(`
     import { Producer } from './index.mjs'
@@ -245,5 +302,5 @@ test('what the exit cannot deliver in exitTimeoutMs is told', async () => {
 test('poll mode is refused: Node has a loop of its own', async () => {
   const engine = new Engine({ quotas: false })
   engine.createStream('orders', 1)
-  await assert.rejects(Producer.open('orders', { aggregate: true, endpoint: engine, pollMode: true }), /poll_mode/)
+  await assert.rejects(Producer.open('orders', { aggregate: true, endpoint: engine, pollMode: true }), /pollMode: .*event loop/)
 })

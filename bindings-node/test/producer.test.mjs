@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 
 import {
-  AccessDeniedError, BufferFullError, CancelledError, ClosedError, Engine, InvalidArgumentError, InvalidTypeError, KinetikError, NotFoundError, OrderBrokenError, Producer, RecordTooLargeError, ShardMap, hashKey,
+  AccessDeniedError, BufferFullError, CancelledError, ClosedError, Engine, InvalidArgumentError, InvalidTypeError, KinetikError, NotFoundError, OrderBrokenError, Producer, RecordTooLargeError, ShardMap, client, hashKey,
 } from '../index.mjs'
 import { disposed, engineWith, open } from './support.mjs'
 
@@ -146,6 +146,18 @@ test('explicit hash keys out of range, malformed or of another type are refused'
   assert.equal(producer.ledger.accepted.records, 0)
 })
 
+test('bytes whose memory was transferred away are refused, and empty ones are not', async (t) => {
+  const engine = engineWith()
+  const producer = disposed(t, await open(engine))
+  const data = new Uint8Array(4)
+  structuredClone(data, { transfer: [data.buffer] })
+  refuses(() => producer.put('k', data), InvalidTypeError, /data: .*detached/)
+  await assert.rejects(producer.putAndWait('k', data), InvalidTypeError)
+  await assert.rejects(client({ endpoint: engine }).putRecord({ StreamName: 'orders', PartitionKey: 'k', Data: data }), InvalidTypeError)
+  assert.equal(producer.ledger.accepted.records, 0)
+  for (const empty of [new Uint8Array(0), Buffer.alloc(0), new Uint8Array(new SharedArrayBuffer(0))]) assert.equal(producer.put('k', empty), true)
+})
+
 test('a record over the limit is refused before it is buffered', async (t) => {
   const producer = disposed(t, await open(engineWith()))
   refuses(() => producer.put('k', Buffer.alloc(10 << 20)), RecordTooLargeError, /data: 10485760 bytes/)
@@ -182,7 +194,7 @@ test('producers of a buffer group share one budget', async (t) => {
   assert.throws(() => other.put('k', data), BufferFullError)
   await one.flush()
   other.put('k', data)
-  await assert.rejects(open(engine, { ...group, bufferRecords: 5 }), /buffer_records=4/)
+  await assert.rejects(open(engine, { ...group, bufferRecords: 5 }), /bufferGroup: .*bufferRecords=4/)
 })
 
 test('options of the wrong type and unknown names are refused, the nearest name told', async () => {
@@ -204,7 +216,7 @@ test('options of the wrong type and unknown names are refused, the nearest name 
 
 test('settings that mean nothing in Node are refused with what there is instead', async () => {
   const engine = engineWith()
-  for (const [options, words] of [[{ reports: 'none' }, /reports: .*putAndWait.*onFailure/], [{ reports: 'all' }, /reports/], [{ putTimeoutMs: 1 }, /put_timeout_ms: .*ready/], [{ putTimeout: 1 }, /put_timeout: .*ready/]]) {
+  for (const [options, words] of [[{ reports: 'none' }, /reports: .*putAndWait.*onFailure/], [{ reports: 'all' }, /reports/], [{ putTimeoutMs: 1 }, /putTimeoutMs: .*ready/], [{ putTimeout: 1 }, /putTimeout: .*ready/]]) {
     await assert.rejects(open(engine, options), (error) => error instanceof InvalidArgumentError && words.test(error.message))
   }
 })
@@ -215,6 +227,11 @@ test('options of calls that do not exist are refused', async (t) => {
   for (const call of ['flush', 'close']) await assert.rejects(producer[call]({ timeout: 1 }), isUnknown('timeoutMs'))
   await assert.rejects(producer.ready({ signals: 1 }), isUnknown('signal'))
   await assert.rejects(producer.putAndWait('k', Buffer.from('x'), { explicitHashkey: 1n }), isUnknown('explicitHashKey'))
+  for (const options of [{ explicithashkey: 5n }, { explicitHashKey: undefined, explicitHashKeys: 1n }]) {
+    assert.throws(() => producer.put('k', Buffer.from('x'), options), isUnknown('explicitHashKey'))
+  }
+  assert.equal(producer.ledger.accepted.records, 0)
+  producer.put('k', Buffer.from('x'), { explicitHashKey: 5n, signal: undefined })
 })
 
 test('methods on foreign objects throw and the process lives', async (t) => {

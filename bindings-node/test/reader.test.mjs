@@ -47,6 +47,15 @@ for (const aggregate of [true, false]) {
   })
 }
 
+test('a place in a batch is taken as an array takes it', async (t) => {
+  const reader = disposed(t, await open(await filled(100)))
+  const batch = await reader.nextBatch()
+  const records = [...batch]
+  for (const index of [0, 1.5, -1.5, -0.5, NaN, '1', undefined, Infinity, -Infinity, batch.length - 0.5, -batch.length, -batch.length - 1]) {
+    assert.equal(batch.at(index)?.key, records.at(index)?.key, String(index))
+  }
+})
+
 test('records() flattens batches', async (t) => {
   const reader = disposed(t, await open(await filled(100)))
   let count = 0
@@ -250,7 +259,7 @@ test('every setting of the core is taken by its name', async (t) => {
   for await (const batch of whole) records += batch.length
   assert.ok(records < 500)
   await assert.rejects(open(engine, { mode: 'push' }), InvalidArgumentError)
-  await assert.rejects(open(engine, { rangeFiltre: 'drop' }), /did you mean range_filter/)
+  await assert.rejects(open(engine, { rangeFiltre: 'drop' }), /did you mean rangeFilter\?/)
 })
 
 /** Two shards; in the lower one an aggregate whose second record belongs to the upper, and one with Glue's header. */

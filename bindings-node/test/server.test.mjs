@@ -33,6 +33,7 @@ test('bad options of servers and engines are refused by name', async () => {
   await assert.rejects(Server.start({ streams: { orders: 0 } }), InvalidArgumentError)
   await assert.rejects(Server.start({ streams: { orders: 'two' } }), InvalidTypeError)
   await assert.rejects(Server.start({ streams: 7 }), InvalidTypeError)
+  await assert.rejects(Server.start({ streams: new Map([[7, 1]]) }), InvalidTypeError)
   await assert.rejects(Server.start({ port: '80' }), InvalidTypeError)
   await assert.rejects(Server.start({ port: 70_000 }), InvalidArgumentError)
   await assert.rejects(Server.start({ host: 7 }), InvalidTypeError)
@@ -45,6 +46,11 @@ test('bad options of servers and engines are refused by name', async () => {
   assert.throws(() => engine.createStream(''), InvalidArgumentError)
   assert.throws(() => engine.createStream(7), InvalidTypeError)
   assert.throws(() => engine.records('nowhere'), NotFoundError)
+})
+
+test('streams may be told as a Map', async (t) => {
+  const server = disposed(t, await Server.start({ streams: new Map([['orders', 1], ['clicks', 2]]) }))
+  assert.deepEqual((await client({ endpoint: server }).listStreams()).StreamNames, ['clicks', 'orders'])
 })
 
 test('quotas are on unless they are lifted', async () => {
@@ -112,6 +118,30 @@ test('the client refuses wrong types by name and passes service errors on', asyn
   assert.throws(() => client(7), InvalidTypeError)
 })
 
+test('text is refused as the data of a record alone: a tag may have that name', async () => {
+  const engine = new Engine()
+  engine.createStream('orders')
+  const kinesis = client({ endpoint: engine })
+  await kinesis.addTagsToStream({ StreamName: 'orders', Tags: { Data: 'text' } })
+  assert.deepEqual((await kinesis.listTagsForStream({ StreamName: 'orders' })).Tags, [{ Key: 'Data', Value: 'text' }])
+  const isRefused = (error) => error instanceof InvalidTypeError && /Data: expected a Uint8Array, got a string/.test(error.message)
+  const record = { PartitionKey: 'k', Data: 'text' }
+  await assert.rejects(kinesis.putRecord({ StreamName: 'orders', ...record }), isRefused)
+  await assert.rejects(kinesis.putRecords({ StreamName: 'orders', Records: [{ ...record, Data: Buffer.from('x') }, record] }), isRefused)
+})
+
+test('what is no time and no whole number is refused by its member', async () => {
+  const engine = new Engine()
+  engine.createStream('orders')
+  const kinesis = client({ endpoint: engine })
+  const refuses = (answer, name) => assert.rejects(answer, (error) => error instanceof InvalidArgumentError && error.message.includes(`${name}: expected a`))
+  const from = (Timestamp) => kinesis.getShardIterator({ StreamName: 'orders', ShardId: 'shardId-000000000000', ShardIteratorType: 'AT_TIMESTAMP', Timestamp })
+  for (const time of [new Date(NaN), NaN, Infinity]) await refuses(from(time), 'Timestamp')
+  for (const limit of [NaN, Infinity, -Infinity, 1.5, 1e30]) await refuses(kinesis.listStreams({ Limit: limit }), 'Limit')
+  assert.deepEqual((await kinesis.listStreams({ Limit: 1 })).StreamNames, ['orders'])
+  await from(new Date())
+})
+
 for (const where of ['memory', 'HTTP']) {
   test(`a subscription over ${where} is iterated as with the SDK, and ends with its loop`, async (t) => {
     const server = disposed(t, await Server.start({ streams: { orders: 1 }, quotas: false }))
@@ -135,7 +165,7 @@ for (const where of ['memory', 'HTTP']) {
 
 const connection = {
   region: 'eu-west-1',
-  profile: 'nobody',
+  profile: 'default',
   accessKeyId: 'AKID',
   secretAccessKey: 'canary',
   sessionToken: 'token',
@@ -166,7 +196,7 @@ test('wrong settings of a connection are refused by name, and secrets never show
   for (const [wrong, word] of [
     [{ proxy: 'socks5://canary@host' }, /proxy/],
     [{ wire: 'xml' }, /auto, json or cbor/],
-    [{ secretAccessKey: 'canary' }, /access_key_id/],
+    [{ secretAccessKey: 'canary' }, /accessKeyId: is missing/],
     [{ proxi: 'none' }, /did you mean proxy/],
   ]) {
     const isRefused = (error) => error instanceof InvalidArgumentError && word.test(error.message) && !error.message.includes('canary')

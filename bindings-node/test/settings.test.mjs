@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { client, Engine, Producer, Reader } from '../index.mjs'
+import { client, Engine, InvalidArgumentError, Producer, Reader } from '../index.mjs'
 
 const types = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
 
@@ -22,24 +22,45 @@ async function named(open) {
 }
 
 const far = { thereIsNoSettingOfAnythingLikeThisName: 1 }
-const camel = (name) => name.replace(/_[a-z]/g, ([, letter]) => letter.toUpperCase())
 
 const makers = {
-  ProducerOptions: [() => Producer.open('orders', { aggregate: true, ...far }), ['onFailure', 'signal'], ['reports', 'putTimeout', 'pollMode']],
-  ReaderOptions: [() => Reader.open('orders', { start: 'LATEST', ...far }), ['signal'], []],
-  ClientOptions: [async () => client(far), ['endpoint'], []],
+  ProducerOptions: (options) => Producer.open('orders', { aggregate: true, ...options }),
+  ReaderOptions: (options) => Reader.open('orders', { start: 'LATEST', ...options }),
+  ClientOptions: async (options) => client(options),
+  EngineOptions: async (options) => new Engine(options),
 }
 
-for (const [name, [open, ofNode, notInNode]] of Object.entries(makers)) {
+for (const [name, make] of Object.entries(makers)) {
   test(`${name} has every setting that the library knows, and no other`, async () => {
-    const typed = members(name).map((member) => member.replace(/Ms$/, '')).filter((member) => !ofNode.includes(member))
-    const known = (await named(open)).map(camel).filter((setting) => !notInNode.includes(setting))
-    assert.deepEqual(typed.sort(), known.sort())
+    assert.deepEqual(members(name).sort(), (await named(() => make(far))).sort())
+  })
+
+  test(`${name} takes no name of the core: durations are in milliseconds, and say so`, async () => {
+    for (const option of members(name)) {
+      const setting = option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+      for (const ofCore of [setting, setting.replace(/_ms$/, ''), option.replace(/Ms$/, '')].filter((one) => one !== option)) {
+        await assert.rejects(make({ [ofCore]: 1 }), (error) => error instanceof InvalidArgumentError && error.message.includes(`did you mean ${option}?`), ofCore)
+      }
+    }
   })
 }
 
-test('EngineOptions has every setting of an engine, and no other', async () => {
-  assert.deepEqual(members('EngineOptions').sort(), (await named(async () => new Engine(far))).sort())
+test('an error about a setting has the name of its option', async () => {
+  const engine = new Engine({ quotas: false })
+  engine.createStream('orders', 1)
+  const open = (options) => Producer.open('orders', { aggregate: true, endpoint: engine, ...options })
+  const read = (options) => Reader.open('orders', { start: 'LATEST', endpoint: engine, ...options })
+  for (const [call, words] of [
+    [() => open({ lingerMs: 'soon' }), 'lingerMs: expected a number of milliseconds'],
+    [() => open({ lingerMs: 2_000, deadlineMs: 1_000 }), 'lingerMs: a record would reach its deadline'],
+    [() => open({ bufferRecords: 0 }), 'bufferRecords: expected at least 1'],
+    [() => open({ secretAccessKey: 'x', endpoint: 'http://127.0.0.1:1' }), 'accessKeyId: is missing'],
+    [() => read({ maxRecords: 0 }), 'maxRecords: expected a whole number'],
+    [() => read({ giveUpAfterMs: -1 }), 'giveUpAfterMs: expected a number of milliseconds'],
+    [() => read({ dropDuplicates: true, deaggregate: false }), 'dropDuplicates: expected deaggregate=true'],
+  ]) {
+    await assert.rejects(call, (error) => error instanceof InvalidArgumentError && error.message.includes(`: ${words}`) && error.stack.includes(words), words)
+  }
 })
 
 test('every size of aggregates and calls is kept to', async () => {
@@ -59,5 +80,5 @@ test('every size of aggregates and calls is kept to', async () => {
   assert.ok(small >= 10, `${small}`)
   const [, calls] = await sent({ aggregate: false, requestBytes: 1_000, maxInFlight: 1, openTimeoutMs: 10_000 })
   assert.ok(calls >= 10, `${calls}`)
-  await assert.rejects(sent({ maxInFlight: 0 }), /max_in_flight/)
+  await assert.rejects(sent({ maxInFlight: 0 }), /maxInFlight/)
 })

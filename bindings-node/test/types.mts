@@ -28,6 +28,8 @@ export async function produce(signal: AbortSignal): Promise<Ledger> {
   producer.put('k', 'text')
   // @ts-expect-error Node has no reports to choose
   await Producer.open('orders', { aggregate: false, reports: 'all' })
+  // @ts-expect-error durations are in milliseconds, and say so
+  await Producer.open('orders', { aggregate: false, linger: 0.1 })
   // @ts-expect-error aggregate must be said
   await Producer.open('orders', {})
   return producer.close({ timeoutMs: 1000 })
@@ -56,6 +58,7 @@ export async function engines(): Promise<Date | undefined> {
 }
 
 export async function serve(): Promise<string> {
+  await Server.start({ streams: new Map([['orders', 1]]) })
   await using server = await Server.start({ streams: { orders: 2 }, quotas: false })
   const kinesis: Client = client({ endpoint: server })
   const { SequenceNumber } = await kinesis.putRecord({ StreamName: 'orders', Data: Buffer.from('x'), PartitionKey: 'k' })
