@@ -1,6 +1,6 @@
 // What reading records of 1 KiB over HTTP costs in Node, beside the AWS SDK v3 on the same server: CPU time of the whole
-// process, in turns, the median of the rounds; the server is a process of its own. Build first: `cd bindings-node && npm run
-// build` (release), and `make peers`.
+// process, in turns, the median of the rounds. The server and each client are processes of their own, so that neither's
+// garbage is collected at the other's expense. Build first: `cd bindings-node && npm run build` (release), and `make peers`.
 //
 //   node benches/node_read.mjs
 
@@ -54,29 +54,54 @@ async function bySdk(endpoint) {
   return size
 }
 
+/** Reads once for each message, and answers with the microseconds that a record cost. */
+function work(read) {
+  process.on('disconnect', () => process.exit(0))
+  process.on('message', async (endpoint) => {
+    const before = process.cpuUsage()
+    if (await read(endpoint) !== RECORDS * SIZE) throw new Error(`${role} did not read everything`)
+    const { user, system } = process.cpuUsage(before)
+    process.send((user + system) / RECORDS)
+  })
+}
+
+function start(role) {
+  return fork(fileURLToPath(import.meta.url), [role])
+}
+
+function answer(child) {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve)
+    child.once('exit', (code) => reject(new Error(`a process of its own ended with ${code}`)))
+  })
+}
+
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 
-const sdk = process.send ? undefined : createRequire(new URL('../tests/peers/', import.meta.url))('@aws-sdk/client-kinesis')
+const SERVER = 'server'
+const PEER = 'AWS SDK v3, GetRecords'
+const CLIENTS = { 'kinetik, batches': byBatches, [PEER]: bySdk }
+const role = process.send && process.argv[2]
+const sdk = role === PEER ? createRequire(new URL('../tests/peers/', import.meta.url))('@aws-sdk/client-kinesis') : undefined
 
-if (process.send) {
+if (role === SERVER) {
   await serve()
+} else if (role) {
+  work(CLIENTS[role])
 } else {
-  const server = fork(fileURLToPath(import.meta.url))
-  const endpoint = await new Promise((resolve) => server.once('message', resolve))
-  const cases = { 'kinetik, batches': byBatches, 'AWS SDK v3, GetRecords': bySdk }
-  const micros = Object.fromEntries(Object.keys(cases).map((name) => [name, []]))
+  const server = start(SERVER)
+  const endpoint = await answer(server)
+  const clients = Object.keys(CLIENTS).map((name) => ({ name, process: start(name), micros: [] }))
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, read] of Object.entries(cases)) {
-      const before = process.cpuUsage()
-      if (await read(endpoint) !== RECORDS * SIZE) throw new Error(`${name} did not read everything`)
-      const { user, system } = process.cpuUsage(before)
-      micros[name].push((user + system) / RECORDS)
+    for (const client of clients) {
+      client.process.send(endpoint)
+      client.micros.push(await answer(client.process))
     }
   }
-  server.disconnect()
-  const peer = median(micros['AWS SDK v3, GetRecords'])
-  for (const [name, rounds] of Object.entries(micros)) {
-    const each = median(rounds)
+  for (const child of [server, ...clients.map((client) => client.process)]) child.disconnect()
+  const peer = median(clients.find((client) => client.name === PEER).micros)
+  for (const { name, micros } of clients) {
+    const each = median(micros)
     console.log(`${name.padEnd(24)} ${each.toFixed(2)} us a record, ${(peer / each).toFixed(1)} times the peer's rate`)
   }
 }
