@@ -78,8 +78,7 @@ fn keys(place: impl Fn(u128) -> u128) -> Vec<HashKey> {
 }
 
 fn even(shards: u32) -> ShardMap {
-    let ranges = HashRange::split_evenly(shards).into_iter().zip(0..);
-    ShardMap::new(ranges.map(|(range, id)| ShardInfo::open(ShardId::new(id), range)))
+    ShardMap::even(shards).expect("few enough shards")
 }
 
 /// Ten thousand shards whose boundaries all lie in one 2^-20 of the ring.

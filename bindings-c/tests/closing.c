@@ -1,6 +1,6 @@
 /* Closing while another thread waits: the wait ends at once with KINETIK_CLOSED. */
 #define _GNU_SOURCE
-#include "check.h"
+#include "subscribe.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -70,23 +70,13 @@ static void closing_a_producer_ends_a_poll(const char *poll_mode)
 
 static void closing_a_subscription_ends_a_poll(void)
 {
-    static const char registration[] =
-        "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/closing\",\"ConsumerName\":\"closing\"}";
     kinetik_config *config = CONFIG("endpoint", "memory://closing");
     kinetik_client client = {0};
-    kinetik_bytes answer = {0};
     char input[512];
     OK(kinetik_client_open(config, &client));
     OK(kinetik_config_free(config));
-    OK(kinetik_client_call(client, "RegisterStreamConsumer", (const uint8_t *)registration, sizeof registration - 1, &answer));
-    const char *arn = memmem(answer.data, answer.len, "\"arn:aws", 8);
-    CHECK(arn);
-    int len = snprintf(input, sizeof input,
-                       "{\"ConsumerARN\":\"%.*s\",\"ShardId\":\"shardId-000000000000\","
-                       "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
-                       (int)strcspn(arn + 1, "\""), arn + 1);
-    kinetik_bytes_release(&answer);
-    OK(kinetik_client_subscribe(client, (const uint8_t *)input, (size_t)len, &subscription));
+    size_t len = subscription_input(client, "closing", "LATEST", input, sizeof input);
+    OK(kinetik_client_subscribe(client, (const uint8_t *)input, len, &subscription));
     pthread_t thread = begin(poll_subscription);
     OK(kinetik_subscription_close(subscription));
     CHECK(pthread_join(thread, NULL) == 0);

@@ -1,7 +1,7 @@
 /* A forked child: what the parent opened answers with KINETIK_FORKED or is empty, nothing hangs, and what the child
  * opens works. */
 #define _GNU_SOURCE
-#include "check.h"
+#include "subscribe.h"
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -49,24 +49,14 @@ static pthread_t polling(kinetik_engine engine, kinetik_reader *reader)
 
 static kinetik_subscription subscribe(const char *endpoint)
 {
-    static const char registration[] =
-        "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/forks\",\"ConsumerName\":\"forks\"}";
     kinetik_config *config = CONFIG("endpoint", endpoint, "region", "us-east-1");
     kinetik_client client = {0};
-    kinetik_bytes answer = {0};
     kinetik_subscription subscription = {0};
     char input[512];
     OK(kinetik_client_open(config, &client));
     OK(kinetik_config_free(config));
-    OK(kinetik_client_call(client, "RegisterStreamConsumer", (const uint8_t *)registration, sizeof registration - 1, &answer));
-    const char *arn = memmem(answer.data, answer.len, "\"arn:aws", 8);
-    CHECK(arn);
-    int len = snprintf(input, sizeof input,
-                       "{\"ConsumerARN\":\"%.*s\",\"ShardId\":\"shardId-000000000000\","
-                       "\"StartingPosition\":{\"Type\":\"LATEST\"}}",
-                       (int)strcspn(arn + 1, "\""), arn + 1);
-    kinetik_bytes_release(&answer);
-    OK(kinetik_client_subscribe(client, (const uint8_t *)input, (size_t)len, &subscription));
+    size_t len = subscription_input(client, "forks", "LATEST", input, sizeof input);
+    OK(kinetik_client_subscribe(client, (const uint8_t *)input, len, &subscription));
     OK(kinetik_client_close(client));
     return subscription;
 }

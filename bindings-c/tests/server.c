@@ -1,28 +1,18 @@
 /* A server of this process, reached over HTTP by a client, a producer and a reader. */
 #define _GNU_SOURCE
-#include "check.h"
+#include "subscribe.h"
 
 /* Registers a consumer, subscribes it to shard 0 and waits for the records that are there. */
 static void a_subscription_hands_out_its_events(kinetik_client client)
 {
-    static const char registration[] =
-        "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/orders\",\"ConsumerName\":\"reports\"}";
     kinetik_bytes answer = {0};
-    OK(kinetik_client_call(client, "RegisterStreamConsumer", (const uint8_t *)registration, sizeof registration - 1, &answer));
-    const char *arn = memmem(answer.data, answer.len, "arn:aws", 7);
-    CHECK(arn);
-    size_t arn_len = strcspn(arn, "\"");
     char input[512];
-    int len = snprintf(input, sizeof input,
-                       "{\"ConsumerARN\":\"%.*s\",\"ShardId\":\"shardId-000000000000\","
-                       "\"StartingPosition\":{\"Type\":\"TRIM_HORIZON\"}}",
-                       (int)arn_len, arn);
-    kinetik_bytes_release(&answer);
-    EXPECT(kinetik_client_call(client, "SubscribeToShard", (const uint8_t *)input, (size_t)len, &answer),
+    size_t len = subscription_input(client, "orders", "TRIM_HORIZON", input, sizeof input);
+    EXPECT(kinetik_client_call(client, "SubscribeToShard", (const uint8_t *)input, len, &answer),
            KINETIK_INVALID_ARGUMENT);
     kinetik_subscription subscription = {0};
     EXPECT(kinetik_client_subscribe(client, (const uint8_t *)"{}", 2, &subscription), KINETIK_INVALID_ARGUMENT);
-    OK(kinetik_client_subscribe(client, (const uint8_t *)input, (size_t)len, &subscription));
+    OK(kinetik_client_subscribe(client, (const uint8_t *)input, len, &subscription));
     OK(kinetik_subscription_poll(subscription, 10000, &answer));
     CHECK(memmem(answer.data, answer.len, "\"Records\":[", 11));
     kinetik_bytes_release(&answer);

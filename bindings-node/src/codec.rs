@@ -4,8 +4,8 @@ use bytes::Bytes;
 use kinetik::api::{Shape, Shard};
 use kinetik::client::shard_info;
 use kinetik::codec::{self, AggregateBuilder, AggregatedRecord, Deaggregated, Mode, digest};
-use kinetik::route::{ShardInfo, ShardMap};
-use kinetik::types::{HashKey, HashRange, PartitionKey, ShardId};
+use kinetik::route::ShardMap;
+use kinetik::types::{HashKey, PartitionKey};
 use kinetik::{Error, Result};
 use napi::bindgen_prelude::Unknown;
 use napi::sys::{ValueType, napi_env, napi_value};
@@ -15,9 +15,6 @@ use napi_derive::napi;
 use crate::errors::guard;
 use crate::js::Raw;
 use crate::{js, record, values};
-
-/// Shards of a map that is made here; as many as in Python.
-const EVEN_MAX: u32 = 100_000;
 
 /// The point of the ring that a partition key names.
 #[napi]
@@ -130,15 +127,9 @@ impl NativeShardMap {
     #[napi(factory)]
     pub fn even(env: Env, shards: f64) -> napi::Result<Self> {
         guard(env.raw(), || {
-            if !(1.0..=f64::from(EVEN_MAX)).contains(&shards) {
-                return Err(Error::invalid(
-                    "shards",
-                    format!("expected 1 to {EVEN_MAX} shards"),
-                ));
-            }
-            let ranges = HashRange::split_evenly(shards as u32).into_iter().zip(0..);
-            let open = ranges.map(|(range, id)| ShardInfo::open(ShardId::new(id), range));
-            Ok(Self(ShardMap::new(open)))
+            // What is no whole number of them is refused as none.
+            let whole = Some(shards).filter(|shards| shards.fract() == 0.0);
+            ShardMap::even(whole.map_or(0, |shards| shards as u32)).map(Self)
         })
     }
 

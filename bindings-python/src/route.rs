@@ -1,11 +1,11 @@
 //! Which shard takes a partition key.
 
+use kinetik::Error;
 use kinetik::api::{Form, Shape, Shard};
 use kinetik::client::shard_info;
 use kinetik::codec::digest;
 use kinetik::route::{self, ShardInfo};
-use kinetik::types::{HashRange, PartitionKey, ShardId};
-use kinetik::{Error, Result};
+use kinetik::types::PartitionKey;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
@@ -25,17 +25,16 @@ impl ShardMap {
     #[new]
     fn new(shards: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = shards.py();
-        let shards = if shards.is_instance_of::<PyInt>() {
-            fresh(shards.extract().unwrap_or(0)).or_raise(py)?
-        } else {
-            let expected = "a number of shards, or the Shards that list_shards answers";
-            let listing = shards
-                .try_iter()
-                .map_err(|_| wrong_type("shards", expected, shards))?;
-            listing
-                .map(|shard| listed(&shard?))
-                .collect::<PyResult<_>>()?
-        };
+        if shards.is_instance_of::<PyInt>() {
+            let fresh = route::ShardMap::even(shards.extract().unwrap_or(0));
+            return fresh.map(Self).or_raise(py);
+        }
+        let expected = "a number of shards, or the Shards that list_shards answers";
+        let listing = shards
+            .try_iter()
+            .map_err(|_| wrong_type("shards", expected, shards))?;
+        let shards = listing.map(|shard| listed(&shard?));
+        let shards: Vec<_> = shards.collect::<PyResult<_>>()?;
         Ok(Self(route::ShardMap::new(shards)))
     }
 
@@ -71,16 +70,6 @@ impl ShardMap {
     fn __repr__(&self) -> String {
         format!("ShardMap({} open shards)", self.0.open().len())
     }
-}
-
-fn fresh(count: u32) -> Result<Vec<ShardInfo>> {
-    if !(1..=100_000).contains(&count) {
-        return Err(Error::invalid("shards", "expected 1 to 100000 shards"));
-    }
-    let ranges = HashRange::split_evenly(count).into_iter().zip(0..);
-    Ok(ranges
-        .map(|(range, id)| ShardInfo::open(ShardId::new(id), range))
-        .collect())
 }
 
 fn listed(shard: &Bound<'_, PyAny>) -> PyResult<ShardInfo> {

@@ -49,8 +49,8 @@ pub(crate) enum Note {
         ticket: u64,
         result: Result<(Vec<ShardInfo>, Option<ByteString>)>,
     },
-    /// How the stream is.
-    Described(Box<DescribeStreamSummaryOutput>),
+    /// How the stream is, if that could be told.
+    Described(Option<Box<DescribeStreamSummaryOutput>>),
     /// Send what is open, and say when all that came before has ended.
     Flush(oneshot::Sender<()>),
     /// Take records of a broken key again, or of all; and say whether it was broken.
@@ -80,6 +80,8 @@ pub(crate) struct Driver {
     answered: VecDeque<(u64, Result<PutRecordsOutput, Fault>)>,
     /// Whether the last one was.
     is_answered_at_once: bool,
+    /// The stream is being looked at anew.
+    is_describing: bool,
     flushes: Vec<(u64, oneshot::Sender<()>)>,
     closing: Vec<oneshot::Sender<()>>,
     is_draining: bool,
@@ -108,6 +110,7 @@ impl Driver {
             record_deadline,
             answered: VecDeque::new(),
             is_answered_at_once: false,
+            is_describing: false,
             flushes: Vec::new(),
             closing: Vec::new(),
             is_draining: false,
@@ -360,7 +363,12 @@ impl Driver {
                 self.state
                     .step(now, Event::Page { ticket, result }, effects);
             }
-            Note::Described(output) => self.learn_late(&output.stream_description_summary),
+            Note::Described(output) => {
+                self.is_describing = false;
+                if let Some(output) = output {
+                    self.learn_late(&output.stream_description_summary);
+                }
+            }
             Note::Flush(done) => self.flushes.push((self.state.flush(now), done)),
             Note::Resume(key, done) => {
                 let key = key.as_ref().map(|key| key.as_bytes().as_ref());
@@ -383,7 +391,7 @@ impl Driver {
         for fetch in effects.fetches {
             self.list(fetch);
         }
-        if effects.describes {
+        if effects.describes && !self.is_describing {
             self.describe();
         }
         if !effects.outcomes.is_empty() {
@@ -431,12 +439,13 @@ impl Driver {
     }
 
     /// Asks how the stream is. Where there is no answer it is asked again with the next doubt.
-    fn describe(&self) {
+    fn describe(&mut self) {
+        self.is_describing = true;
         let (client, core, summary) = (self.client.clone(), Arc::clone(&self.core), self.summary());
         self.core.runtime.spawn(async move {
-            if let Ok(output) = client.describe_stream_summary(summary).await {
-                core.intake.leave(Note::Described(Box::new(output)));
-            }
+            let output = client.describe_stream_summary(summary).await;
+            core.intake
+                .leave(Note::Described(output.ok().map(Box::new)));
         });
     }
 

@@ -302,7 +302,7 @@ impl Producer {
         Ok(ready.is_some())
     }
 
-    /// Whether so much is buffered that whoever can wait should. Cost: two loads.
+    /// Whether so much is buffered that whoever can wait should. Cost: three loads.
     #[inline]
     pub fn is_above_high_water(&self) -> bool {
         self.core()

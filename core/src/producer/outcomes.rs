@@ -20,6 +20,22 @@ impl Producer {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) inside an async runtime, [`Forked`](crate::ErrorKind::Forked).
+    ///
+    /// ```
+    /// # use kinetik::engine::Engine;
+    /// use std::time::Duration;
+    /// use kinetik::producer::{Aggregate, Producer, ProducerConfig, PutRef, Reports, Track};
+    ///
+    /// # Engine::named("doc-reports").create_stream("orders", 1)?;
+    /// let config = ProducerConfig::new(Aggregate::Yes).endpoint("memory://doc-reports").reports(Reports::All);
+    /// let producer = Producer::open_blocking("orders", config)?;
+    /// producer.put_record(PutRef { track: Track::Opaque(7), ..PutRef::new(b"user-1", b"an order") })?;
+    /// assert!(producer.wait_reports(Duration::from_secs(10))?);
+    /// let mut reports = Vec::new();
+    /// assert_eq!(producer.poll_reports(10, &mut reports), 1);
+    /// assert_eq!(reports[0].opaque, 7);
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
     pub fn wait_reports(&self, timeout: Duration) -> Result<bool> {
         let core = self.core()?;
         let news = core

@@ -21,7 +21,7 @@ const SMALLEST: usize = 16 << 10;
 pub(crate) struct Pool {
     budget: Arc<Budget>,
     arenas: Mutex<Vec<Vec<u8>>>,
-    /// Bytes of arenas' buffers that are kept.
+    /// Bytes of arenas' buffers that are kept, for whoever asks before each put.
     kept_bytes: AtomicUsize,
     max_arenas: usize,
     aggregates: Mutex<Vec<Vec<u8>>>,
@@ -143,6 +143,9 @@ impl Pool {
 
     /// Frees what is kept, as when there is nothing to do. Producers of a group may wait for the room.
     pub fn trim(&self) {
+        if self.is_empty() {
+            return;
+        }
         for buffer in std::mem::take(&mut *self.arenas.lock()) {
             self.kept_bytes
                 .fetch_sub(buffer.capacity(), Ordering::AcqRel);

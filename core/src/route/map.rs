@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use super::radix::Radix;
 use super::shard::ShardInfo;
+use crate::error::{Error, Result};
 use crate::types::{HashKey, HashRange, SequenceNumber, ShardId};
+
+/// Shards of a fresh stream at most.
+const EVEN_MAX: u32 = 100_000;
 
 /// The shards of a stream as one listing knew them. Immutable; a clone is one reference count.
 ///
@@ -55,6 +59,30 @@ impl ShardMap {
     /// to. Of two descriptions of one id the later is taken.
     pub fn new(shards: impl IntoIterator<Item = ShardInfo>) -> Self {
         Self::with_version(shards, 1)
+    }
+
+    /// The map of a fresh stream, whose shards are equally wide.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless there are 1 to 100,000, far more than an account may have:
+    /// a wrong number takes no gigabytes.
+    ///
+    /// ```
+    /// use kinetik::route::ShardMap;
+    ///
+    /// assert_eq!(ShardMap::even(4)?.open().len(), 4);
+    /// assert!(ShardMap::even(0).is_err());
+    /// # Ok::<(), kinetik::Error>(())
+    /// ```
+    pub fn even(shards: u32) -> Result<Self> {
+        if !(1..=EVEN_MAX).contains(&shards) {
+            let problem = format!("expected 1 to {EVEN_MAX} shards");
+            return Err(Error::invalid("shards", problem));
+        }
+        let ranges = HashRange::split_evenly(shards).into_iter().zip(0..);
+        Ok(Self::new(ranges.map(|(range, id)| {
+            ShardInfo::open(ShardId::new(id), range)
+        })))
     }
 
     /// The map without a shard, which routes nothing.

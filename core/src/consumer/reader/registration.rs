@@ -42,7 +42,7 @@ impl Registration {
         let choice = match given {
             Some(arn) if arn.starts_with("arn:") => match is_of(stream, arn) {
                 true => Choice::Arn(arn.into()),
-                false => return Err(Error::invalid("consumer", "it is of another stream")),
+                false => return Err(foreign(stream)),
             },
             Some(name) => Choice::Named(name.into()),
             None => Choice::Own(format!("kinetik-{:016x}", rng.next_u64()).into()),
@@ -177,6 +177,14 @@ impl Registration {
         let output = client.send(input).await?;
         Ok(output.stream_description_summary.stream_arn)
     }
+}
+
+#[cold]
+fn foreign(stream: &StreamRef) -> Error {
+    let problem = format!(
+        "is the ARN of another stream's consumer; expected that of a consumer of {stream}, or its name"
+    );
+    Error::invalid("consumer", problem)
 }
 
 /// Whether a consumer's ARN can be of a stream; one that has not the form of such an ARN is for the service to judge.

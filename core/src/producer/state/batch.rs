@@ -272,10 +272,7 @@ impl Batch {
             // Each holds its own payload; the last what they share.
             let own = match place == last {
                 true => charge,
-                false => failure
-                    .held()
-                    .saturating_add(report_charge(tag))
-                    .min(charge),
+                false => (failure.held() + report_charge(tag)).min(charge),
             };
             charge -= own;
             outcomes.told.push(Outcome {
