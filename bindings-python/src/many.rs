@@ -4,6 +4,7 @@ use std::slice;
 
 use kinetik::ErrorKind;
 use kinetik::producer::PutRef;
+use pyo3::Borrowed;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -30,8 +31,10 @@ impl Producer {
             Ok(list) => {
                 while taken < list.len() {
                     let end = list.len().min(taken + TOGETHER);
-                    let batch = (taken..end).map(|index| list.get_item(index));
-                    let batch = batch.collect::<PyResult<Vec<_>>>()?;
+                    // Python holds them all at once, which is quicker than one by one; in a tuple, which cannot change
+                    // while this waits for room.
+                    let held = list.get_slice(taken, end).to_tuple();
+                    let batch: Vec<_> = held.iter_borrowed().collect();
                     taken = self.put_batch(records.py(), &batch, taken, block)?;
                 }
             }
@@ -54,13 +57,16 @@ impl Producer {
     fn put_batch(
         &self,
         py: Python<'_>,
-        batch: &[Bound<'_, PyAny>],
+        batch: &[Borrowed<'_, '_, PyAny>],
         first: usize,
         block: bool,
     ) -> PyResult<usize> {
         let mut done = 0;
         while done < batch.len() {
-            let plain: Vec<_> = batch[done..].iter().map_while(plain).collect();
+            let plain: Vec<_> = batch[done..]
+                .iter()
+                .map_while(|record| plain(record))
+                .collect();
             done += self.put_plain(py, &plain, first + done, block)?;
             if let Some(other) = batch.get(done) {
                 self.put_one(py, other, first + done, block)?;
@@ -137,16 +143,17 @@ impl Producer {
 fn plain<'a>(record: &'a Bound<'_, PyAny>) -> Option<PutRef<'a>> {
     let tuple = record.cast_exact::<PyTuple>().ok()?.as_ptr();
     // SAFETY: attached. The tuple is held by `record` for 'a and cannot change, so it holds its key and its data
-    // as long; both are immutable, and their bytes stay where they are. Borrowed references are used at once.
+    // as long; both are immutable, and their bytes stay where they are. Borrowed references are used at once. Sizes
+    // are read of a tuple and of bytes, which have one.
     unsafe {
-        if ffi::PyTuple_Size(tuple) != 2 {
+        if ffi::Py_SIZE(tuple) != 2 {
             return None;
         }
         let (key, data) = (
             ffi::PyTuple_GetItem(tuple, 0),
             ffi::PyTuple_GetItem(tuple, 1),
         );
-        if ffi::PyUnicode_Check(key) == 0 || ffi::PyBytes_Check(data) == 0 {
+        if ffi::PyUnicode_CheckExact(key) == 0 || ffi::PyBytes_CheckExact(data) == 0 {
             return None;
         }
         let mut key_len = 0;
@@ -158,7 +165,7 @@ fn plain<'a>(record: &'a Bound<'_, PyAny>) -> Option<PutRef<'a>> {
         let data_at = ffi::PyBytes_AsString(data);
         Some(PutRef::new(
             slice::from_raw_parts(key_at.cast(), key_len as usize),
-            slice::from_raw_parts(data_at.cast(), ffi::PyBytes_Size(data) as usize),
+            slice::from_raw_parts(data_at.cast(), ffi::Py_SIZE(data) as usize),
         ))
     }
 }
