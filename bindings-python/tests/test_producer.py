@@ -46,6 +46,14 @@ def test_put_many_takes_lists_and_iterators_and_any_buffer(engine, producer):
     assert len(engine.records("orders")) == 603
 
 
+def test_put_many_takes_subclasses_of_text_bytes_and_tuples_between_plain_records(engine, producer):
+    text, data, row = (type("Mine", (base,), {}) for base in (str, bytes, tuple))
+    records = [("a", b"1"), (text("b"), b"2"), ("c", data(b"3")), row(("d", b"4")), ("e", b"5")]
+    assert producer.put_many(records) == 5
+    producer.flush()
+    assert stored(engine) == [("a", b"1"), ("b", b"2"), ("c", b"3"), ("d", b"4"), ("e", b"5")]
+
+
 def test_an_explicit_hash_key_picks_the_shard(engine, producer):
     for hash_key, shard in [(0, 0), (2**128 - 1, 1), (str(2**127), 1), (2**127 - 1, 0)]:
         receipt = producer.put_and_wait("same key", b"x", hash_key)
@@ -127,6 +135,22 @@ def test_put_waits_for_room_and_goes_on(engine):
     with Producer("orders", aggregate=True, endpoint=engine, buffer_records=50, linger=0.0) as producer:
         assert producer.put_many([("k", b"%d" % n) for n in range(2_000)]) == 2_000
     assert len(engine.records("orders")) == 2_000
+
+
+def test_a_list_that_is_emptied_while_put_many_waits_for_room_is_put_as_it_was(engine):
+    engine.create_stream("orders")
+    engine.faults.fail("PutRecords", THROTTLED, times=1_000_000)
+    expected = [(f"user-{n}", b"order %d" % n) for n in range(8)]
+    records = [(f"user-{n}", b"order %d" % n) for n in range(8)]
+    with Producer("orders", aggregate=True, endpoint=engine, linger=0.0, buffer_records=4) as producer:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            putting = pool.submit(producer.put_many, records)
+            while producer.ledger.pending.records < 4 and not putting.done():
+                pass
+            records.clear()
+            engine.faults.clear()
+            assert putting.result(30) == 8
+    assert stored(engine) == sorted(expected)
 
 
 def test_ctrl_c_ends_a_put_that_waits_for_room(engine):
