@@ -6,6 +6,7 @@
 #![expect(non_camel_case_types, reason = "the names are C's")]
 #![expect(unnameable_types, reason = "C sees no modules")]
 
+mod hazard;
 mod own;
 mod status;
 mod bytes;

@@ -1,19 +1,24 @@
 //! Ownership at the C edge: handles are (kind, generation, slot) in one `u64`, kept in a fixed slab per kind.
 //!
-//! Resolving is one atomic compare-and-swap that also counts the user; there is no lock. Freeing marks the slot
-//! dead at once; the last user drops the value. Generations never repeat within 2^40 uses of a slot.
+//! Resolving notes the use in a place of the thread's own, without a locked instruction (see `hazard`), or counts the
+//! user in the slot where that is not possible; there is no lock. Freeing marks the slot dead at once; the last user drops
+//! the value. Generations never repeat within 2^40 uses of a slot.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use kinetik_core::{Error, ErrorKind, Result};
 
+use crate::hazard::{Hazard, is_noted};
+
 /// How many objects of one kind may be open at once.
 const SLOTS: usize = 1024;
 
 const GENERATION_SHIFT: u32 = 24;
 const LIVE: u64 = 1 << 23;
-const USES: u64 = LIVE - 1;
+/// Dead and without counted users: it is dropped as soon as no thread notes a use.
+const DROPPABLE: u64 = 1 << 22;
+const USES: u64 = DROPPABLE - 1;
 
 /// The objects of one kind.
 pub(crate) struct Slab<T> {
@@ -24,15 +29,17 @@ pub(crate) struct Slab<T> {
 }
 
 struct Slot<T> {
-    /// 40 bits generation, 1 bit live, 23 bits users.
+    /// 40 bits generation, 1 bit live, 1 bit droppable, 22 bits counted users.
     state: AtomicU64,
     value: AtomicPtr<T>,
 }
 
-/// A counted use of an object; the object lives as long as this.
+/// A use of an object; the object lives as long as this.
 pub(crate) struct Use<'a, T> {
     slot: &'a Slot<T>,
     value: &'a T,
+    /// The thread's note; without, the use is counted in the slot.
+    noted: Option<Hazard>,
 }
 
 impl<T: Send + Sync> Slab<T> {
@@ -58,7 +65,7 @@ impl<T: Send + Sync> Slab<T> {
             let index = (start + step) % SLOTS;
             let slot = &self.slots[index];
             let state = slot.state.load(Ordering::Acquire);
-            if state & (LIVE | USES) != 0 {
+            if state & (LIVE | DROPPABLE | USES) != 0 {
                 continue;
             }
             // Claimed by counting as a user of the next generation, which no handle names yet.
@@ -87,9 +94,30 @@ impl<T: Send + Sync> Slab<T> {
         ))
     }
 
-    /// Finds the object of a handle and counts its use.
+    /// Finds the object of a handle, which lives until the use of it ends.
+    #[inline]
     pub(crate) fn get(&self, handle: u64) -> Result<Use<'_, T>> {
         let (slot, generation) = self.slot(handle)?;
+        let Some(hazard) = Hazard::note(slot) else {
+            return self.counted(slot, generation);
+        };
+        let state = slot.state.load(Ordering::Acquire);
+        if state >> GENERATION_SHIFT != generation || state & LIVE == 0 {
+            // Others may have left the dropping to whoever made this note.
+            slot.end(&hazard);
+            return Err(self.gone(generation, state));
+        }
+        // SAFETY: the slot was live at this generation after the use was noted, so `value` holds the box that `insert`
+        // put there, and nobody drops it before the note ends.
+        let value = unsafe { &*slot.value.load(Ordering::Relaxed) };
+        Ok(Use {
+            slot,
+            value,
+            noted: Some(hazard),
+        })
+    }
+
+    fn counted<'a>(&self, slot: &'a Slot<T>, generation: u64) -> Result<Use<'a, T>> {
         let mut state = slot.state.load(Ordering::Relaxed);
         loop {
             if state >> GENERATION_SHIFT != generation || state & LIVE == 0 {
@@ -108,7 +136,11 @@ impl<T: Send + Sync> Slab<T> {
         // SAFETY: the slot was live at this generation when its users were counted up, so `value` holds the
         // box that `insert` put there, and it is dropped only by the last user, after `Use` counts down.
         let value = unsafe { &*slot.value.load(Ordering::Relaxed) };
-        Ok(Use { slot, value })
+        Ok(Use {
+            slot,
+            value,
+            noted: None,
+        })
     }
 
     /// Marks an object dead: no call finds it any more, and the last one that did drops it. The caller gets the
@@ -131,9 +163,13 @@ impl<T: Send + Sync> Slab<T> {
                 Err(now) => state = now,
             }
         }
-        // SAFETY: as in `get`: this call is a counted user of the generation that it saw live.
+        // SAFETY: as in `counted`: this call is a counted user of the generation that it saw live.
         let value = unsafe { &*slot.value.load(Ordering::Relaxed) };
-        Ok(Use { slot, value })
+        Ok(Use {
+            slot,
+            value,
+            noted: None,
+        })
     }
 
     /// Calls with every object that is open.
@@ -197,27 +233,69 @@ impl<T> std::ops::Deref for Use<'_, T> {
 }
 
 impl<T> Drop for Use<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let mut state = self.slot.state.load(Ordering::Acquire);
+        match &self.noted {
+            Some(hazard) => self.slot.end(hazard),
+            None => self.slot.count_down(),
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// Ends a noted use.
+    #[inline]
+    fn end(&self, hazard: &Hazard) {
+        hazard.end();
+        let state = self.state.load(Ordering::Relaxed);
+        if state & DROPPABLE != 0 {
+            self.drop_unless_noted(state);
+        }
+    }
+
+    /// Ends a counted use.
+    fn count_down(&self) {
+        let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            if state & (LIVE | USES) == 1 {
-                // Dead, and this is the only user: nobody else can reach the value or change the state.
-                let value = self.slot.value.swap(ptr::null_mut(), Ordering::Relaxed);
-                self.slot.state.store(state - 1, Ordering::Release);
-                // SAFETY: `value` came from `Box::into_raw` in `insert` and was taken out of the slot just now.
-                drop(unsafe { Box::from_raw(value) });
-                return;
-            }
-            match self.slot.state.compare_exchange_weak(
+            let is_last = state & (LIVE | USES) == 1;
+            let left = if is_last {
+                (state - 1) | DROPPABLE
+            } else {
+                state - 1
+            };
+            match self.state.compare_exchange_weak(
                 state,
-                state - 1,
+                left,
                 Ordering::Release,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
+                Ok(_) if is_last => return self.drop_unless_noted(left),
                 Ok(_) => return,
                 Err(now) => state = now,
             }
         }
+    }
+
+    /// Drops the value of a state that is droppable, unless a thread notes a use: then that thread comes here.
+    #[cold]
+    fn drop_unless_noted(&self, state: u64) {
+        if is_noted(self) {
+            return;
+        }
+        // Several threads may have found it without uses; one of them takes it, and counts as its user meanwhile.
+        let taken = self.state.compare_exchange(
+            state,
+            (state & !DROPPABLE) + 1,
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        if taken.is_err() {
+            return;
+        }
+        let value = self.value.swap(ptr::null_mut(), Ordering::Relaxed);
+        self.state.store(state & !DROPPABLE, Ordering::Release);
+        // SAFETY: `value` came from `Box::into_raw` in `insert`, was taken out of the slot just now, and has no users.
+        drop(unsafe { Box::from_raw(value) });
     }
 }
 

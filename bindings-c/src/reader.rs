@@ -252,12 +252,12 @@ pub extern "C" fn kinetik_reader_close(reader: kinetik_reader) -> kinetik_status
             std::mem::forget(READERS.remove(reader.handle)?);
             return Err(forked);
         }
-        blocking(|| {
+        let closed = blocking(|| {
             opened.closer.close();
-            let closed = opened.reader.lock().close_blocking();
-            drop(opened);
-            READERS.remove(reader.handle)?;
-            closed
-        })
+            opened.reader.lock().close_blocking()
+        });
+        drop(opened);
+        blocking(|| READERS.remove(reader.handle).map(drop))?;
+        closed
     })
 }
