@@ -22,18 +22,19 @@ pub(crate) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub fn of(arena: &'a [u8]) -> Self {
+    /// From the record that begins at `at`.
+    pub fn from(arena: &'a [u8], at: usize) -> Self {
         Self {
             arena,
-            at: 0,
-            looked_at: 0,
+            at,
+            looked_at: at,
             seen: 0,
         }
     }
 
-    /// Whether all of the arena was read.
-    pub fn is_at_end(&self) -> bool {
-        self.at == self.arena.len()
+    /// Where the next record begins: at the arena's end once all were read.
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     #[inline]
@@ -179,7 +180,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_anything_neither_panics_nor_reads_beyond(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut records = Records::of(&bytes);
+            let mut records = Records::from(&bytes, 0);
             let mut before = 0;
             while let Some(stored) = records.next() {
                 prop_assert!(records.at > before && records.at <= bytes.len());

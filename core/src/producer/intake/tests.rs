@@ -98,7 +98,7 @@ fn a_full_budget_refuses_and_takes_again_when_room_comes_back() {
     assert!(fetch(&intake, &bell, Park::Gathering).unwrap().was_full);
     for arena in haul.arenas {
         let bytes = arena.seal(intake.pool());
-        for stored in Records::of(&bytes) {
+        for stored in Records::from(&bytes, 0) {
             intake.budget.release(stored.promise(intake.overhead()));
         }
     }

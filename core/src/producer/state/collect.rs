@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::backlog::{BLOCK, Block, Unread};
 use super::batch::{Batch, History, point};
 use super::lane::Open;
 use super::order::Order;
@@ -16,13 +17,11 @@ use crate::producer::arena::{Arena, Tag};
 use crate::producer::config::Aggregate;
 use crate::producer::ledger::Tally;
 use crate::producer::pool::Kind;
-use crate::producer::stored::{Records, Stored};
+use crate::producer::stored::Stored;
 use crate::route;
 use crate::time::Moment;
 use crate::types::HashKey;
 
-/// Records whose keys are hashed together.
-const BLOCK: usize = 256;
 /// Aggregates that are sealed together: two of the three banks of the digest's lanes.
 const SEAL_TOGETHER: usize = 16;
 /// A record joins an aggregate, whose deadline is that of its first record, if it came no later than the aggregate may
@@ -37,44 +36,47 @@ impl State {
         if self.map.version() == 0 && !self.refresh.is_refreshing() {
             self.refresh(now, route::Event::Start, effects);
         }
-        let arrived = arena.opened;
         self.unresolved += arena.tally.records;
         self.epochs.add(arena.tally.records);
-        self.next_expiry = self.next_expiry.min(arrived + self.settings.deadline);
-        let arena = arena.seal(&self.pool);
-        let mut block = Vec::with_capacity(BLOCK);
+        self.next_expiry = self.next_expiry.min(arena.opened + self.settings.deadline);
+        if self.keeps_backlog() {
+            return self.hold(arena);
+        }
+        let mut unread = self.unread(arena);
         let may_refuse =
             self.unusable.is_some() || self.order.as_ref().is_some_and(Order::has_broken);
-        let mut records = Records::of(&arena);
-        loop {
-            block.clear();
-            block.extend(
-                records
-                    .by_ref()
-                    .take(BLOCK)
-                    .map(|stored| (stored, stored.explicit_hash_key(&arena).unwrap_or_default())),
-            );
-            if block.is_empty() {
-                break;
-            }
-            hash_keys(&arena, &mut block);
-            self.watch(&arena, &block);
+        let history = unread.history;
+        while let Some(block) = self.next_block(&mut unread) {
+            let arena = &unread.arena;
             for (stored, hash) in &block {
-                if may_refuse && let Some(error) = self.refusal(&arena, stored, *hash) {
-                    let history = History::new(arrived, self.epochs.current());
-                    self.refuse(&arena, stored, *hash, history, &error, effects);
+                if may_refuse && let Some(error) = self.refusal(arena, stored, *hash) {
+                    self.refuse(arena, stored, *hash, history, &error, effects);
                     continue;
                 }
                 match self.settings.aggregate {
-                    Aggregate::Yes => self.add(now, &arena, stored, *hash, arrived),
-                    Aggregate::No => self.single(&arena, stored, *hash, arrived),
+                    Aggregate::Yes => self.add(now, arena, stored, *hash, history.arrived),
+                    Aggregate::No => self.single(arena, stored, *hash, history),
                 }
             }
+            self.block = block;
             if self.sealing.len() >= SEAL_TOGETHER {
                 self.seal_pending();
             }
         }
-        debug_assert!(records.is_at_end(), "an arena holds whole records");
+    }
+
+    /// The next records of an arena, with the hashes of their keys; none at its end.
+    pub(super) fn next_block(&mut self, from: &mut Unread) -> Option<Block> {
+        let mut block = std::mem::take(&mut self.block);
+        from.read(&mut block);
+        if block.is_empty() {
+            self.block = block;
+            return None;
+        }
+        hash_keys(&from.arena, &mut block);
+        self.watch(&from.arena, &block);
+        self.look_at(block.iter().map(|(_, hash)| self.lane_for(*hash)));
+        Some(block)
     }
 
     /// Looks at the keys of some records.
@@ -113,7 +115,7 @@ impl State {
         let (tag, promise) = (stored.tag(arena), stored.promise(self.settings.overhead));
         let apart = self.settings.linger.max().max(APART);
         let came_late = |open: &Open| arrived.since(open.arrived) > apart;
-        if lane.open.as_ref().is_some_and(came_late) {
+        if lane.open.as_deref().is_some_and(came_late) {
             self.take_open(now, index);
         }
         let lane = &mut self.lanes[index as usize];
@@ -134,7 +136,7 @@ impl State {
         builder.add(key, explicit_hash_key, data);
         let is_full = builder.encoded_len() >= limit || self.settings.aggregate_records == 1;
         self.opened += 1;
-        let mut open = Open {
+        let mut open = Box::new(Open {
             builder,
             arrived,
             number: self.opened,
@@ -143,7 +145,7 @@ impl State {
             tally: Tally::default(),
             tags: Vec::new(),
             promised: 0,
-        };
+        });
         open.count(hash, stored.size(), tag, promise);
         self.lanes[index as usize].open = Some(open);
         match is_full {
@@ -153,9 +155,14 @@ impl State {
     }
 
     /// Makes a batch of a record that is sent as it is.
-    fn single(&mut self, arena: &Bytes, stored: &Stored, hash: HashKey, arrived: Moment) {
+    pub(super) fn single(
+        &mut self,
+        arena: &Bytes,
+        stored: &Stored,
+        hash: HashKey,
+        history: History,
+    ) {
         let record = Unpacked::of(stored, arena);
-        let history = History::new(arrived, self.epochs.current());
         let mut batch = Batch::single(record, hash, stored.tag(arena), history, true);
         let promised = stored.promise(self.settings.overhead);
         // Who did not know that it would go alone promised less.
@@ -278,7 +285,7 @@ impl State {
     }
 
     /// Numbers the records of aggregates before they are sealed; they keep their numbers through all that follows.
-    fn stamp(&mut self, pending: &mut [(u32, Open)]) {
+    fn stamp(&mut self, pending: &mut [(u32, Box<Open>)]) {
         let Some(mut next) = self.next_stamp else {
             return;
         };
@@ -297,7 +304,12 @@ impl State {
 
     /// Copies what could not be sent at once out of the arenas, so that nothing waits in them.
     pub(super) fn unpin(&mut self) {
-        for index in std::mem::take(&mut self.pinned) {
+        let pinned = std::mem::take(&mut self.pinned);
+        for (at, &index) in pinned.iter().enumerate() {
+            if at % BLOCK == 0 {
+                let next = pinned[at..].iter().take(BLOCK);
+                self.look_at_ready(next.copied());
+            }
             let waiting = self.lanes[index as usize].ready.iter_mut().rev();
             waiting
                 .take_while(|batch| batch.is_pinned)

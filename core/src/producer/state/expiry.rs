@@ -13,6 +13,7 @@ impl State {
         if now < self.next_expiry {
             return;
         }
+        self.open_late(now);
         let limit = self.settings.deadline;
         let is_late = |batch: &Batch| batch.deadline(limit) <= now;
         let mut late = Vec::new();
@@ -37,7 +38,11 @@ impl State {
             .extract_if(.., |one| one.deadline(limit) <= now);
         late.extend(unjudged.map(Unjudged::given_up));
         let unjudged = self.unjudged.iter().map(|one| one.deadline(limit));
-        next = unjudged.fold(next, Moment::min);
+        let unread = self
+            .backlog
+            .front()
+            .map(|unread| unread.history.arrived + limit);
+        next = unjudged.chain(unread).fold(next, Moment::min);
         // To look through everything is worth it a hundred times a deadline, not for each record. What is on its way
         // is awaited, and judged when it comes back.
         self.next_expiry = match next {

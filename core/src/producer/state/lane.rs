@@ -21,7 +21,7 @@ pub(super) struct Lane {
     pub is_closed: bool,
     pub limit: Option<SharedLimit>,
     pub pace: Pace,
-    pub open: Option<Open>,
+    pub open: Option<Box<Open>>,
     /// Sealed and not sent, the next one first.
     pub ready: VecDeque<Box<Batch>>,
     /// Aggregates that were taken out to be sealed.

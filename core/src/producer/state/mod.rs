@@ -6,7 +6,9 @@
 //!        ─ PutRecords ─ answer of each entry ─ delivered │ failed │ back into the queue │ taken apart for other shards
 //! ```
 
+mod ahead;
 mod answer;
+mod backlog;
 mod batch;
 mod collect;
 mod epochs;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 
+use self::backlog::{Block, Unread};
 use self::batch::Batch;
 use self::epochs::Epochs;
 use self::failing::Told;
@@ -200,11 +203,16 @@ pub(crate) struct State {
     /// Why the stream cannot be used as it was asked for.
     unusable: Option<Error>,
 
+    /// Arenas that are left whole until requests have room for their records.
+    backlog: VecDeque<Unread>,
+    /// The records that were read last, for the room that it has.
+    block: Block,
+
     /// Aggregates that are due at a time, by lane and number; some are gone by then.
     due: BinaryHeap<Reverse<(Moment, u32, u64)>>,
     opened: u64,
     /// Taken out of their lanes, to be sealed together.
-    sealing: Vec<(u32, Open)>,
+    sealing: Vec<(u32, Box<Open>)>,
     /// Of the record that is sealed next, where records are stamped.
     next_stamp: Option<Stamp>,
     builders: Vec<AggregateBuilder>,
@@ -237,6 +245,8 @@ pub(crate) struct State {
     /// No record ends by its deadline before.
     next_expiry: Moment,
     unresolved: u64,
+    /// What the records that were delivered in this step held of the budget.
+    freed: Freed,
     /// Shared with whoever asks.
     pub meter: Arc<Mutex<Meter>>,
 }
@@ -266,6 +276,13 @@ struct Flight {
     batches: Vec<Batch>,
     sent: Moment,
     body_bytes: usize,
+}
+
+/// Room of the budget that is given back in one piece.
+#[derive(Clone, Copy, Debug, Default)]
+struct Freed {
+    bytes: usize,
+    records: u64,
 }
 
 /// Batches that wait for company in a request.
@@ -302,6 +319,8 @@ impl State {
             is_blind: false,
             is_placing_left: false,
             unusable: None,
+            backlog: VecDeque::new(),
+            block: Block::new(),
             due: BinaryHeap::new(),
             opened: 0,
             sealing: Vec::new(),
@@ -321,6 +340,7 @@ impl State {
             told: None,
             next_expiry: Moment::MAX,
             unresolved: 0,
+            freed: Freed::default(),
             meter: Arc::default(),
         }
     }
@@ -393,6 +413,7 @@ impl State {
                 self.refresh(now, event, effects);
             }
         }
+        self.give_room();
     }
 
     /// Does what time and the last steps made possible. To be called after the steps that came together.
@@ -412,6 +433,7 @@ impl State {
         self.keep_order(now, effects);
         self.send(now, effects);
         self.unpin();
+        self.give_room();
         debug_assert_eq!(self.unresolved, self.epochs.unresolved());
     }
 
@@ -459,7 +481,8 @@ impl State {
         }
         if self.can_send_more() {
             let blocked = self.blocked.peek().map(|Reverse((moment, _))| *moment);
-            let active = (!self.active.is_empty()).then(|| self.waiting_due(now));
+            let has_some = !self.active.is_empty() || !self.backlog.is_empty();
+            let active = has_some.then(|| self.waiting_due(now));
             let first = blocked.into_iter().chain(active).min();
             at = at.min(first.map_or(Moment::MAX, |first| first.max(self.paused_until)));
         }
@@ -480,6 +503,7 @@ impl State {
     pub fn abandon(&mut self, now: Moment) -> Vec<(Tag, Failure)> {
         self.seal_all(now);
         self.seal_pending();
+        while self.open_block() {}
         let mut batches = Vec::new();
         for (_, flight) in std::mem::take(&mut self.flights) {
             self.budget.release_body(flight.body_bytes);
@@ -530,8 +554,16 @@ impl State {
         if planted(Bug::BudgetLeaks) {
             freed /= 2;
         }
-        self.budget.release(freed);
-        self.budget.release_records(counted);
+        self.freed.bytes += freed;
+        self.freed.records += counted;
+    }
+
+    fn give_room(&mut self) {
+        let Freed { bytes, records } = std::mem::take(&mut self.freed);
+        if bytes > 0 {
+            self.budget.release(bytes);
+            self.budget.release_records(records);
+        }
     }
 
     /// Puts a batch into a lane's queue: behind all others, or before them if it was there already. In ordered mode what
@@ -576,14 +608,21 @@ impl Unjudged {
 
 impl Waiting {
     fn add(&mut self, batch: &Batch) {
-        self.entries += 1;
-        self.bytes += batch.size();
-        let arrived = batch.history.arrived;
-        self.since = Some(self.since.map_or(arrived, |since| since.min(arrived)));
+        self.come(1, batch.size(), batch.history.arrived);
     }
 
     fn forget(&mut self, batch: &Batch) {
-        self.entries -= 1;
-        self.bytes -= batch.size();
+        self.go(1, batch.size());
+    }
+
+    fn come(&mut self, entries: usize, bytes: usize, arrived: Moment) {
+        self.entries += entries;
+        self.bytes += bytes;
+        self.since = Some(self.since.map_or(arrived, |since| since.min(arrived)));
+    }
+
+    fn go(&mut self, entries: usize, bytes: usize) {
+        self.entries -= entries;
+        self.bytes -= bytes;
     }
 }

@@ -73,18 +73,26 @@ impl State {
         }
     }
 
-    /// Takes batches of the lanes that may send, in turn.
+    /// Fills a request from the lanes that may send, and while they have too little from the backlog.
     fn fill(&mut self, now: Moment) -> Filling {
         let mut request = Filling {
             batches: Vec::new(),
             bytes: 0,
             body_bytes: 0,
         };
+        while !self.fill_from_lanes(now, &mut request) && self.open_block() {}
+        request
+    }
+
+    /// Takes batches of the lanes that may send, in turn; says whether the request is full.
+    fn fill_from_lanes(&mut self, now: Moment, request: &mut Filling) -> bool {
+        let next = self.active.iter().take(self.settings.request_records);
+        self.look_at_ready(next.copied());
         for _ in 0..self.active.len() {
             let Some(lane) = self.active.pop_front() else {
                 break;
             };
-            match self.take_of(lane, now, &mut request) {
+            match self.take_of(lane, now, request) {
                 Stop::Empty => {
                     self.lanes[lane as usize].queue = Queue::Idle;
                     self.retire(lane);
@@ -96,11 +104,11 @@ impl State {
                 Stop::Held => self.lanes[lane as usize].queue = Queue::Held,
                 Stop::RequestFull => {
                     self.active.push_back(lane);
-                    break;
+                    return true;
                 }
             }
         }
-        request
+        false
     }
 
     fn take_of(&mut self, lane: u32, now: Moment, request: &mut Filling) -> Stop {

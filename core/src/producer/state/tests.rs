@@ -1,5 +1,6 @@
 //! The sender's state on virtual time, against a service that is scripted entry by entry.
 
+mod backlog;
 mod large;
 mod ordered;
 mod reshards;
@@ -88,6 +89,8 @@ fn ledger_55_56_58_of_every_mask_of_refused_entries_just_those_are_sent_again() 
                         .values()
                         .all(|receipt| !receipt.may_be_duplicate)
                 );
+                // Its bytes lie in the arena.
+                drop(request);
                 world.assert_all_room_is_back();
             }
         }
