@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 use crate::api::{
     EventMessage, EventMessages, Form, Interruption, Operation, SubscribeToShardEvent, Subscription,
 };
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Retry};
 
 /// A body whose events are handed over one by one; what comes later waits in the connection.
 struct Events {
@@ -28,9 +28,7 @@ pub(super) async fn begin(body: Incoming, form: Form) -> Result<Subscription, In
     match std::future::poll_fn(|cx| events.poll_message(cx)).await {
         Some(Ok(EventMessage::Begun)) => Ok(Subscription::new(events)),
         Some(Ok(EventMessage::Exception(refusal))) => Err(Interruption::Refused(refusal)),
-        Some(Ok(EventMessage::Event(_))) => {
-            Err(broken("an event came before the subscription began"))
-        }
+        Some(Ok(EventMessage::Event(_))) => Err(unannounced()),
         Some(Err(interruption)) => Err(interruption),
         None => Err(broken("it ended before it began")),
     }
@@ -101,6 +99,15 @@ impl Stream for Events {
 fn broken(problem: &str) -> Interruption {
     let text = format!("the subscription is broken: {problem}");
     Interruption::Broken(of_subscription(Error::new(ErrorKind::Connection, text)))
+}
+
+/// kinesis-local 0.6.2 is such a server, and does not tell subscribers where a closed shard ends either.
+#[cold]
+fn unannounced() -> Interruption {
+    let text = "the server sends events without the initial-response that has to come before them, so its fan-out is not the \
+                service's; read by mode polling";
+    let error = Error::new(ErrorKind::Protocol, text).with_retry(Retry::Never);
+    Interruption::Broken(of_subscription(error))
 }
 
 fn of_subscription(error: Error) -> Error {
