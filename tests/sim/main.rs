@@ -1,7 +1,7 @@
 //! The simulation: real producers and readers, engine and clock in one paused runtime, over a transport that breaks. One
 //! seed is one history; a checker judges it. Seeds are shared among the simulators: [`run::World::of`].
 //!
-//! `cargo test` runs a few hundred seeds, `make sim-ci` the two thousand of CI, `make sim SEED=n` replays one and prints its
+//! `cargo test` runs a few hundred seeds, `make sim-ci` the ten thousand of CI, `make sim SEED=n` replays one and prints its
 //! trace, `make planted` plants bugs and has them found, `make campaign SEEDS=n` goes on with docs/CAMPAIGN.md.
 
 #![expect(

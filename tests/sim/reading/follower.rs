@@ -11,7 +11,7 @@ use kinetik::time::{Clock, Moment};
 use kinetik::transport::Transport;
 
 use super::judge::Seen;
-use super::{CATCHING_UP, START, STREAM, Stored};
+use super::{CATCHING_UP, PUTTING, START, STREAM, Stored};
 use crate::reached::Reached;
 
 pub struct Follower {
@@ -23,6 +23,8 @@ pub struct Follower {
     idle_until: Moment,
     /// It opens once so many records were put: at the newest, unless that is at once.
     begins_at: u64,
+    /// When its wall clock steps, and how far off it is from then on.
+    step: Option<(Moment, i64)>,
     /// Batches that it takes in a turn at most.
     takes: u64,
     pub seen: Seen,
@@ -37,10 +39,14 @@ impl Follower {
             0 => (86_400_000, rng.chance(0.3)),
             _ => (4_000, rng.chance(0.5)),
         };
+        let skew = |rng: &Rng| (rng.below(2 * most) as i64 - most as i64) * 1_000_000;
         if side {
-            let millis = rng.below(2 * most) as i64 - most as i64;
-            clock.set_skew(millis * 1_000_000);
+            clock.set_skew(skew(&rng));
         }
+        let step = rng.chance(0.3).then(|| {
+            let at = Duration::from_millis(rng.below(PUTTING.as_millis() as u64));
+            (clock.now() + at, skew(&rng))
+        });
         let takes = 2 + rng.below(30);
         let config = ReaderConfig::new(Start::TrimHorizon)
             .mode(mode)
@@ -58,6 +64,7 @@ impl Follower {
             reader: None,
             idle_until: Moment::ZERO,
             begins_at,
+            step,
             takes,
             seen: Seen::new(mode),
         }
@@ -65,6 +72,10 @@ impl Follower {
 
     /// Reads for a moment; `put` records were put so far.
     pub async fn turn(&mut self, put: u64, is_last: bool, reached: &mut Reached) {
+        if let Some((_, skew)) = self.step.take_if(|(at, _)| *at <= self.clock.now()) {
+            self.clock.set_skew(skew);
+            reached.note("reader: clock steps");
+        }
         if self.reader.is_none() && !self.open(put, reached).await {
             return;
         }

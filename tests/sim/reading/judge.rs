@@ -1,4 +1,5 @@
-//! The judge of a reader: per shard exactly what is stored, in its order, once, and parents before children.
+//! The judge of a reader: per shard exactly what is stored, in its order, once, and all ancestors before a shard. The records
+//! of a key are then in their order too: they lie on one shard after another of a line of descent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,17 +84,32 @@ impl Seen {
                 break;
             }
         }
-        for child in lineage {
-            let begun = first.get(&child.id);
-            for parent in child.parents() {
-                let ended = last.get(&parent).map(|(index, _)| index);
-                if begun.is_some() && ended > begun {
-                    broken(format!("{} came before {parent} ended", child.id));
+        for (&id, begun) in &first {
+            for ancestor in ancestors(id, lineage) {
+                let ended = last.get(&ancestor).map(|(index, _)| index);
+                if ended > Some(begun) {
+                    broken(format!("{id} came before {ancestor} ended"));
                 }
             }
         }
         violations
     }
+}
+
+/// The shards that a shard comes of.
+fn ancestors(id: ShardId, lineage: &[ShardInfo]) -> BTreeSet<ShardId> {
+    let parents_of = |id: ShardId| {
+        let shard = lineage.iter().find(|shard| shard.id == id);
+        shard.into_iter().flat_map(ShardInfo::parents)
+    };
+    let mut found = BTreeSet::new();
+    let mut next: Vec<_> = parents_of(id).collect();
+    while let Some(parent) = next.pop() {
+        if found.insert(parent) {
+            next.extend(parents_of(parent));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -181,6 +197,20 @@ mod tests {
     #[test]
     fn a_child_before_its_parents_end_is_found() {
         assert!(broken(&[0, 3, 1, 2])[0].contains("before shardId-000000000000 ended"));
+    }
+
+    #[test]
+    fn a_grandchild_before_its_grandparents_end_is_found() {
+        let shard = |id, parent: Option<u32>| ShardInfo {
+            parent: parent.map(ShardId::new),
+            ..ShardInfo::open(ShardId::new(id), HashRange::FULL)
+        };
+        let lineage = [shard(0, None), shard(1, Some(0)), shard(2, Some(1))];
+        // The child between them holds nothing.
+        let stored = [one(0, 0, 1, None), one(1, 2, 1, None), one(2, 0, 2, None)];
+        let mut seen = Seen::new(Mode::Polling);
+        seen.read = stored.to_vec();
+        assert!(seen.judge(&stored, &lineage)[0].contains("before shardId-000000000000 ended"));
     }
 
     #[test]

@@ -19,11 +19,11 @@ use kinetik::types::{SequenceNumber, ShardId};
 use self::follower::Follower;
 use self::service::Strange;
 use self::writer::Writer;
-use crate::faults::{Faults, Log, Plan};
+use crate::faults::{Faults, Kind, Log, Plan};
 use crate::listing::{STREAM, shards};
 use crate::reached::Reached;
 use crate::run::Run;
-use crate::wire::WireLog;
+use crate::wire::{Limits, WireLog};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// For how long records are put, and for how long after that readers may take to catch up.
@@ -58,17 +58,18 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     });
     engine.create_stream(STREAM, 4).expect("a stream");
     clock.sleep(state_delay).await;
-    let log = Log::new(is_traced, WireLog::default());
     let noted = Arc::new(Mutex::new(Reached::default()));
     let leaps = rng.chance(0.1);
     let heals_at = clock.now() + if leaps { PUTTING + FORGOTTEN } else { PUTTING };
     let plan = Plan {
         chance: 0.02 + 0.2 * rng.unit(),
         heals_at,
-        outages: Vec::new(),
+        outages: outages(&rng, clock.now()),
         page: rng.chance(0.2).then(|| 2 + rng.below(3) as i32),
         is_bad: |_| false,
     };
+    let wire = WireLog::new(Limits::default(), &plan.outages);
+    let log = Log::new(is_traced, wire);
     let memory = Memory::new(engine.clone());
     let transport: Arc<dyn Transport> = Arc::new(Strange {
         inner: Faults::new(memory, clock.clone(), rng.fork(), plan, Arc::clone(&log)),
@@ -114,6 +115,9 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     for kind in log.injected.keys() {
         reached.fault(*kind);
     }
+    if log.injected.contains_key(&Kind::Outage) {
+        reached.note("reader: outage");
+    }
     Run {
         seed,
         records: writer.next,
@@ -124,6 +128,20 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
         reached,
         trace: std::mem::take(&mut log.trace),
     }
+}
+
+/// When nothing gets through: now and then, once or twice, for up to a minute.
+fn outages(rng: &Rng, start: Moment) -> Vec<(Moment, Moment)> {
+    let outage = |_| {
+        let from = start + Duration::from_millis(rng.below(PUTTING.as_millis() as u64));
+        (
+            from,
+            from + Duration::from_millis(1_000 + rng.below(60_000)),
+        )
+    };
+    (0..rng.below(3) * u64::from(rng.chance(0.4)))
+        .map(outage)
+        .collect()
 }
 
 /// A world while it lives.
