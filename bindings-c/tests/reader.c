@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "check.h"
 
+#include <time.h>
+
 #define ENDPOINT "memory://reader?quotas=off"
 
 static const kinetik_hash_key low = {0, 1}, high = {UINT64_MAX, UINT64_MAX};
@@ -138,9 +140,46 @@ static void places_and_names_that_are_none_are_refused_by_name(void)
     OK(kinetik_config_free(config));
 }
 
+/* The stream by its ARN, up to now. */
+static void a_stream_is_read_by_its_arn_up_to_a_time(void)
+{
+    static const char input[] = "{\"StreamName\":\"orders\"}";
+    kinetik_config *config = CONFIG("endpoint", ENDPOINT, "start", "TRIM_HORIZON", "range_filter", "report");
+    kinetik_client client = {0};
+    kinetik_reader reader = {0};
+    kinetik_batch batch = {0};
+    kinetik_bytes json = {0};
+    char now[32];
+    time_t seconds = time(NULL) + 1;
+    size_t records = 0;
+    OK(kinetik_client_open(config, &client));
+    OK(kinetik_client_call(client, "DescribeStreamSummary", (const uint8_t *)input, sizeof input - 1, &json));
+    char *summary = strndup((const char *)json.data, json.len);
+    char *arn = strstr(summary, "arn:aws:kinesis:");
+    CHECK(arn);
+    arn[strcspn(arn, "\"")] = '\0';
+    CHECK(strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime(&seconds)) > 0);
+    OK(kinetik_config_set(config, "stream", arn));
+    OK(kinetik_config_set(config, "until", now));
+    OK(kinetik_reader_open(config, &reader));
+    kinetik_status status;
+    while ((status = kinetik_reader_poll(reader, 10000, &batch)) == KINETIK_OK) {
+        records += batch.len;
+        kinetik_batch_release(&batch);
+    }
+    EXPECT(status, KINETIK_END);
+    CHECK(records == 4);
+    OK(kinetik_reader_close(reader));
+    free(summary);
+    kinetik_bytes_release(&json);
+    OK(kinetik_client_close(client));
+    OK(kinetik_config_free(config));
+}
+
 int main(void)
 {
     fill();
+    a_stream_is_read_by_its_arn_up_to_a_time();
     records_of_another_range_are_reported_dropped_or_dropped_whole_as_asked();
     headers_are_taken_off_and_aggregates_left_whole_on_request();
     the_backlog_tells_what_was_fetched_and_not_polled();

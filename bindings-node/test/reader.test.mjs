@@ -229,12 +229,12 @@ test('bad options are refused by name', async () => {
   assert.throws(() => new Reader(), InvalidTypeError)
 })
 
-test('fan-out pushes records, counts, and closing deregisters the reader\'s own consumer', async (t) => {
+test('fan-out of a stream that is named by its ARN pushes records, counts, and closing deregisters the reader\'s own consumer', async (t) => {
   const engine = await filled(0)
   const kinesis = client({ endpoint: engine })
   const { StreamDescriptionSummary: { StreamARN } } = await kinesis.describeStreamSummary({ StreamName: 'orders' })
   const consumers = async () => (await kinesis.listStreamConsumers({ StreamARN })).Consumers.map((one) => one.ConsumerName)
-  const reader = disposed(t, await Reader.open('orders', { start: 'LATEST', mode: 'fan_out', endpoint: engine, silenceMs: 20_000 }))
+  const reader = disposed(t, await Reader.open(StreamARN, { start: 'LATEST', mode: 'fan_out', endpoint: engine, silenceMs: 20_000 }))
   assert.equal((await consumers()).length, 1)
   await put(engine, 0, 300)
   let seen = 0

@@ -91,6 +91,17 @@ def test_positions_stand_behind_the_batches_that_were_taken(filled, stop_after):
     assert sorted(map(int, read)) == list(range(1_010))
 
 
+def test_a_stream_is_read_by_its_arn_up_to_a_time(filled):
+    summary = kinetik.client("kinesis", endpoint_url=filled).describe_stream_summary(StreamName="orders")
+    arn = summary["StreamDescriptionSummary"]["StreamARN"]
+    for until in (datetime.now(timezone.utc) + timedelta(milliseconds=50), time.time()):
+        with Reader(arn, start="TRIM_HORIZON", until=until, endpoint=filled) as reader:
+            assert sorted(int(record.data) for record in reader) == list(range(1_010))
+    before = datetime.now(timezone.utc) - timedelta(hours=1)
+    with Reader(arn, start="TRIM_HORIZON", until=before, endpoint=filled) as reader:
+        assert list(reader) == []
+
+
 def test_an_empty_batch_comes_when_the_wait_is_over(filled):
     reader = open_reader(filled, start="LATEST", until=None)
     batch = reader.next_batch(max_wait=0.05)

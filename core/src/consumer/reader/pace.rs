@@ -249,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn readers_of_all_streams_of_the_process_share_the_polls_of_idle_shards() {
+        let [one, other] =
+            ["one of this test", "other of this test"].map(|name| Pace::shared(name, at(0.0)));
+        let _idle: Vec<_> = (0..400).map(|_| one.idle()).collect();
+        // Tests that run beside this one may have idle shards too.
+        assert!(other.idle_pause() >= Duration::from_secs(2));
+    }
+
+    #[test]
     fn idle_shards_are_polled_more_rarely_the_more_there_are() {
         let pace = Pace::default();
         let few: Vec<_> = (0..50).map(|_| pace.idle()).collect();

@@ -124,3 +124,33 @@ fn an_event_that_waited_for_a_slow_caller_does_not_show_that_a_time_to_end_is_ov
     assert!(matches!(subscriber.goes_on(None), Effect::HandOut(batch) if batch.len() == 1));
     assert!(matches!(subscriber.event(2), Effect::End));
 }
+
+#[test]
+fn ledger_46_an_event_that_comes_late_of_a_subscription_that_was_replaced_is_not_handed_out() {
+    let mut model = Model::new(1);
+    put(&mut model, 0, &["first"]);
+    let mut subscriber = Subscriber::new(model, Mode::FanOut, Start::TrimHorizon, Until::Forever);
+    assert!(matches!(subscriber.consumer(), Effect::Opened));
+    assert!(matches!(
+        subscriber.goes_on(None),
+        Effect::Call(_, Ask::Subscribe { .. })
+    ));
+    assert!(matches!(subscriber.subscribed(), Effect::Pull(..)));
+    let replaced = subscriber.ticket;
+    assert!(matches!(
+        subscriber.told(Outcome::Pulled(Pulled::Silent)),
+        Effect::Wait(_)
+    ));
+    subscriber.model.now = subscriber.model.now + 10 * SECOND;
+    assert!(matches!(
+        subscriber.goes_on(None),
+        Effect::Call(_, Ask::Subscribe { .. })
+    ));
+    let asked = subscriber.ticket;
+    subscriber.ticket = replaced;
+    assert!(matches!(subscriber.event(0), Effect::Wait(_)));
+    subscriber.ticket = asked;
+    assert!(matches!(subscriber.subscribed(), Effect::Pull(..)));
+    assert!(matches!(subscriber.event(0), Effect::Pull(..)));
+    assert!(matches!(subscriber.goes_on(None), Effect::HandOut(batch) if batch.len() == 1));
+}
