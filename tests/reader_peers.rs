@@ -160,33 +160,28 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// A stream of two shards, and a client.
-fn create(endpoint: &str) -> Client {
+/// Reads what boto3 puts into two shards of an emulator: all of it once and in order, resumed half way, through a split, and
+/// from the newest record on.
+fn is_read(emulator: &Emulator) {
+    let endpoint = emulator.endpoint.as_str();
     let options = (Connect::default(), ClientConfig::default());
     let client = Client::connect(&Endpoint::from(endpoint), &options.0, options.1).expect("a URL");
+    let runtime = Runtime::shared().expect("a thread");
+    let stream = "orders".parse().expect("a name");
+    let settled = async || client.wait_until_active(&stream).await.expect("ACTIVE");
     let create = CreateStreamInput {
         stream_name: Some("orders".into()),
         shard_count: Some(2),
         ..Default::default()
     };
-    Runtime::shared().expect("a thread").block_on(async {
+    runtime.block_on(async {
         match client.send(create).await {
             // Begun by an attempt that an emulator, slow at first, did not answer in time.
             Err(error) if error.kind() == ErrorKind::ResourceInUse => {}
             created => created.expect("a stream"),
         }
-        let stream = "orders".parse().expect("a name");
-        client.wait_until_active(&stream).await.expect("ACTIVE");
+        settled().await;
     });
-    client
-}
-
-/// Reads what boto3 puts into two shards of an emulator: all of it once and in order, resumed half way, through a split, and
-/// from the newest record on.
-fn is_read(emulator: &Emulator) {
-    let endpoint = emulator.endpoint.as_str();
-    let client = create(endpoint);
-    let runtime = Runtime::shared().expect("a thread");
     put_py(endpoint, "plain").expect("boto3, which lies beside moto");
 
     let mut read = Read::new();
@@ -206,8 +201,7 @@ fn is_read(emulator: &Emulator) {
     };
     runtime.block_on(async {
         client.send(split).await.expect("a shard that can be split");
-        let stream = "orders".parse().expect("a name");
-        client.wait_until_active(&stream).await.expect("ACTIVE");
+        settled().await;
     });
     put_py(endpoint, "plain").expect("boto3, which lies beside moto");
     let mut read = Read::new();
@@ -222,14 +216,8 @@ fn is_read(emulator: &Emulator) {
 }
 
 #[test]
-fn kinesis_local_is_read_once_and_in_order_resumed_and_through_a_split() {
-    if let Some(emulator) = Emulator::kinesis_local() {
-        is_read(&emulator);
-    }
-}
-
-#[test]
-fn that_fan_out_of_kinesis_local_is_not_the_services_is_told_or_it_is_polled_at_once() {
+fn kinesis_local_is_read_once_and_in_order_and_that_its_fan_out_is_none_is_told_or_replaced_by_polling()
+ {
     let Some(emulator) = Emulator::kinesis_local() else {
         return;
     };
@@ -238,6 +226,7 @@ fn that_fan_out_of_kinesis_local_is_not_the_services_is_told_or_it_is_polled_at_
     let mut reader = open(start().mode(Mode::Auto));
     take(&mut reader, 2 * COUNT, &mut Read::new());
     assert!(reader.stats().fallbacks > 0 && reader.stats().subscriptions == 0);
+    // Its subscriptions do not begin, so the first of them tells.
     let mut strict = open(start().mode(Mode::FanOut));
     let error = strict.next_batch_blocking().expect_err("no true fan-out");
     assert_eq!(error.kind(), ErrorKind::Protocol);

@@ -83,7 +83,7 @@ impl Drop for GiveBack {
 }
 
 fn places() -> impl Iterator<Item = &'static Place> {
-    // SAFETY: each pointer comes from `Box::leak` in `claim`.
+    // SAFETY: each pointer comes from `Box::leak` in `add`.
     let read = |place: *const Place| unsafe { place.as_ref() };
     std::iter::successors(read(FIRST.load(Ordering::Acquire)), move |place| {
         read(place.next)

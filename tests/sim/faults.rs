@@ -10,7 +10,7 @@
 //! | slow server, stalled body | [`Kind::Slow`], [`Kind::Stalled`] |
 //! | server restart, DNS failure, no ports | [`Kind::Outage`]: nothing gets through for seconds, which is what each of them is to a client |
 //! | credentials expired mid-batch | [`Kind::Credentials`], as the HTTP transport hands it on; a permission that is missing: [`Kind::Forbidden`] |
-//! | clock skew, a clock that steps back | the client's wall clock lies up to a day off and steps while records are put |
+//! | clock skew, a clock that steps back | the client's wall clock lies up to a day off and steps while records are put and read |
 //! | expired iterators | the reader pauses for longer than they live |
 //! | expired page tokens, listings that lie behind | [`Kind::ExpiredPage`], [`Kind::StaleListing`] |
 //! | splits, merges, UpdateShardCount in flight; UPDATING | the actors reshard, the engine takes its time |

@@ -323,6 +323,20 @@ mod tests {
         assert!(map.is_complete());
     }
 
+    proptest! {
+        #[test]
+        fn a_shard_is_found_by_its_id_whichever_others_have_expired(
+            ids in prop::collection::btree_set(0_u32..40, 0..30),
+        ) {
+            let shards = ids.iter().map(|&id| shard(id, u128::from(id), u128::from(id)));
+            let map = ShardMap::new(shards);
+            for id in 0..45 {
+                let found = map.find(ShardId::new(id)).map(|shard| shard.id.get());
+                prop_assert_eq!(found, ids.contains(&id).then_some(id));
+            }
+        }
+    }
+
     #[test]
     fn gaps_of_an_incomplete_list_route_nowhere() {
         let map = ShardMap::new([shard(1, 10, 19), shard(2, 30, 39)]);

@@ -23,6 +23,9 @@ pub(super) struct Unread {
     at: usize,
     /// Of its records: they came together.
     pub history: History,
+    is_sparse: bool,
+    /// It came since the state was settled last.
+    is_new: bool,
 }
 
 impl Unread {
@@ -52,8 +55,10 @@ impl State {
     pub(super) fn unread(&self, arena: Arena) -> Unread {
         Unread {
             history: History::new(arena.opened, self.epochs.current()),
+            is_sparse: arena.is_sparse(),
             arena: arena.seal(&self.pool),
             at: 0,
+            is_new: true,
         }
     }
 
@@ -62,16 +67,24 @@ impl State {
         self.settings.aggregate == Aggregate::No && self.order.is_none() && self.unusable.is_none()
     }
 
-    /// Keeps an arena for later, and of a sparse one only what its records promised to take.
+    /// Keeps an arena for later.
     pub(super) fn hold(&mut self, arena: Arena) {
         let (records, bytes) = (arena.tally.records as usize, arena.tally.bytes as usize);
         self.waiting.come(records, bytes, arena.opened);
-        let is_sparse = arena.is_sparse();
-        let mut unread = self.unread(arena);
-        if is_sparse {
-            unread.arena = Bytes::copy_from_slice(&unread.arena);
-        }
+        let unread = self.unread(arena);
         self.backlog.push_back(unread);
+    }
+
+    /// Of sparse arenas that came and have to wait, keeps only what their records promised to take.
+    pub(super) fn compact(&mut self) {
+        let came = self.backlog.iter_mut().rev();
+        for unread in came.take_while(|unread| unread.is_new) {
+            unread.is_new = false;
+            if unread.is_sparse {
+                unread.arena = Bytes::copy_from_slice(&unread.arena[unread.at..]);
+                unread.at = 0;
+            }
+        }
     }
 
     /// Makes batches of the next records of the backlog; false if it is empty.

@@ -302,7 +302,7 @@ impl State {
         }
     }
 
-    /// Copies what could not be sent at once out of the arenas, so that nothing waits in them.
+    /// Copies batches that could not be sent at once out of their arenas: what is blocked holds none.
     pub(super) fn unpin(&mut self) {
         let pinned = std::mem::take(&mut self.pinned);
         for (at, &index) in pinned.iter().enumerate() {

@@ -23,6 +23,7 @@ mod remap;
 mod send;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -39,7 +40,7 @@ use self::failing::Told;
 use self::lane::{Lane, Open, Queue, is_large};
 pub(super) use self::meter::Meter;
 use self::order::Order;
-use self::pace::Pace;
+use self::waiting::Waiting;
 use super::arena::{Arena, Overhead, Tag};
 use super::budget::Budget;
 use super::config::{Aggregate, Linger, ProducerConfig};
@@ -285,17 +286,6 @@ struct Freed {
     records: u64,
 }
 
-/// Batches that wait for company in a request.
-#[derive(Debug, Default)]
-struct Waiting {
-    pace: Pace,
-    entries: usize,
-    bytes: usize,
-    since: Option<Moment>,
-    /// A flush asked for what waits.
-    is_urgent: bool,
-}
-
 impl State {
     pub fn new(settings: Settings, pool: Arc<Pool>, budget: Arc<Budget>, rng: Rng) -> Self {
         let unrouted = Lane::new(None, None);
@@ -433,6 +423,7 @@ impl State {
         self.keep_order(now, effects);
         self.send(now, effects);
         self.unpin();
+        self.compact();
         self.give_room();
         debug_assert_eq!(self.unresolved, self.epochs.unresolved());
     }
@@ -603,26 +594,5 @@ impl Unjudged {
         let mut batch = self.batch.stored();
         batch.failed.push(self.attempt);
         batch
-    }
-}
-
-impl Waiting {
-    fn add(&mut self, batch: &Batch) {
-        self.come(1, batch.size(), batch.history.arrived);
-    }
-
-    fn forget(&mut self, batch: &Batch) {
-        self.go(1, batch.size());
-    }
-
-    fn come(&mut self, entries: usize, bytes: usize, arrived: Moment) {
-        self.entries += entries;
-        self.bytes += bytes;
-        self.since = Some(self.since.map_or(arrived, |since| since.min(arrived)));
-    }
-
-    fn go(&mut self, entries: usize, bytes: usize) {
-        self.entries -= entries;
-        self.bytes -= bytes;
     }
 }
