@@ -6,6 +6,9 @@ use crate::history::Trace;
 use crate::reached::Reached;
 use crate::{producing, reading};
 
+/// No history lasts for as long; one that does tries something in vain for ever.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
 /// The simulators among which seeds are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum World {
@@ -48,13 +51,16 @@ pub fn run(seed: u64, is_traced: bool) -> Run {
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
+    let history = async {
         match World::of(seed) {
             World::Producing => producing::simulate(seed, false, is_traced).await,
             World::Ordered => producing::simulate(seed, true, is_traced).await,
             World::Reading => reading::simulate(seed, is_traced).await,
         }
-    })
+    };
+    runtime
+        .block_on(async { tokio::time::timeout(LONGEST, history).await })
+        .unwrap_or_else(|_| panic!("seed {seed}: nothing came to an end within {LONGEST:?}"))
 }
 
 impl Run {

@@ -76,7 +76,7 @@ impl Follower {
             self.clock.set_skew(skew);
             reached.note("reader: clock steps");
         }
-        if self.reader.is_none() && !self.open(put, reached).await {
+        if self.seen.is_over() || (self.reader.is_none() && !self.open(put, reached).await) {
             return;
         }
         if !is_last && self.rng.chance(0.01) {
@@ -156,35 +156,39 @@ impl Follower {
         let _ = reader.close().await;
         let saved = match self.rng.chance(0.2) {
             true => self.read_to_an_end(saved).await,
-            false => saved,
+            false => Some(saved),
         };
-        self.reader = Some(self.resumed(saved, Until::Forever).await);
+        if let Some(saved) = saved {
+            self.reader = self.resumed(saved, Until::Forever).await;
+        }
     }
 
-    /// A reader that goes on from positions, however often it takes to open it.
-    async fn resumed(&mut self, from: Positions, until: Until) -> Reader {
+    /// A reader that goes on from positions, however often it takes to open it; none if they are refused, at once or for as
+    /// long as anything may take, which ends it all.
+    async fn resumed(&mut self, from: Positions, until: Until) -> Option<Reader> {
         let config = self.config.clone().start(Start::Positions(from));
+        let gives_up = self.clock.now() + CATCHING_UP;
         loop {
-            match Reader::open(STREAM, config.clone().until(until)).await {
-                Ok(reader) => return reader,
-                Err(error) if error.kind() == ErrorKind::InvalidArgument => {
-                    let refused = &mut self.seen.refused;
-                    refused.get_or_insert_with(|| error.to_string());
-                }
-                Err(_) => {}
+            let error = match Reader::open(STREAM, config.clone().until(until)).await {
+                Ok(reader) => return Some(reader),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::InvalidArgument || self.clock.now() > gives_up {
+                self.seen.refused = Some(error.to_string());
+                return None;
             }
             self.clock.sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Reads on with a reader that is to end: at all that is there, or at a time about now.
-    async fn read_to_an_end(&mut self, from: Positions) -> Positions {
+    async fn read_to_an_end(&mut self, from: Positions) -> Option<Positions> {
         let about_now = self.clock.wall() + Duration::from_millis(self.rng.below(4_000));
         let until = match self.rng.chance(0.5) {
             true => Until::Now,
             false => Until::At(about_now - Duration::from_secs(2)),
         };
-        let mut reader = self.resumed(from, until).await;
+        let mut reader = self.resumed(from, until).await?;
         for _ in 0..200 {
             match reader.next_within(Duration::from_secs(1)).await {
                 Ok(Next::Batch(batch)) => self.seen.take(&batch),
@@ -194,7 +198,7 @@ impl Follower {
         }
         let saved = Positions::from_json(&reader.positions().to_json()).expect("its own");
         let _ = reader.close().await;
-        saved
+        Some(saved)
     }
 
     /// Reads until all is there that was put, or for as long as that may take, and a little longer.
@@ -204,7 +208,8 @@ impl Follower {
         let from = self.seen.sees_from.max(self.seen.trimmed_before);
         let wanted = |read: &[Stored]| read.iter().filter(|read| read.id >= from).count() as u64;
         let mut seen = wanted(&self.seen.read);
-        while self.clock.now() < until && seen < put.saturating_sub(from) && !self.seen.has_ended {
+        let wants = put.saturating_sub(from);
+        while self.clock.now() < until && seen < wants && !self.seen.is_over() {
             let before = self.seen.read.len();
             self.turn(put, true, reached).await;
             seen += wanted(&self.seen.read[before..]);

@@ -35,6 +35,11 @@ impl Seen {
         }
     }
 
+    /// Whether nothing more can come, which is wrong.
+    pub fn is_over(&self) -> bool {
+        self.has_ended || self.refused.is_some()
+    }
+
     /// Adds what it was handed out.
     pub fn take(&mut self, batch: &Batch) {
         self.read.extend(batch.iter().map(|record| Stored {
