@@ -14,7 +14,7 @@
 //! | expired iterators | the reader pauses for longer than they live |
 //! | expired page tokens, listings that lie behind | [`Kind::ExpiredPage`], [`Kind::StaleListing`] |
 //! | splits, merges, UpdateShardCount in flight; UPDATING | the actors reshard, the engine takes its time |
-//! | stream deleted and re-created | the producers' actor does so; of readers it is `consumer/reader`'s own test |
+//! | stream deleted and re-created | the producers' actor and `reading::lives` |
 //! | subscriptions cut, refused, silent, over | `reading::service` |
 //! | null and repeated iterators | `reading::service` |
 //! | retention passed | the reader pauses for longer than records are kept |
@@ -163,6 +163,11 @@ impl Log {
             wire,
             ..Self::default()
         }))
+    }
+
+    /// No listing of before is shown any more.
+    pub fn forget_listings(&mut self) {
+        self.listings.clear();
     }
 
     fn count(&mut self, kind: Kind) {

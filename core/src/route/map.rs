@@ -197,6 +197,20 @@ impl ShardMap {
             false => Landing::Misrouted,
         }
     }
+
+    /// Whether the listing lies behind a record that is stored on `shard` under `sequence`: ids are given in a row, and it
+    /// ends before that one, of a stream that is not older than itself.
+    pub fn lies_behind(&self, shard: ShardId, sequence: SequenceNumber) -> bool {
+        let made = |number: SequenceNumber| Some(number.parts()?.created);
+        let oldest = self
+            .0
+            .known
+            .iter()
+            .filter_map(|info| made(info.first?))
+            .min();
+        let is_of_this_stream = oldest.is_some_and(|oldest| made(sequence) >= Some(oldest));
+        is_of_this_stream && self.0.known.last().is_some_and(|newest| shard > newest.id)
+    }
 }
 
 impl fmt::Debug for ShardMap {

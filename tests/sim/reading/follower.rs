@@ -11,6 +11,7 @@ use kinetik::time::{Clock, Moment};
 use kinetik::transport::Transport;
 
 use super::judge::Seen;
+use super::lives::Now;
 use super::{CATCHING_UP, PUTTING, START, STREAM, Stored};
 use crate::reached::Reached;
 
@@ -27,7 +28,11 @@ pub struct Follower {
     step: Option<(Moment, i64)>,
     /// Batches that it takes in a turn at most.
     takes: u64,
+    /// The life of the stream that it reads, and what it read of it.
+    life: usize,
     pub seen: Seen,
+    /// The same of earlier lives.
+    past: Vec<(usize, Seen)>,
 }
 
 impl Follower {
@@ -66,21 +71,29 @@ impl Follower {
             begins_at,
             step,
             takes,
+            life: 0,
             seen: Seen::new(mode),
+            past: Vec::new(),
         }
     }
 
-    /// Reads for a moment; `put` records were put so far.
-    pub async fn turn(&mut self, put: u64, is_last: bool, reached: &mut Reached) {
+    /// What it read of each life of the stream.
+    pub fn seen(&self) -> impl Iterator<Item = (usize, &Seen)> {
+        let past = self.past.iter().map(|(life, seen)| (*life, seen));
+        past.chain([(self.life, &self.seen)])
+    }
+
+    /// Reads for a moment.
+    pub async fn turn(&mut self, now: Now, is_last: bool, reached: &mut Reached) {
         if let Some((_, skew)) = self.step.take_if(|(at, _)| *at <= self.clock.now()) {
             self.clock.set_skew(skew);
             reached.note("reader: clock steps");
         }
-        if self.seen.is_over() || (self.reader.is_none() && !self.open(put, reached).await) {
+        if self.seen.is_over() || (self.reader.is_none() && !self.open(now, reached).await) {
             return;
         }
         if !is_last && self.rng.chance(0.01) {
-            return self.stop_and_resume(reached).await;
+            return self.stop_and_resume(now, reached).await;
         }
         if self.clock.now() < self.idle_until && !is_last {
             return;
@@ -103,19 +116,41 @@ impl Follower {
                     self.seen.has_ended = true;
                     return;
                 }
-                // A failure that lasted is told, and reading goes on.
+                // A failure that lasted is told, and reading goes on; not of a stream that is no more.
                 Err(error) => {
                     reached.error(error.kind());
-                    reached.note("reader: call → failed for good → told");
+                    if error.kind() == ErrorKind::NotFound && now.life > self.life {
+                        self.begin_anew(now).await;
+                        reached.note("reader: stream is no more → told");
+                    } else {
+                        reached.note("reader: call → failed for good → told");
+                    }
                     return;
                 }
             }
         }
     }
 
-    async fn open(&mut self, put: u64, reached: &mut Reached) -> bool {
-        if put < self.begins_at {
+    /// Leaves a stream that was deleted, for the one that has its name now.
+    async fn begin_anew(&mut self, now: Now) {
+        if let Some(mut reader) = self.reader.take() {
+            let _ = reader.close().await;
+        }
+        // What it did not read of the old one is gone.
+        self.seen.sees_from = u64::MAX;
+        let next = Seen::new(self.seen.mode);
+        let seen = std::mem::replace(&mut self.seen, next);
+        self.past.push((self.life, seen));
+        (self.life, self.begins_at) = (now.life, 0);
+        self.seen.sees_from = now.put_before;
+    }
+
+    async fn open(&mut self, now: Now, reached: &mut Reached) -> bool {
+        if now.put < self.begins_at {
             return false;
+        }
+        if now.life > self.life {
+            self.begin_anew(now).await;
         }
         let start = match self.begins_at {
             0 => Start::TrimHorizon,
@@ -124,7 +159,7 @@ impl Follower {
         match Reader::open(STREAM, self.config.clone().start(start)).await {
             Ok(reader) => {
                 if self.begins_at > 0 {
-                    self.seen.sees_from = put;
+                    self.seen.sees_from = now.put;
                     reached.note("reader: opened at LATEST");
                 }
                 self.reader = Some(reader);
@@ -134,7 +169,7 @@ impl Follower {
         self.reader.is_some()
     }
 
-    async fn stop_and_resume(&mut self, reached: &mut Reached) {
+    async fn stop_and_resume(&mut self, now: Now, reached: &mut Reached) {
         let Some(mut reader) = self.reader.take() else {
             return;
         };
@@ -155,24 +190,38 @@ impl Follower {
         // Its consumer may stay behind when this fails; another one is registered.
         let _ = reader.close().await;
         let saved = match self.rng.chance(0.2) {
-            true => self.read_to_an_end(saved).await,
+            true => self.read_to_an_end(saved, now).await,
             false => Some(saved),
         };
         if let Some(saved) = saved {
-            self.reader = self.resumed(saved, Until::Forever).await;
+            self.reader = self.resumed(saved, now, Until::Forever).await;
         }
     }
 
-    /// A reader that goes on from positions, however often it takes to open it; none if they are refused, at once or for as
-    /// long as anything may take, which ends it all.
-    async fn resumed(&mut self, from: Positions, until: Until) -> Option<Reader> {
+    /// A reader that goes on from positions, however often it takes to open it. None if the stream is another one now, or if
+    /// they are refused, at once or for as long as anything may take, which ends it all.
+    async fn resumed(&mut self, from: Positions, now: Now, until: Until) -> Option<Reader> {
         let config = self.config.clone().start(Start::Positions(from));
         let gives_up = self.clock.now() + CATCHING_UP;
         loop {
             let error = match Reader::open(STREAM, config.clone().until(until)).await {
-                Ok(reader) => return Some(reader),
+                Ok(reader) => {
+                    // What tells of no record of the old stream is as good for the new one.
+                    if now.life > self.life {
+                        self.begin_anew(now).await;
+                    }
+                    return Some(reader);
+                }
                 Err(error) => error,
             };
+            let is_told = matches!(
+                error.kind(),
+                ErrorKind::InvalidArgument | ErrorKind::NotFound
+            );
+            if is_told && now.life > self.life {
+                self.begin_anew(now).await;
+                return None;
+            }
             if error.kind() == ErrorKind::InvalidArgument || self.clock.now() > gives_up {
                 self.seen.refused = Some(error.to_string());
                 return None;
@@ -182,13 +231,13 @@ impl Follower {
     }
 
     /// Reads on with a reader that is to end: at all that is there, or at a time about now.
-    async fn read_to_an_end(&mut self, from: Positions) -> Option<Positions> {
+    async fn read_to_an_end(&mut self, from: Positions, now: Now) -> Option<Positions> {
         let about_now = self.clock.wall() + Duration::from_millis(self.rng.below(4_000));
         let until = match self.rng.chance(0.5) {
             true => Until::Now,
             false => Until::At(about_now - Duration::from_secs(2)),
         };
-        let mut reader = self.resumed(from, until).await?;
+        let mut reader = self.resumed(from, now, until).await?;
         for _ in 0..200 {
             match reader.next_within(Duration::from_secs(1)).await {
                 Ok(Next::Batch(batch)) => self.seen.take(&batch),
@@ -202,21 +251,25 @@ impl Follower {
     }
 
     /// Reads until all is there that was put, or for as long as that may take, and a little longer.
-    pub async fn catch_up(&mut self, put: u64, reached: &mut Reached) {
+    pub async fn catch_up(&mut self, now: Now, reached: &mut Reached) {
         let until = self.clock.now() + CATCHING_UP;
-        // What came shortly before it opened may come too; what was trimmed does not.
-        let from = self.seen.sees_from.max(self.seen.trimmed_before);
-        let wanted = |read: &[Stored]| read.iter().filter(|read| read.id >= from).count() as u64;
-        let mut seen = wanted(&self.seen.read);
-        let wants = put.saturating_sub(from);
-        while self.clock.now() < until && seen < wants && !self.seen.is_over() {
-            let before = self.seen.read.len();
-            self.turn(put, true, reached).await;
-            seen += wanted(&self.seen.read[before..]);
+        let (mut counted, mut missing) = (0, u64::MAX);
+        while self.clock.now() < until && missing > 0 && !self.seen.is_over() {
+            if counted == 0 || self.seen.read.len() < counted {
+                // What came shortly before it opened may come too; what was trimmed does not.
+                (counted, missing) = (0, now.put.saturating_sub(self.seen.wanted_from()));
+            }
+            let from = self.seen.wanted_from();
+            let wanted = self.seen.read[counted..]
+                .iter()
+                .filter(|read| read.id >= from);
+            missing = missing.saturating_sub(wanted.count() as u64);
+            counted = self.seen.read.len();
+            self.turn(now, true, reached).await;
         }
         // Nothing more may come.
         for _ in 0..10 {
-            self.turn(put, true, reached).await;
+            self.turn(now, true, reached).await;
         }
         if let Some(reader) = self.reader.take() {
             reached.reader(&reader.stats());

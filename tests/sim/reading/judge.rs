@@ -11,7 +11,7 @@ use super::Stored;
 
 /// What a reader got.
 pub struct Seen {
-    mode: Mode,
+    pub mode: Mode,
     pub read: Vec<Stored>,
     /// Records from this id on were put after it had opened.
     pub sees_from: u64,
@@ -40,6 +40,11 @@ impl Seen {
         self.has_ended || self.refused.is_some()
     }
 
+    /// Records from this id on must come.
+    pub fn wanted_from(&self) -> u64 {
+        self.sees_from.max(self.trimmed_before)
+    }
+
     /// Adds what it was handed out.
     pub fn take(&mut self, batch: &Batch) {
         self.read.extend(batch.iter().map(|record| Stored {
@@ -54,7 +59,7 @@ impl Seen {
         let mut violations = Vec::new();
         let mut broken = |text: String| violations.push(format!("{:?}: {text}", self.mode));
         let seen: BTreeSet<u64> = self.read.iter().map(|read| read.id).collect();
-        let from = self.sees_from.max(self.trimmed_before);
+        let from = self.wanted_from();
         if let Some(missing) = stored
             .iter()
             .find(|one| one.id >= from && !seen.contains(&one.id))

@@ -1,8 +1,10 @@
 //! One seed, one history of readers: by polling, by fan-out and by what serves, over one stream that is written to, split
-//! and merged, while calls fail, subscriptions break, and readers pause, stop and go on from what they said.
+//! and merged, now and then deleted and made again, while calls fail, subscriptions break, and readers pause, stop and go
+//! on from what they said.
 
 mod follower;
 mod judge;
+mod lives;
 mod service;
 mod writer;
 
@@ -17,10 +19,11 @@ use kinetik::transport::{Memory, Transport};
 use kinetik::types::{SequenceNumber, ShardId};
 
 use self::follower::Follower;
+use self::lives::Lives;
 use self::service::Strange;
 use self::writer::Writer;
 use crate::faults::{Faults, Kind, Log, Plan};
-use crate::listing::{STREAM, shards};
+use crate::listing::STREAM;
 use crate::reached::Reached;
 use crate::run::Run;
 use crate::wire::{Limits, WireLog};
@@ -81,7 +84,11 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     });
     let modes = [Mode::Polling, Mode::FanOut, Mode::Auto];
     let followers = modes.map(|mode| Follower::new(mode, &transport, rng.fork()));
+    // While a stream is being deleted it answers as before: which one a reader got would not be known.
+    let is_deleted = !leaps && state_delay.is_zero() && rng.chance(0.2);
     let mut world = Living {
+        lives: Lives::new(&rng, clock.now(), is_deleted),
+        log: &log,
         writer: Writer {
             engine: &engine,
             rng: rng.fork(),
@@ -99,15 +106,17 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     let Living {
         writer,
         followers,
+        lives,
         mut reached,
         mut violations,
         ..
     } = world;
-    let lineage = shards(&engine);
+    let records = writer.next;
+    let lives = lives.all(writer);
     let mut log = log.lock().expect("nobody else has it");
-    for follower in &followers {
-        violations.extend(follower.seen.judge(&writer.stored, &lineage));
-        for read in &follower.seen.read {
+    for (life, seen) in followers.iter().flat_map(Follower::seen) {
+        violations.extend(seen.judge(&lives[life].stored, &lives[life].lineage));
+        for read in &seen.read {
             log.trace.note(|| format!("{read:?}"));
         }
     }
@@ -120,7 +129,7 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     }
     Run {
         seed,
-        records: writer.next,
+        records,
         reshards: reached.reshards(),
         faults: log.injected.values().sum(),
         virtual_time: clock.now() - Moment::ZERO,
@@ -146,6 +155,8 @@ fn outages(rng: &Rng, start: Moment) -> Vec<(Moment, Moment)> {
 
 /// A world while it lives.
 struct Living<'a> {
+    lives: Lives,
+    log: &'a Mutex<Log>,
     writer: Writer<'a>,
     followers: [Follower; 3],
     clock: &'a Clock,
@@ -164,13 +175,16 @@ impl Living<'_> {
         } else {
             PUTTING
         };
-        while self.clock.now() < start + end || self.writer.next < 1_000 {
-            self.writer.burst();
-            self.writer.reshard(&mut self.reached);
+        while self.clock.now() < start + end || self.writer.next < 1_000 || self.lives.is_changing()
+        {
+            if !self.lives.is_deleted() {
+                self.writer.burst();
+                self.writer.reshard(&mut self.reached);
+            }
+            self.delete_or_create();
+            let now = self.lives.now(&self.writer);
             for follower in &mut self.followers {
-                follower
-                    .turn(self.writer.next, false, &mut self.reached)
-                    .await;
+                follower.turn(now, false, &mut self.reached).await;
             }
             if audit.is_some_and(|at| at <= self.clock.now()) {
                 audit = None;
@@ -191,8 +205,20 @@ impl Living<'_> {
             self.writer.reshard_now(&mut self.reached);
             self.clock.sleep(Duration::from_secs(1)).await;
         }
+        let now = self.lives.now(&self.writer);
         for follower in &mut self.followers {
-            follower.catch_up(self.writer.next, &mut self.reached).await;
+            follower.catch_up(now, &mut self.reached).await;
+        }
+    }
+
+    fn delete_or_create(&mut self) {
+        let now = self.clock.now();
+        if self.lives.turn(now, &mut self.writer, &mut self.reached) {
+            // No listing lies behind so far that it shows a stream of an earlier life.
+            self.log
+                .lock()
+                .expect("nobody else has it")
+                .forget_listings();
         }
     }
 

@@ -49,6 +49,10 @@ pub(super) struct Shard {
     most: usize,
     /// Whether the last iterator was refused as one that is none.
     pub is_refused: bool,
+    /// Whether it is the stream's own although its numbers tell otherwise.
+    is_vouched_for: bool,
+    /// When its parent told of it, unless a listing has shown it since.
+    told_at: Option<Moment>,
     /// Where reading began.
     pub start: Position,
     /// Where the caller stands, once something was handed out.
@@ -168,6 +172,8 @@ impl Shard {
             record_bytes: None,
             most: GET_RECORDS_MAX_RECORDS,
             is_refused: false,
+            is_vouched_for: false,
+            told_at: None,
             handed_out: None,
             behind: None,
             backlog: Backlog::default(),
@@ -233,6 +239,38 @@ impl Shard {
         };
         // The last one tells of most answers, whichever way they go.
         records.iter().rev().any(is_new)
+    }
+
+    /// A shard of which its parent told, and no listing yet.
+    pub fn told(now: Moment, info: ShardInfo) -> Self {
+        Self {
+            told_at: Some(now),
+            ..Self::new(info, Cursor::At(Position::TrimHorizon), Stage::Waiting)
+        }
+    }
+
+    /// A listing shows it.
+    pub fn is_listed(&mut self, listed: &ShardInfo) {
+        self.told_at = None;
+        self.info.first = self.info.first.or(listed.first);
+    }
+
+    /// Whether an iterator of it may be one of a stream that was made again since: nothing of it was read, no number of it
+    /// is known, and there was time for that. It is so once.
+    pub fn is_unsure(&mut self, now: Moment) -> bool {
+        let is_unread = self.iterator.is_none() && self.read_so_far().sequence_number.is_none();
+        let is_old = |at: &mut Moment| now - *at > Duration::from_secs(1);
+        is_unread && self.info.first.is_none() && self.told_at.take_if(is_old).is_some()
+    }
+
+    /// Whether an answer is of a shard of the same id that was made at another time: of a stream that was deleted and made
+    /// again. It is so once; the listing that is looked at then knows better than numbers of a server's own kind.
+    pub fn is_another(&mut self, records: &[api::Record]) -> bool {
+        let made = |number: SequenceNumber| Some(number.parts()?.created);
+        let theirs = || made(records.first()?.sequence_number.parse().ok()?);
+        let ours = self.info.first.and_then(made);
+        let is_another = ours.is_some_and(|ours| theirs().is_some_and(|theirs| ours != theirs));
+        is_another && !std::mem::replace(&mut self.is_vouched_for, true)
     }
 
     /// Notes that nothing was there up to a time, if nothing was fetched yet from a shard that began behind its

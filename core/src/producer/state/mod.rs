@@ -159,6 +159,10 @@ const UNROUTED: u32 = 0;
 /// For how long a record that was answered is judged at least.
 const JUDGING: Duration = Duration::from_secs(3);
 
+/// For how long a listing is waited for that ends before the shard that a record was said to lie on. Listings lie behind by
+/// seconds.
+const LISTING_BEHIND: Duration = Duration::from_secs(10);
+
 /// So often a record is sent again because no listing shows that the shard that it was said to lie on covers it. Listings that
 /// lie behind are waited for, and a stream that was made again shows other shards; a server whose answers and listings never
 /// agree would be given copies until the deadline.

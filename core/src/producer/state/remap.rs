@@ -6,7 +6,8 @@ use super::batch::{Batch, point, span};
 use super::lane::{Lane, Queue};
 use super::pack::Unpacked;
 use super::{
-    Effects, Fetch, MISSING_GRACE, MOST_UNCONFIRMED, State, UNCONFIRMED_BEFORE_ASKING, UNROUTED,
+    Effects, Fetch, LISTING_BEHIND, MISSING_GRACE, MOST_UNCONFIRMED, State,
+    UNCONFIRMED_BEFORE_ASKING, UNROUTED,
 };
 use crate::api::Operation;
 use crate::codec::{self, AggregateBuilder, Stamp};
@@ -216,6 +217,13 @@ impl State {
                 // A slow request may be carried out after the listing that followed it: the shard may be younger still.
                 Landing::Unknown if !self.refresh.is_newer_than(one.answered) => {
                     doubt = doubt.max(Some(one.answered));
+                    self.unjudged.push(one);
+                }
+                Landing::Unknown
+                    if now - one.answered < LISTING_BEHIND
+                        && self.map.lies_behind(shard, sequence) =>
+                {
+                    doubt = Some(now);
                     self.unjudged.push(one);
                 }
                 Landing::Unknown | Landing::Misrouted => {

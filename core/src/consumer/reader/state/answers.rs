@@ -169,6 +169,11 @@ impl State {
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(Next::Settled);
         };
+        if shard.is_another(&records) {
+            shard.iterator = None;
+            self.set_unclear(now, id, true);
+            return Ok(Next::Settled);
+        }
         if planted(Bug::SkipsPageAfterThrottle) && shard.failures > 0 {
             records.clear();
         }
@@ -288,9 +293,11 @@ impl State {
                 shard.iterator = None;
                 return self.set_unclear(now, id, true);
             }
-            // A server that was started anew may not know the iterators that it gave before: another one is asked for, once
-            // a listing has shown that it is the same stream.
-            ErrorKind::InvalidArgument if shard.iterator.take().is_some() => {
+            // A server that was started anew may not know the iterators that it gave before, and a stream that was made again
+            // takes no sequence numbers of the one before: what is asked for again is so once a listing has shown that it is
+            // the same stream.
+            ErrorKind::InvalidArgument => {
+                shard.iterator = None;
                 let is_first = !std::mem::replace(&mut shard.is_refused, true);
                 if is_first {
                     self.stats.retries += 1;

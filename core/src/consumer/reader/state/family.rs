@@ -38,11 +38,7 @@ impl State {
                 if unknown_parent {
                     self.want_listing(now);
                 }
-                self.add(Shard::new(
-                    info,
-                    Cursor::At(Position::TrimHorizon),
-                    Stage::Waiting,
-                ));
+                self.add(Shard::told(now, info));
             }
         }
     }
@@ -181,6 +177,9 @@ impl State {
             return;
         }
         for info in &list {
+            if let Some(shard) = self.shards.get_mut(&info.id) {
+                shard.is_listed(info);
+            }
             let ours = Some(info.id) > self.newest_at_opening
                 || info
                     .parents()
@@ -268,11 +267,12 @@ impl State {
         };
         shard.iterator = None;
         let since = *shard.failing_since.get_or_insert(watched);
-        let pause = self
-            .policy
-            .throttled
-            .longest(shard.failures + 1)
-            .min(Duration::from_secs(1));
+        let pause = match (not_found, shard.failures) {
+            // Nothing failed; it was only to be made sure.
+            (true, 0) => Duration::ZERO,
+            (_, failures) => self.policy.throttled.longest(failures + 1),
+        };
+        let pause = pause.min(Duration::from_secs(1));
         self.stats.early_ends += u64::from(!not_found);
         let consumer_may_be_gone = not_found && shard.by_fan_out;
         if not_found && watched - since >= self.settings.give_up_after {

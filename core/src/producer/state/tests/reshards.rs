@@ -82,6 +82,34 @@ fn a_request_carried_out_behind_the_listing_that_followed_it_is_judged_by_the_ne
 }
 
 #[test]
+fn a_record_on_a_shard_that_listings_do_not_show_yet_is_not_sent_again() {
+    let mut world = World::new(settings(Aggregate::Yes), 1);
+    for _ in 0..4 {
+        world.put(&key_of(0, 2));
+    }
+    world.settle();
+    let before = world.service.shards.clone();
+    world.service.split(0);
+    let answered = world.now;
+    let request = world.next_request();
+    world.answer(&request, &[]);
+    while world.now - answered < 5 * SECOND {
+        let shards = std::mem::replace(&mut world.service.shards, before.clone());
+        world.list();
+        world.service.shards = shards;
+        assert!(world.requests.is_empty(), "its copy would be in vain");
+        assert!(world.advance(), "listings are asked for again");
+    }
+    assert_eq!(world.delivered.records, 0);
+    world.finish();
+    assert_eq!(world.delivered.records, 4);
+    assert_eq!(world.service.stored.len(), 1);
+    let marked = |receipt: &Receipt| receipt.may_be_duplicate;
+    assert!(!world.receipts.values().any(marked));
+    world.assert_all_room_is_back();
+}
+
+#[test]
 fn an_answer_that_came_late_waits_a_little_for_the_listing_that_judges_it_and_not_for_ever() {
     for is_listed in [true, false] {
         let settings = Settings {
