@@ -86,7 +86,8 @@ fn ledger_66_a_subscription_whose_socket_falls_silent_is_replaced_on_a_fresh_con
 
         let connections = front.connections();
         assert_eq!(connections.len(), before + 1, "{connections:?}");
-        assert!(connections[before].is_of_subscriptions());
+        let fresh = &connections[before];
+        assert!(fresh.is_of_subscriptions() && fresh.asked.len() == 1);
         let stats = reader.stats();
         assert_eq!(
             (stats.silences, stats.subscriptions, stats.repeated),
