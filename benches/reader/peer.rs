@@ -18,7 +18,7 @@ const PEERS: [(&str, &[&str]); 2] = [
     ("the same, 2,000 records an answer", &["2000"]),
 ];
 /// How many times less than the cheaper of them the reader should cost in the same form.
-const LEAST: f64 = 2.0;
+const LEAST: f64 = 1.5;
 
 /// One round: seconds of CPU time of the client for all records.
 type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
