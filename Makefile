@@ -116,7 +116,7 @@ bench: peers clients tests/compare/node_modules/.done ## Measure; ratios to the 
 bench-client: peers clients ## The producer beside boto3, aiokpl, async-kinesis, the AWS SDKs and the KPL (PARTS="rust kpl": only these)
 	cargo bench --package kinetik-benches $(SHARED) --bench put -- $(PARTS)
 
-clients: $(PUT)/.done $(VENV)/.done $(BUILD)/rust-sdk/.put
+clients: $(PUT)/.done $(VENV)/.done $(BUILD)/rust-sdk/.measured
 	cargo build --package kinetik-cli --release $(SHARED)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --release $(SHARED) --manifest-path bindings-python/Cargo.toml
 	cd bindings-node && npm ci --ignore-scripts --no-audit --no-fund && KINETIK_FEATURES=kinetik/test-util npm run --silent build
@@ -168,9 +168,9 @@ $(BUILD)/rust-sdk/.done: tests/peers/rust/Cargo.lock tests/peers/rust/src/main.r
 	cargo build --locked --bin rust-sdk --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
 	@touch $@
 
-$(BUILD)/rust-sdk/.put: tests/peers/rust/Cargo.lock benches/peers/put.rs
+$(BUILD)/rust-sdk/.measured: tests/peers/rust/Cargo.lock benches/peers/put.rs benches/peers/read.rs
 	$(call STEP,Rust peer to measure)
-	cargo build --locked --release --bin put --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
+	cargo build --locked --release --bin put --bin read --manifest-path tests/peers/rust/Cargo.toml --target-dir $(BUILD)/rust-sdk
 	@touch $@
 
 $(PUT)/.done: benches/peers/requirements.txt

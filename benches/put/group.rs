@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::clients::{Client, KEYS, Place};
 use crate::served::Served;
-use crate::worker::Worker;
+use kinetik_benches::worker::Worker;
 
 const ROUNDS: usize = 5;
 /// What a round should cost its client in CPU time; but not more bytes than this, since the server keeps them all.

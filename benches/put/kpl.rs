@@ -6,7 +6,7 @@ use kinetik_benches::Gates;
 use crate::clients::{Client, KEYS, Place};
 use crate::group::median;
 use crate::served::Served;
-use crate::worker::Worker;
+use kinetik_benches::worker::Worker;
 
 const ROUNDS: usize = 5;
 /// Records of a round of the KPL; kinetik's has ten times as many, that it be as long.

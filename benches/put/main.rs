@@ -15,7 +15,6 @@ mod kpl;
 mod own;
 mod quiet;
 mod served;
-mod worker;
 
 use clients::Client;
 use group::{Case, Figures, measure};

@@ -10,7 +10,7 @@ use kinetik_benches::Gates;
 
 use crate::clients::{Client, KEYS, Place};
 use crate::served::Served;
-use crate::worker::Worker;
+use kinetik_benches::worker::Worker;
 
 const STREAM: &str = "quiet";
 const RECORDS: usize = 2_000;

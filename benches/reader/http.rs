@@ -1,5 +1,6 @@
 //! What a client pays for reading records of 1 KiB over HTTP.
 
+use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use kinetik::transport::{Connect, Endpoint, Wire};
 use kinetik_benches::{Cases, Gates, figure, is_asked, print};
 use kinetik_server::{Server, ServerConfig};
 
-const RECORDS: usize = 120_000;
+pub(crate) const RECORDS: usize = 120_000;
 const SIZE: usize = 1 << 10;
 /// The most that is expected, in microseconds of CPU time a record.
 const MOST: f64 = 1.2;
@@ -75,6 +76,9 @@ pub(crate) fn measure(gates: &mut Gates) {
     if is_asked("http") {
         records(url, gates);
     }
+    if is_asked("peer") {
+        super::peer::measure(url, gates);
+    }
     if is_asked("latency") {
         super::latency::measure(url);
     }
@@ -111,7 +115,8 @@ fn records(url: &str, gates: &mut Gates) {
     }
 }
 
-fn read(url: &str, form: Form, mode: Mode) {
+/// Reads everything and looks at every cache line of it.
+pub(crate) fn read(url: &str, form: Form, mode: Mode) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -144,7 +149,11 @@ fn read(url: &str, form: Form, mode: Mode) {
                 break;
             };
             read += batch.len();
-            seen += batch.iter().map(|record| record.data.len()).sum::<usize>();
+            for record in batch.iter() {
+                seen += record.data.len();
+                let lines = record.data.iter().step_by(64);
+                black_box(lines.fold(0, |all, byte| all ^ byte));
+            }
         }
         assert_eq!(seen, read * SIZE);
         reader.close().await.expect("a server that answers");

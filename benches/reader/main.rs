@@ -4,6 +4,7 @@
 
 mod http;
 mod latency;
+mod peer;
 
 use std::future::Future;
 use std::hint::black_box;

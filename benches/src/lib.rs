@@ -2,6 +2,8 @@
 //! median of what it cost this thread in CPU time. Wall time is not looked at.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+pub mod worker;
+
 use std::fmt::Display;
 
 use rustix::time::{ClockId, clock_gettime};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kinetik::time::{Clock, Timestamp};
+
 use crate::history::Trace;
 use crate::reached::Reached;
 use crate::{producing, reading};
@@ -59,8 +61,11 @@ pub fn run(seed: u64, is_traced: bool) -> Run {
         }
     };
     runtime
-        .block_on(async { tokio::time::timeout(LONGEST, history).await })
-        .unwrap_or_else(|_| panic!("seed {seed}: nothing came to an end within {LONGEST:?}"))
+        .block_on(async {
+            let clock = Clock::following_runtime(Timestamp::EPOCH);
+            clock.before(clock.now() + LONGEST, history).await
+        })
+        .unwrap_or_else(|| panic!("seed {seed}: nothing came to an end within {LONGEST:?}"))
 }
 
 impl Run {

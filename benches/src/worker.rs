@@ -9,7 +9,8 @@ use std::fs::{read_dir, read_to_string};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-pub(crate) struct Worker {
+/// A running client; killed when dropped.
+pub struct Worker {
     process: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -17,7 +18,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts it and waits until it is ready; else says why it is not.
-    pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
+    pub fn start(command: &mut Command) -> Result<Self, String> {
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut process = started.map_err(|error| format!("does not start: {error}"))?;
         let input = process.stdin.take().expect("it is piped");
@@ -32,7 +33,7 @@ impl Worker {
     }
 
     /// Asks for a round and gives the two numbers of its answer.
-    pub(crate) fn ask(&mut self, round: impl Display) -> Result<(f64, f64), String> {
+    pub fn ask(&mut self, round: impl Display) -> Result<(f64, f64), String> {
         let asked = writeln!(self.input, "{round}");
         asked.map_err(|error| format!("ended: {error}"))?;
         loop {
@@ -53,7 +54,7 @@ impl Worker {
     }
 
     /// Resident memory in MiB of the process and those that it started.
-    pub(crate) fn resident(&self) -> f64 {
+    pub fn resident(&self) -> f64 {
         let resident = |process: u32| {
             let status = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -72,7 +73,7 @@ impl Worker {
     }
 
     /// Seconds of CPU time so far of the threads that it has.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
+    pub fn cpu_seconds(&self) -> f64 {
         let nanos = threads(self.process.id()).filter_map(|thread| {
             let text = read_to_string(format!("{thread}/schedstat")).ok()?;
             text.split(' ').next()?.parse::<u64>().ok()
