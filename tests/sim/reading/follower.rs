@@ -205,13 +205,13 @@ impl Follower {
         let gives_up = self.clock.now() + CATCHING_UP;
         loop {
             let error = match Reader::open(STREAM, config.clone().until(until)).await {
-                Ok(reader) => {
-                    // What tells of no record of the old stream is as good for the new one.
-                    if now.life > self.life {
-                        self.begin_anew(now).await;
-                    }
-                    return Some(reader);
+                // What tells of no record of the old stream is taken by the new one too.
+                Ok(mut reader) if now.life > self.life => {
+                    let _ = reader.close().await;
+                    self.begin_anew(now).await;
+                    return None;
                 }
+                Ok(reader) => return Some(reader),
                 Err(error) => error,
             };
             let is_told = matches!(

@@ -255,10 +255,10 @@ impl Shard {
         self.info.first = self.info.first.or(listed.first);
     }
 
-    /// Whether an iterator of it may be one of a stream that was made again since: nothing of it was read, no number of it
-    /// is known, and there was time for that. It is so once.
+    /// Whether an iterator that was given now may be one of a stream that was made again: nothing of the shard was read, no
+    /// number of it is known, and there was time for that since its parent told of it. It is so once.
     pub fn is_unsure(&mut self, now: Moment) -> bool {
-        let is_unread = self.iterator.is_none() && self.read_so_far().sequence_number.is_none();
+        let is_unread = self.read_so_far().sequence_number.is_none();
         let is_old = |at: &mut Moment| now - *at > Duration::from_secs(1);
         is_unread && self.info.first.is_none() && self.told_at.take_if(is_old).is_some()
     }

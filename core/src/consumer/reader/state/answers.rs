@@ -81,6 +81,10 @@ impl State {
         let Some(shard) = self.shards.get_mut(&id) else {
             return Ok(());
         };
+        if shard.is_unsure(now) {
+            self.set_unclear(now, id, true);
+            return Ok(());
+        }
         shard.iterator = Some(iterator);
         if shard.cursor == Cursor::Latest {
             shard.nothing_until(self.settings.wall(shard.sent_at) - MARGIN);

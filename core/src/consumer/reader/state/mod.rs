@@ -433,10 +433,6 @@ impl State {
             self.due.remove(&(at, id));
             let ticket = self.next_ticket + 1;
             let shard = self.shards.get_mut(&id)?;
-            if shard.is_unsure(now) {
-                self.set_unclear(now, id, true);
-                continue;
-            }
             if shard.by_fan_out {
                 match self.subscribe(now, id) {
                     Some(ask) => return Some((ticket, ask)),
