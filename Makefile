@@ -111,6 +111,7 @@ compare: $(BUILD)/compare-venv/.done tests/compare/node_modules/.done ## Ask kin
 bench: peers clients tests/compare/node_modules/.done ## Measure; ratios to the peers and limits in the same run
 	$(VENV)/bin/python bindings-python/benches/read.py
 	node benches/node_read.mjs
+	$(VENV)/bin/python benches/tail.py
 	cargo bench --package kinetik-benches $(SHARED)
 
 bench-client: peers clients ## The producer beside boto3, aiokpl, async-kinesis, the AWS SDKs and the KPL (PARTS="rust kpl": only these)

@@ -6,6 +6,7 @@ use kinetik_core::client::ClientConfig;
 use kinetik_core::consumer::{ReaderConfig, Start};
 use kinetik_core::producer::{Aggregate, ProducerConfig};
 use kinetik_core::transport::Connect;
+use kinetik_core::types::unknown_setting;
 use kinetik_core::{Error, Result};
 use parking_lot::Mutex;
 
@@ -97,7 +98,7 @@ impl Settings {
         } else if knows(ClientConfig::NAMES, name) {
             ClientConfig::default().set(&mut Connect::default(), name, value)
         } else {
-            ProducerConfig::new(Aggregate::No).set(name, value)
+            Err(unknown_setting(name, &names()))
         }
     }
 
@@ -126,6 +127,20 @@ impl Settings {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(|(name, _)| knows(known, name))
     }
+}
+
+/// All names, of which the nearest to one that does not exist is told.
+fn names() -> Vec<&'static str> {
+    let mut names = [
+        &["stream"],
+        ProducerConfig::NAMES,
+        ReaderConfig::NAMES,
+        ClientConfig::NAMES,
+    ]
+    .concat();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Whether a name, with or without the ending of a unit, is among the known ones.

@@ -8,7 +8,13 @@
 
 #define GOOD "stream", "orders", "endpoint", "memory://bad-input?quotas=off", "aggregate", "true"
 
+#define READ "stream", "orders", "endpoint", "memory://bad-input?quotas=off"
+#define SHARD "shardId-000000000000"
+#define POSITION(shard, position) "{\"shards\":{\"" shard "\":" position "}}"
+#define AT(number) POSITION(SHARD, "{\"sequence_number\":\"" number "\"}")
+
 static kinetik_producer producer;
+static kinetik_reader reader;
 static kinetik_engine engine;
 static char large[1 << 20], long_key[257], long_emoji[4 * 257 + 1];
 
@@ -89,41 +95,146 @@ static kinetik_status closed(void)
     return put(other, "k", 1, "d", 1);
 }
 
+static kinetik_status poll_of(kinetik_reader from)
+{
+    kinetik_batch batch;
+    return kinetik_reader_poll(from, 30000, &batch);
+}
+
+/* Opens a reader and reads. Takes the settings. */
+static kinetik_status read_with(kinetik_config *config)
+{
+    kinetik_reader other = {0};
+    kinetik_status status = kinetik_reader_open(config, &other);
+    OK(kinetik_config_free(config));
+    if (status != KINETIK_OK)
+        return status;
+    status = poll_of(other);
+    OK(kinetik_reader_close(other));
+    return status;
+}
+
+/* The same with one setting changed. */
+static kinetik_status read_changed(const char *name, const char *value)
+{
+    kinetik_config *config = CONFIG(READ, "start", "TRIM_HORIZON");
+    kinetik_status status = kinetik_config_set(config, name, value);
+    if (status == KINETIK_OK)
+        return read_with(config);
+    OK(kinetik_config_free(config));
+    return status;
+}
+
+static kinetik_status unsaid_start(void) { return read_with(CONFIG(READ)); }
+static kinetik_status parents_reader(void) { return poll_of(reader); }
+static kinetik_status null_reader_settings(void) { return kinetik_reader_open(NULL, &reader); }
+static kinetik_status null_batch(void) { return kinetik_reader_poll(reader, 0, NULL); }
+static kinetik_status null_positions(void) { return kinetik_reader_positions(reader, NULL); }
+static kinetik_status no_reader(void) { return poll_of((kinetik_reader){0}); }
+static kinetik_status foreign_reader(void) { return poll_of((kinetik_reader){producer.handle}); }
+
+static kinetik_status whole_duplicates(void)
+{
+    return read_with(CONFIG(READ, "start", "LATEST", "drop_duplicates", "true", "deaggregate", "false"));
+}
+
+static kinetik_status null_reader(void)
+{
+    kinetik_config *config = CONFIG(READ, "start", "LATEST");
+    kinetik_status status = kinetik_reader_open(config, NULL);
+    OK(kinetik_config_free(config));
+    return status;
+}
+
+static kinetik_status reader_never_was(void)
+{
+    return poll_of((kinetik_reader){reader.handle + (UINT64_C(1000) << 16)});
+}
+
+static kinetik_status closed_reader(void)
+{
+    kinetik_config *config = CONFIG(READ, "start", "LATEST");
+    kinetik_reader other = {0};
+    OK(kinetik_reader_open(config, &other));
+    OK(kinetik_config_free(config));
+    OK(kinetik_reader_close(other));
+    return poll_of(other);
+}
+
+/* A case without a function is a reader with one setting changed. */
 static const struct {
     const char *name;
     kinetik_status (*run)(void);
+    const char *setting, *value;
 } cases[] = {
-    {"an empty key", empty_key},
-    {"a key of 257 characters", key_of_257},
-    {"a key of 257 characters of four bytes", emoji_of_257},
-    {"a key that is no Unicode text", no_text},
-    {"an explicit hash key of 2^128", hash_key_beyond},
-    {"an explicit hash key below zero", hash_key_below},
-    {"an explicit hash key with a leading zero", hash_key_zeros},
-    {"an explicit hash key in letters", hash_key_letters},
-    {"a record one byte over the stream's limit", too_large},
-    {"a stream that is not there", no_stream},
-    {"a stream's name with a blank", no_name},
-    {"a producer that does not say whether it aggregates", unsaid_aggregate},
-    {"a setting below zero", below_zero},
-    {"an endpoint of an unknown scheme", no_scheme},
-    {"a closed producer", closed},
-    {"a producer of the parent in a forked child", parents},
-    {"NULL in place of a key", null_key},
-    {"NULL in place of data", null_data},
-    {"NULL in place of settings", null_settings},
-    {"NULL in place of an answer", null_answer},
-    {"no handle", no_handle},
-    {"a handle of something else", foreign},
-    {"a handle that never was", never_was},
-    {"a length beyond memory", beyond_memory},
+    {"an empty key", .run = empty_key},
+    {"a key of 257 characters", .run = key_of_257},
+    {"a key of 257 characters of four bytes", .run = emoji_of_257},
+    {"a key that is no Unicode text", .run = no_text},
+    {"an explicit hash key of 2^128", .run = hash_key_beyond},
+    {"an explicit hash key below zero", .run = hash_key_below},
+    {"an explicit hash key with a leading zero", .run = hash_key_zeros},
+    {"an explicit hash key in letters", .run = hash_key_letters},
+    {"a record one byte over the stream's limit", .run = too_large},
+    {"a stream that is not there", .run = no_stream},
+    {"a stream's name with a blank", .run = no_name},
+    {"a producer that does not say whether it aggregates", .run = unsaid_aggregate},
+    {"a setting below zero", .run = below_zero},
+    {"an endpoint of an unknown scheme", .run = no_scheme},
+    {"a closed producer", .run = closed},
+    {"a producer of the parent in a forked child", .run = parents},
+    {"NULL in place of a key", .run = null_key},
+    {"NULL in place of data", .run = null_data},
+    {"NULL in place of settings", .run = null_settings},
+    {"NULL in place of an answer", .run = null_answer},
+    {"no handle", .run = no_handle},
+    {"a handle of something else", .run = foreign},
+    {"a handle that never was", .run = never_was},
+    {"a length beyond memory", .run = beyond_memory},
+    {"a reader that does not say where it begins", .run = unsaid_start},
+    {"a start that is no word, time or positions", .setting = "start", .value = "OLDEST"},
+    {"a start before 1970", .setting = "start", .value = "-1"},
+    {"a start in the future", .setting = "start", .value = "4102444800"},
+    {"positions that are no JSON", .setting = "start", .value = "{\"shards\":"},
+    {"positions without shards", .setting = "start", .value = "{}"},
+    {"positions of something that is no shard", .setting = "start", .value = POSITION("orders", "{}")},
+    {"a position that is none", .setting = "start", .value = POSITION(SHARD, "{\"at\":\"LATER\"}")},
+    {"a position at a sequence number in letters", .setting = "start", .value = AT("one")},
+    {"a position at the sequence number of another shard", .setting = "start", .value = AT("49646437577130777162115407028967465143858078037781250066")},
+    {"a position at a sequence number that never was", .setting = "start", .value = AT("99999999999999999999999999999999999999999999999999999999")},
+    {"a position at the end of a shard that is open", .setting = "start", .value = POSITION(SHARD, "{\"at\":\"SHARD_END\"}")},
+    {"a position in a shard that the stream never had", .setting = "start", .value = POSITION("shardId-000000000007", "{\"at\":\"TRIM_HORIZON\"}")},
+    {"positions of another stream", .setting = "start", .value = "{\"stream\":\"others\",\"shards\":{}}"},
+    {"an end that is no word and no time", .setting = "until", .value = "tomorrow"},
+    {"a mode that is none", .setting = "mode", .value = "push"},
+    {"a range filter that is none", .setting = "range_filter", .value = "none"},
+    {"a consumer's name with a blank", .setting = "consumer", .value = "no blanks"},
+    {"a consumer's ARN that is a stream's", .setting = "consumer", .value = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"},
+    {"the ARN of another stream's consumer", .setting = "consumer", .value = "arn:aws:kinesis:us-east-1:000000000000:stream/others/consumer/app:1"},
+    {"batches of no records", .setting = "max_records", .value = "0"},
+    {"a buffer below zero", .setting = "buffer_bytes", .value = "-1"},
+    {"a silence below zero", .setting = "silence", .value = "-1"},
+    {"a setting that a reader does not have", .setting = "untill", .value = "now"},
+    {"a reader of a stream that is not there", .setting = "stream", .value = "nowhere"},
+    {"a reader of a stream's name with a blank", .setting = "stream", .value = "no blanks"},
+    {"duplicates dropped without taking aggregates apart", .run = whole_duplicates},
+    {"a closed reader", .run = closed_reader},
+    {"a reader of the parent in a forked child", .run = parents_reader},
+    {"NULL in place of a reader's settings", .run = null_reader_settings},
+    {"NULL in place of a reader", .run = null_reader},
+    {"NULL in place of a batch", .run = null_batch},
+    {"NULL in place of positions", .run = null_positions},
+    {"no handle of a reader", .run = no_reader},
+    {"a producer's handle in place of a reader's", .run = foreign_reader},
+    {"a reader's handle that never was", .run = reader_never_was},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* Runs a case: its kind, and every word of its text. `words` is taken apart. */
 static void is_refused(size_t number, const char *kind, char *words)
 {
-    kinetik_status status = cases[number].run();
+    const char *setting = cases[number].setting;
+    kinetik_status status = setting ? read_changed(setting, cases[number].value) : cases[number].run();
     const char *name = cases[number].name, *text = last_message();
     if (strcmp(kinetik_status_name(status), kind) != 0) {
         fprintf(stderr, "%s: %s, not %s: %s\n", name, kinetik_status_name(status), kind, text);
@@ -188,6 +299,9 @@ int main(void)
     kinetik_config *config = CONFIG(GOOD);
     OK(kinetik_producer_open(config, &producer));
     OK(kinetik_config_free(config));
+    config = CONFIG(READ, "start", "LATEST");
+    OK(kinetik_reader_open(config, &reader));
+    OK(kinetik_config_free(config));
 
     /* The whole page at once: a forked child that exits would move the file on. */
     static char page[1 << 16];
@@ -203,6 +317,7 @@ int main(void)
     OK(kinetik_producer_ledger(producer, &ledger));
     CHECK(ledger.accepted.records == 0);
     OK(kinetik_producer_close(producer, 10000, NULL, NULL));
+    OK(kinetik_reader_close(reader));
     OK(kinetik_engine_close(engine));
     return 0;
 }

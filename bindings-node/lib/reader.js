@@ -248,7 +248,13 @@ function place(name, value) {
     if (Number.isNaN(value.getTime())) throw check.invalid(name, 'expected a valid Date')
     return [[name, String(value.getTime() / 1e3)]]
   }
-  if (name === 'start' && typeof value === 'object' && value !== null) return [[name, JSON.stringify(value)]]
+  if (name === 'start' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    try {
+      return [[name, JSON.stringify(value)]]
+    } catch {
+      // It holds a BigInt, or itself.
+    }
+  }
   throw check.wrongType(name, name === 'start' ? 'a word, a Date or saved positions' : 'the word now or a Date', value)
 }
 

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 
 import * as kinetik from '../index.mjs'
 
-const { Engine, Producer } = kinetik
+const { Engine, Producer, Reader } = kinetik
 const PAGE = new URL('../../docs/bad-input.md', import.meta.url)
 const NUMBERS = new Map(createRequire(import.meta.url)('../native.js').errorKinds().map(({ code, number }) => [code, number]))
 
@@ -47,6 +47,60 @@ const SETTINGS = {
   'an endpoint of an unknown scheme': ['orders', { endpoint: 'ftp://example.com' }],
 }
 
+const position = (where, shard = 'shardId-000000000000') => ({ start: { stream: 'orders', shards: { [shard]: where } } })
+const at = (sequence_number) => position({ sequence_number })
+const consumer = (arn) => ({ consumer: `arn:aws:kinesis:us-east-1:000000000000:stream/${arn}` })
+
+/** The options of a reader and its stream, in place of the good ones. */
+const READERS = {
+  'a reader that does not say where it begins': { start: undefined },
+  'a start that is no word, time or positions': { start: 'OLDEST' },
+  'a start of another type': { start: true },
+  'a start before 1970': { start: new Date(-1000) },
+  'a start in the future': { start: new Date('2100-01-01') },
+  'positions that are no JSON': { start: '{"shards":' },
+  'positions that JSON cannot hold': position(1n),
+  'positions without shards': { start: {} },
+  'positions of something that is no shard': position({}, 'orders'),
+  'a position that is none': position({ at: 'LATER' }),
+  'a position at a sequence number in letters': at('one'),
+  'a position at the sequence number of another shard': at('49646437577130777162115407028967465143858078037781250066'),
+  'a position at a sequence number that never was': at('9'.repeat(56)),
+  'a position at the end of a shard that is open': position({ at: 'SHARD_END' }),
+  'a position in a shard that the stream never had': position({ at: 'TRIM_HORIZON' }, 'shardId-000000000007'),
+  'positions of another stream': { start: { stream: 'others', shards: {} } },
+  'an end that is no word and no time': { until: 'tomorrow' },
+  'an end of another type': { until: true },
+  'a mode that is none': { mode: 'push' },
+  'a range filter that is none': { rangeFilter: 'none' },
+  "a consumer's name with a blank": { consumer: 'no blanks' },
+  "a consumer's ARN that is a stream's": consumer('orders'),
+  "the ARN of another stream's consumer": consumer('others/consumer/app:1'),
+  'duplicates dropped without taking aggregates apart': { dropDuplicates: true, deaggregate: false },
+  'batches of no records': { maxRecords: 0 },
+  'a buffer below zero': { bufferBytes: -1 },
+  'a silence below zero': { silenceMs: -1 },
+  'a setting that a reader does not have': { untill: 'now' },
+  'a wait below zero': {},
+  'a reader of a stream that is not there': { stream: 'nowhere' },
+  "a reader of a stream's name with a blank": { stream: 'no blanks' },
+  'a closed reader': {},
+}
+
+/** The option of a setting: `maxRecords` of `max_records`. */
+const option = (word) => (/^[a-z_]+$/.test(word) ? word.replace(/_(.)/g, (_, letter) => letter.toUpperCase()) : word)
+
+async function read(name, endpoint) {
+  const { stream = 'orders', ...options } = READERS[name]
+  const reader = await Reader.open(stream, { start: 'TRIM_HORIZON', endpoint, ...options })
+  try {
+    if (name === 'a closed reader') await reader.close()
+    await reader.nextBatch({ maxWaitMs: name === 'a wait below zero' ? -1 : 30_000 })
+  } finally {
+    await reader.close()
+  }
+}
+
 async function refused(name, body) {
   const engine = new Engine({ quotas: false })
   engine.createStream('orders', 1)
@@ -66,21 +120,22 @@ async function refused(name, body) {
 const calls = {
   put: (args) => (producer) => producer.put(...args),
   putAndWait: (args) => (producer) => producer.putAndWait(...args),
+  read: (name) => (_, engine) => read(name, engine),
   open: ([stream, options]) => (_, engine) => Producer.open(stream, { aggregate: true, endpoint: engine, ...options }),
 }
 
 for (const { name, kind, words } of rows) {
-  for (const call of name in RECORDS ? ['put', 'putAndWait'] : ['open']) {
+  for (const call of name in READERS ? ['read'] : name in RECORDS ? ['put', 'putAndWait'] : ['open']) {
     test(`${name} is refused by ${call} as ${kind}, with field and limit`, async () => {
-      const error = await refused(name, calls[call](RECORDS[name] ?? SETTINGS[name]))
+      const error = await refused(name, calls[call](RECORDS[name] ?? SETTINGS[name] ?? name))
       assert.ok(error instanceof kinetik[`${kind}Error`], `${error.stack}`)
       assert.deepEqual([error.code, error.number], [kind, NUMBERS.get(kind)])
-      for (const word of words) assert.ok(error.message.includes(word), `${error.message} lacks ${word}`)
+      for (const word of words) assert.ok(error.message.includes(word) || error.message.includes(option(word)), `${error.message} lacks ${word}`)
       assert.doesNotMatch(error.message, /kkk|😀|secret/)
     })
   }
 }
 
 test('every case has its row', () => {
-  assert.deepEqual(rows.map(({ name }) => name).sort(), Object.keys({ ...RECORDS, ...SETTINGS }).sort())
+  assert.deepEqual(rows.map(({ name }) => name).sort(), Object.keys({ ...RECORDS, ...SETTINGS, ...READERS }).sort())
 })

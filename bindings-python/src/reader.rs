@@ -14,7 +14,7 @@ use kinetik::metrics::Format;
 use kinetik::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyMapping, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::argument;
 use crate::batch::{Batch, Record};
@@ -389,8 +389,11 @@ fn closed() -> Error {
 fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {
     let py = settings.py();
     let mut config = match settings.get_item("start")? {
-        Some(value) => start(&value)?,
-        None => return Err(Error::invalid("start", "is missing")).or_raise(py),
+        Some(value) if !value.is_none() => start(&value)?,
+        _ => {
+            let problem = "must be said: TRIM_HORIZON, LATEST, a time or saved positions";
+            return Err(Error::invalid("start", problem)).or_raise(py);
+        }
     };
     for (name, value) in settings.iter() {
         let name = buffer::text("setting", &name)?;
@@ -400,7 +403,10 @@ fn config(settings: &Bound<'_, PyDict>) -> PyResult<ReaderConfig> {
             "endpoint" => config = config.endpoint(endpoint::read(Some(&value))?),
             "until" => match time("until", &value)? {
                 Some(time) => config = config.until(Until::At(time)),
-                None => config.set(name, buffer::text(name, &value)?).or_raise(py)?,
+                None if value.is_instance_of::<PyString>() => {
+                    config.set(name, buffer::text(name, &value)?).or_raise(py)?;
+                }
+                None => return Err(wrong_type(name, "now or a time", &value)),
             },
             _ => config.set(name, &setting(name, &value)?).or_raise(py)?,
         }
@@ -440,7 +446,8 @@ fn json<'py>(saved: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 /// A `datetime`, or seconds since 1970; None for text and whatever else.
 fn time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<kinetik::time::Timestamp>> {
     let is_number = value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
-    let seconds = match is_number {
+    // To Python a bool is an int.
+    let seconds = match is_number && !value.is_instance_of::<PyBool>() {
         true => Some(argument::read(name, "seconds since 1970", value)?),
         false => unix_seconds(value, name)?,
     };

@@ -1,6 +1,7 @@
 """Bad input in Python, in both faces: every row of docs/bad-input.md, which the other languages read, too."""
 
 import asyncio
+import datetime
 import os
 import warnings
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kinetik
-from kinetik import Engine, Producer, _kinetik, aio
+from kinetik import Engine, Producer, Reader, _kinetik, aio
 from kinetik.errors import CLASSES
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
@@ -53,11 +54,71 @@ SETTINGS = {
 }
 
 
+def position(position, shard="shardId-000000000000"):
+    return {"start": {"stream": "orders", "shards": {shard: position}}}
+
+
+#: The settings of a reader, in place of the good ones.
+READERS = {
+    "a reader that does not say where it begins": {"start": None},
+    "a start that is no word, time or positions": {"start": "OLDEST"},
+    "a start of another type": {"start": True},
+    "a start before 1970": {"start": -1.0},
+    "a start in the future": {"start": datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)},
+    "positions that are no JSON": {"start": '{"shards":'},
+    "positions that JSON cannot hold": position(object()),
+    "positions without shards": {"start": {}},
+    "positions of something that is no shard": position({}, "orders"),
+    "a position that is none": position({"at": "LATER"}),
+    "a position at a sequence number in letters": position({"sequence_number": "one"}),
+    "a position at the sequence number of another shard": position(
+        {"sequence_number": "49646437577130777162115407028967465143858078037781250066"}
+    ),
+    "a position at a sequence number that never was": position({"sequence_number": "9" * 56}),
+    "a position at the end of a shard that is open": position({"at": "SHARD_END"}),
+    "a position in a shard that the stream never had": position({"at": "TRIM_HORIZON"}, "shardId-000000000007"),
+    "positions of another stream": {"start": {"stream": "others", "shards": {}}},
+    "an end that is no word and no time": {"until": "tomorrow"},
+    "an end of another type": {"until": True},
+    "a mode that is none": {"mode": "push"},
+    "a range filter that is none": {"range_filter": "none"},
+    "a consumer's name with a blank": {"consumer": "no blanks"},
+    "a consumer's ARN that is a stream's": {"consumer": "arn:aws:kinesis:us-east-1:000000000000:stream/orders"},
+    "the ARN of another stream's consumer": {
+        "consumer": "arn:aws:kinesis:us-east-1:000000000000:stream/others/consumer/app:1"
+    },
+    "duplicates dropped without taking aggregates apart": {"drop_duplicates": True, "deaggregate": False},
+    "batches of no records": {"max_records": 0},
+    "a buffer below zero": {"buffer_bytes": -1},
+    "a silence below zero": {"silence": -1.0},
+    "a setting that a reader does not have": {"untill": "now"},
+    "a wait below zero": {},
+    "a reader of a stream that is not there": {"stream": "nowhere"},
+    "a reader of a stream's name with a blank": {"stream": "no blanks"},
+    "a closed reader": {},
+}
+
+FORKED = {"a producer of the parent in a forked child", "a reader of the parent in a forked child"}
+
+
 def opened(face, engine, **settings):
     return face(**{"stream": "orders", "aggregate": True, "endpoint": engine, **settings})
 
 
+def open_reader(face, engine, **settings):
+    return face(**{"stream": "orders", "start": "TRIM_HORIZON", "endpoint": engine, **settings})
+
+
+def max_wait(case):
+    return -1.0 if case == "a wait below zero" else 30.0
+
+
 def with_threads(case, engine):
+    if case in READERS:
+        with open_reader(Reader, engine, **READERS[case]) as reader:
+            if case == "a closed reader":
+                reader.close()
+            return reader.next_batch(max_wait=max_wait(case))
     if case in SETTINGS:
         return opened(Producer, engine, **SETTINGS[case])
     producer = opened(Producer, engine)
@@ -70,6 +131,12 @@ def with_threads(case, engine):
 
 
 def with_asyncio(case, engine):
+    async def read():
+        async with open_reader(aio.Reader, engine, **READERS[case]) as reader:
+            if case == "a closed reader":
+                await reader.close()
+            await reader.next_batch(max_wait=max_wait(case))
+
     async def work():
         producer = await opened(aio.Producer, engine, **SETTINGS.get(case, {}))
         if case == "a closed producer":
@@ -79,19 +146,22 @@ def with_asyncio(case, engine):
         finally:
             assert producer.ledger.accepted.records == 0
 
-    asyncio.run(work())
+    asyncio.run(read() if case in READERS else work())
 
 
-def in_a_forked_child(engine):
-    """Raises in this process what a put of the parent's producer raises in a forked child."""
-    with opened(Producer, engine) as producer:
+def in_a_forked_child(case, engine):
+    """Raises in this process what using the parent's producer or reader raises in a forked child."""
+    with opened(Producer, engine) as producer, open_reader(Reader, engine) as reader:
         told, tell = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
             try:
-                producer.put("k", b"data")
+                if "producer" in case:
+                    producer.put("k", b"data")
+                else:
+                    reader.next_batch(max_wait=30.0)
             except kinetik.KinetikError as error:
                 os.write(tell, f"{error.code} {error}".encode())
             finally:
@@ -109,8 +179,8 @@ def test_every_row_of_the_table_is_refused_with_its_kind_field_and_limit(case, k
     engine = Engine(quotas=False)
     engine.create_stream("orders")
     with pytest.raises(kinetik.KinetikError) as refused:
-        if case == "a producer of the parent in a forked child":
-            in_a_forked_child(engine)
+        if case in FORKED:
+            in_a_forked_child(case, engine)
         else:
             face(case, engine)
     assert type(refused.value) is kind
@@ -121,7 +191,7 @@ def test_every_row_of_the_table_is_refused_with_its_kind_field_and_limit(case, k
 
 def test_every_case_has_its_row():
     named = {row.id for row in rows()}
-    assert named == {*RECORDS, *SETTINGS, "a closed producer", "a producer of the parent in a forked child"}
+    assert named == {*RECORDS, *SETTINGS, *READERS, *FORKED, "a closed producer"}
 
 
 INVALID, WRONG = kinetik.InvalidArgumentError, kinetik.InvalidTypeError

@@ -143,10 +143,10 @@ def test_the_end_stays_the_end(filled):
     ("settings", "kind", "words"),
     [
         ({"start": "NOW"}, kinetik.InvalidArgumentError, "TRIM_HORIZON"),
-        ({"start": None}, kinetik.InvalidTypeError, "start"),
+        ({"start": None}, kinetik.InvalidArgumentError, "start: must be said"),
         ({"start": []}, kinetik.InvalidTypeError, "start"),
         ({"start": -1.0}, kinetik.InvalidArgumentError, "start"),
-        ({"start": {"shards": {"x": {}}}}, kinetik.InvalidArgumentError, "positions"),
+        ({"start": {"shards": {"x": {}}}}, kinetik.InvalidArgumentError, "start: expected shard ids"),
         ({"start": {"stream": "other", "shards": {}}}, kinetik.InvalidArgumentError, "other"),
         ({"until": "later"}, kinetik.InvalidArgumentError, "until"),
         ({"range_filter": "none"}, kinetik.InvalidArgumentError, "range_filter"),

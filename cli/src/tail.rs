@@ -8,7 +8,7 @@ use clap::Args;
 use futures_util::future::{Either, select};
 use kinetik::consumer::{Batch, Next, Reader, ReaderConfig, RecordRef, ShardLag, Start, Until};
 use kinetik::runtime::Runtime;
-use kinetik::time::Clock;
+use kinetik::time::{Clock, Moment};
 use kinetik::types::StreamRef;
 
 use crate::filter::{Field, Filter};
@@ -127,13 +127,14 @@ impl Options {
 
     async fn follow(&self, reader: &mut Reader) -> Result<(), Failure> {
         let filter = Filter::new(&self.key, &self.fields);
-        let mut left = self.records.unwrap_or(u64::MAX);
+        let most = self.records.unwrap_or(u64::MAX);
         let mut progress = Progress::new(self.end);
         let mut text = Vec::new();
-        while left > 0 {
+        while progress.written < most {
             match reader.next_within(PROGRESS).await? {
                 Next::Batch(batch) => {
-                    self.write(&batch, &filter, &mut left, &mut text);
+                    let left = most - progress.written;
+                    progress.written += self.write(&batch, &filter, left, &mut text);
                     print(&mut text)?;
                 }
                 Next::TimedOut => {}
@@ -145,17 +146,20 @@ impl Options {
         Ok(())
     }
 
-    fn write(&self, batch: &Batch, filter: &Filter<'_>, left: &mut u64, text: &mut Vec<u8>) {
+    /// Writes at most `left` of the records that were asked for, and tells how many.
+    fn write(&self, batch: &Batch, filter: &Filter<'_>, left: u64, text: &mut Vec<u8>) -> u64 {
+        let mut written = 0;
         for record in batch.iter().filter(|record| filter.takes(record)) {
-            if *left == 0 {
-                return;
+            if written == left {
+                break;
             }
-            *left -= 1;
+            written += 1;
             match self.json {
                 true => json(&record, text),
                 false => self.format.write(&record, text),
             }
         }
+        written
     }
 }
 
@@ -194,8 +198,11 @@ fn print(text: &mut Vec<u8>) -> Result<(), Failure> {
 /// How far reading came, on a terminal, when it is to come to an end.
 struct Progress {
     clock: Clock,
-    told: kinetik::time::Moment,
+    told: Moment,
     is_shown: bool,
+    /// Whether the cursor stands behind a line.
+    is_open: bool,
+    written: u64,
 }
 
 impl Progress {
@@ -205,6 +212,8 @@ impl Progress {
             told: clock.now(),
             clock,
             is_shown: has_end && io::stderr().is_terminal(),
+            is_open: false,
+            written: 0,
         }
     }
 
@@ -212,30 +221,46 @@ impl Progress {
         let now = self.clock.now();
         if self.is_shown && now - self.told >= PROGRESS {
             self.told = now;
-            let line = line(reader.stats().records, &reader.lag());
-            let _ = write!(io::stderr(), "\r\x1b[K{line}");
+            self.is_open = true;
+            let count = count(self.written, reader.stats().records);
+            let _ = write!(io::stderr(), "\r\x1b[K{}", line(&count, &reader.lag()));
         }
     }
 
-    fn end(&self, reader: &Reader) {
+    fn end(&mut self, reader: &Reader) {
         if self.is_shown {
-            let records = reader.stats().records;
-            let _ = writeln!(io::stderr(), "\r\x1b[Kkinetik: {records} records");
+            self.is_open = false;
+            let count = count(self.written, reader.stats().records);
+            let _ = writeln!(io::stderr(), "\r\x1b[Kkinetik: {count}");
         }
     }
 }
 
+impl Drop for Progress {
+    /// What ended reading early is told on a line of its own.
+    fn drop(&mut self) {
+        if self.is_open {
+            let _ = writeln!(io::stderr());
+        }
+    }
+}
+
+/// How many records were written, and of how many.
+fn count(written: u64, read: u64) -> String {
+    match written == read {
+        true => format!("{read} records"),
+        false => format!("{written} of {read} records"),
+    }
+}
+
 /// How far reading came: the shard that is farthest behind tells how long it will still take.
-fn line(records: u64, lag: &[ShardLag]) -> String {
+fn line(count: &str, lag: &[ShardLag]) -> String {
     let farthest = lag.iter().filter_map(|lag| lag.millis_behind_latest).max();
     let behind = match farthest {
         Some(millis) => format!("at most {:.1} s behind", millis as f64 / 1e3),
         None => "none asked yet".to_owned(),
     };
-    format!(
-        "kinetik: {records} records, {} shards to go, {behind}",
-        lag.len()
-    )
+    format!("kinetik: {count}, {} shards to go, {behind}", lag.len())
 }
 
 #[cfg(test)]
@@ -251,12 +276,12 @@ mod tests {
         };
         let shards = [lag(0, Some(1_500)), lag(1, None), lag(2, Some(61_000))];
         assert_eq!(
-            line(7, &shards),
+            line(&count(7, 7), &shards),
             "kinetik: 7 records, 3 shards to go, at most 61.0 s behind"
         );
         assert_eq!(
-            line(0, &[lag(0, None)]),
-            "kinetik: 0 records, 1 shards to go, none asked yet"
+            line(&count(2, 9), &[lag(0, None)]),
+            "kinetik: 2 of 9 records, 1 shards to go, none asked yet"
         );
     }
 }

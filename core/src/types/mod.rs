@@ -15,3 +15,4 @@ pub use name::{StreamArn, StreamName, StreamRef};
 pub(crate) use partition::Partition;
 pub use record::{PartitionKey, check_data};
 pub use sequence::{SequenceNumber, SequenceParts};
+pub use setting::unknown as unknown_setting;

@@ -24,7 +24,7 @@ pub(crate) fn flag(name: &str, value: &str) -> Result<bool> {
 pub(crate) fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
     value
         .parse()
-        .map_err(|_| refused(name, "a whole number of a sensible size"))
+        .map_err(|_| refused(name, "a whole number, 0 or more"))
 }
 
 /// A number of units of `unit` seconds each.
@@ -60,7 +60,7 @@ pub(crate) const fn joined<const N: usize>(
 }
 
 /// The error of a setting that is not among the known ones, with the nearest that is.
-pub(crate) fn unknown(name: &str, known: &[&str]) -> Error {
+pub fn unknown(name: &str, known: &[&str]) -> Error {
     unknown_of("setting", name, known)
 }
 

@@ -104,7 +104,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub async fn over(client: Client, stream: StreamRef, config: ReaderConfig) -> Result<Self> {
-        config.check()?;
+        config.check(&stream)?;
         let clock = client.clock().clone();
         let opened = clock.now();
         let settings = Settings {
@@ -135,7 +135,7 @@ impl Reader {
                 &stream,
                 config.consumer.as_deref(),
                 &client.config().rng,
-            )?),
+            )),
             silence: config.silence,
             closer: Closer::default(),
             writer: Arc::new(Writer::new(client.clock().wall(), NAMESPACE)),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
+use crate::types::setting::refused;
 use crate::types::{SequenceNumber, ShardId};
 
 /// How far one shard was read.
@@ -118,22 +119,27 @@ impl Positions {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) naming the shard whose position is none.
     pub fn from_json(text: &str) -> Result<Self> {
-        let refused = |problem: &str| Error::invalid("positions", problem);
+        Self::of_setting("positions", text)
+    }
+
+    /// The same of the setting with this name.
+    pub(super) fn of_setting(name: &str, text: &str) -> Result<Self> {
         let value: Value =
-            serde_json::from_str(text).map_err(|_| refused("expected a JSON text"))?;
+            serde_json::from_str(text).map_err(|_| refused(name, "saved positions as JSON"))?;
         let stream = match value.get("stream") {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) => Some(name.clone()),
-            Some(_) => return Err(refused("expected text as the stream's name")),
+            Some(_) => return Err(refused(name, "text as the stream's name")),
         };
         let shards = value.get("shards").and_then(Value::as_object);
-        let shards = shards.ok_or_else(|| refused("expected an object with a member `shards`"))?;
+        let shards =
+            shards.ok_or_else(|| refused(name, "positions as an object with a member `shards`"))?;
         let positions = shards.iter().map(|(shard, position)| {
-            let id: ShardId = shard
-                .parse()
-                .map_err(|_| refused("expected shard ids as members of `shards`"))?;
-            let position = Position::from_value(position)
-                .ok_or_else(|| refused(&format!("{id} has none that is one")));
+            let id: ShardId = shard.parse().map_err(|_| {
+                let expected = "shard ids such as shardId-000000000000 as members of `shards`";
+                refused(name, expected)
+            })?;
+            let position = Position::from_value(position).ok_or_else(|| no_position(name, id));
             Ok((id, position?))
         });
         Ok(Self {
@@ -141,6 +147,15 @@ impl Positions {
             shards: positions.collect::<Result<_>>()?,
         })
     }
+}
+
+#[cold]
+fn no_position(name: &str, id: ShardId) -> Error {
+    let expected = format!(
+        "as the position in {id} a sequence_number in digits, in an aggregate with a whole sub_sequence_number, \
+         or as its `at` TRIM_HORIZON, TIMESTAMP with millis, or SHARD_END"
+    );
+    refused(name, expected)
 }
 
 impl FromIterator<(ShardId, Position)> for Positions {
@@ -314,6 +329,10 @@ mod tests {
         ] {
             let error = Positions::from_json(text).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument, "{text}");
+            assert!(
+                error.message().starts_with("positions: expected "),
+                "{error}"
+            );
         }
     }
 

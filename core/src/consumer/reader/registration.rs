@@ -12,7 +12,8 @@ use crate::api::{
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::rng::Rng;
-use crate::types::{StreamArn, StreamRef};
+use crate::types::limits::NAME_MAX_CHARS;
+use crate::types::{StreamArn, StreamName, StreamRef};
 
 /// Which consumer a reader uses, and whether it may have registered one of its own.
 pub(super) struct Registration {
@@ -34,24 +35,18 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Registration {
-    /// The consumer with this name or ARN; without one, our own.
-    ///
-    /// # Errors
-    /// The ARN of a consumer of another stream, whose records would be taken for ours.
-    pub fn new(stream: &StreamRef, given: Option<&str>, rng: &Rng) -> Result<Self> {
+    /// The consumer with this name or ARN, which was checked; without one, our own.
+    pub fn new(stream: &StreamRef, given: Option<&str>, rng: &Rng) -> Self {
         let choice = match given {
-            Some(arn) if arn.starts_with("arn:") => match is_of(stream, arn) {
-                true => Choice::Arn(arn.into()),
-                false => return Err(foreign(stream)),
-            },
+            Some(arn) if is_arn(arn) => Choice::Arn(arn.into()),
             Some(name) => Choice::Named(name.into()),
             None => Choice::Own(format!("kinetik-{:016x}", rng.next_u64()).into()),
         };
-        Ok(Self {
+        Self {
             stream: stream.clone(),
             choice,
             is_asked_for: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The ARN of the consumer, once it is active.
@@ -179,18 +174,38 @@ impl Registration {
     }
 }
 
-#[cold]
-fn foreign(stream: &StreamRef) -> Error {
-    let problem = format!(
-        "is the ARN of another stream's consumer; expected that of a consumer of {stream}, or its name"
-    );
-    Error::invalid("consumer", problem)
+/// Refuses what can be no consumer of the stream, by name or ARN. That of another stream would have its records taken for
+/// ours.
+pub(super) fn check(stream: &StreamRef, given: &str) -> Result<()> {
+    let refused = |problem: String| Err(Error::invalid("consumer", problem));
+    if !is_arn(given) {
+        // Names of consumers follow the rule of those of streams.
+        return match StreamName::new(given) {
+            Ok(_) => Ok(()),
+            Err(_) => refused(format!(
+                "expected a name of 1 to {NAME_MAX_CHARS} characters of a-z A-Z 0-9 _ . -, or an ARN, got {} bytes",
+                given.len()
+            )),
+        };
+    }
+    let Some((theirs, _)) = given.split_once("/consumer/") else {
+        return refused("expected the ARN of a consumer: STREAM_ARN/consumer/NAME:NUMBER".into());
+    };
+    match is_of(stream, theirs) {
+        true => Ok(()),
+        false => refused(format!(
+            "is the ARN of another stream's consumer; expected that of a consumer of {stream}, or its name"
+        )),
+    }
 }
 
-/// Whether a consumer's ARN can be of a stream; one that has not the form of such an ARN is for the service to judge.
-fn is_of(stream: &StreamRef, consumer: &str) -> bool {
-    let named = consumer.split_once("/consumer/");
-    match named.and_then(|(theirs, _)| theirs.parse::<StreamArn>().ok()) {
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+}
+
+/// Whether a consumer's stream can be this one; what has not the form of a stream's ARN is for the service to judge.
+fn is_of(stream: &StreamRef, theirs: &str) -> bool {
+    match theirs.parse::<StreamArn>().ok() {
         None => true,
         Some(theirs) => match stream {
             StreamRef::Name(ours) => theirs.name() == ours,

@@ -5,9 +5,11 @@ use aws_smithy_types::date_time::Format;
 
 use super::config::{Mode, RangeFilter, ReaderConfig, Start, Until};
 use super::position::Positions;
+use super::registration;
 use crate::error::Result;
 use crate::time::Timestamp;
 use crate::transport::Connect;
+use crate::types::StreamRef;
 use crate::types::setting::{duration, flag, joined, refused, unknown};
 
 const OWN: &[&str] = &[
@@ -97,14 +99,17 @@ impl ReaderConfig {
         Ok(())
     }
 
-    /// Refuses settings that cannot work together.
-    pub(super) fn check(&self) -> Result<()> {
-        match self.drop_duplicates && !self.deaggregate {
-            true => Err(refused(
+    /// Refuses settings that cannot work together, or not with this stream.
+    pub(super) fn check(&self, stream: &StreamRef) -> Result<()> {
+        if self.drop_duplicates && !self.deaggregate {
+            return Err(refused(
                 "drop_duplicates",
                 "deaggregate=true with it, because stamps lie in aggregated records",
-            )),
-            false => Ok(()),
+            ));
+        }
+        match &self.consumer {
+            Some(consumer) => registration::check(stream, consumer),
+            None => Ok(()),
         }
     }
 }
@@ -113,7 +118,9 @@ fn start(name: &str, value: &str) -> Result<Start> {
     match value {
         "TRIM_HORIZON" => Ok(Start::TrimHorizon),
         "LATEST" => Ok(Start::Latest),
-        json if json.starts_with('{') => Positions::from_json(json).map(Start::Positions),
+        json if json.trim_start().starts_with('{') => {
+            Positions::of_setting(name, json).map(Start::Positions)
+        }
         _ => time(value).map(Start::At).ok_or_else(|| {
             refused(
                 name,
@@ -198,8 +205,10 @@ mod tests {
             assert_eq!(config.start, Start::At(time), "{text}");
         }
         let saved = Positions::of_stream("orders");
-        config.set("start", &saved.to_json()).unwrap();
-        assert_eq!(config.start, Start::Positions(saved));
+        for text in [saved.to_json(), format!("\n {saved}\n")] {
+            config.set("start", &text).unwrap();
+            assert_eq!(config.start, Start::Positions(saved.clone()));
+        }
         for (text, until) in [
             ("now", Until::Now),
             ("none", Until::Forever),
@@ -217,7 +226,8 @@ mod tests {
             "1969-01-01T00:00:00Z",
             "2023-11-14",
         ] {
-            assert!(config.set("start", wrong).is_err(), "{wrong}");
+            let error = config.set("start", wrong).unwrap_err();
+            assert!(error.message().starts_with("start: expected "), "{error}");
         }
     }
 }

@@ -1,5 +1,8 @@
 //! `kinetik tail` as its users run it: against a server, with filters, formats, signals and pipes.
 
+mod progress;
+mod resharded;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -127,6 +130,16 @@ fn records_are_chosen_by_key_and_by_fields_of_their_data() {
         ["ann", "cut"]
     );
     assert_eq!(lines(&server, &["-e", "-w", "id=2"]).len(), 1);
+    assert_eq!(
+        lines(&server, &["-e", "-w", "id=3", "-w", "state=open"]).len(),
+        0
+    );
+    // So many that were chosen, aggregates taken apart before.
+    assert_eq!(
+        lines(&server, &["-e", "-k", "bob", "-n", "1", "-f", r"%k %u\n"]),
+        ["bob 0"]
+    );
+    assert_eq!(lines(&server, &["-e", "--raw", "-w", "id=3"]).len(), 0);
     assert_eq!(lines(&server, &["-e", "--since", "1h"]).len(), 4);
     assert_eq!(
         lines(&server, &["-e", "--since", "2020-01-01T00:00:00Z"]).len(),
@@ -214,7 +227,8 @@ fn what_cannot_be_read_or_understood_ends_with_its_own_code() {
     assert_eq!(code(&["--mode", "push"]), Some(2));
     assert_eq!(code(&["-f", "%x"]), Some(2));
     assert_eq!(code(&["-w", "state"]), Some(2));
-    let mut missing = tail(&server, &[]);
-    let missing = missing.args(["--consumer", "a b", "--mode", "fan_out"]);
-    assert_eq!(missing.output().unwrap().status.code(), Some(3));
+    assert_eq!(code(&["--since", r#"{"shards":"#]), Some(2));
+    assert_eq!(code(&["--consumer", "a b"]), Some(2));
+    let gone = "arn:aws:kinesis:us-east-1:000000000000:stream/orders/consumer/app:1";
+    assert_eq!(code(&["--mode", "fan_out", "--consumer", gone]), Some(3));
 }
