@@ -121,6 +121,8 @@ bugs! {
     OverIsEnd,
     /// What does not fit into the buffer is dropped.
     TrimsPrefetch,
+    /// A stream that was made again is read on as the one of before.
+    TrustsNamesakes,
     /// Positions are those of what was fetched, not of what was handed out (ledger 28, 29).
     StandsWhereItFetched,
     /// A shard counts as read to its end while its last records wait.

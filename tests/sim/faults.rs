@@ -101,6 +101,14 @@ impl Kind {
         Self::BadRecord,
     ];
 
+    /// Whether a call of a reader meets it too, and not those alone that put.
+    pub fn may_meet_readers(self) -> bool {
+        let is_rolled = |(kind, _, only): &(Self, u64, Option<Operation>)| {
+            *kind == self && *only != Some(Operation::PutRecords)
+        };
+        self == Self::Outage || Self::ROLLED.iter().any(is_rolled)
+    }
+
     /// Those that are rolled for a call, how often each, and for which operation alone.
     const ROLLED: [(Self, u64, Option<Operation>); 15] = [
         (Self::RequestLost, 8, None),

@@ -21,7 +21,7 @@ pub struct Reached {
 /// In how many seeds each was reached.
 pub type Counts = BTreeMap<String, u64>;
 
-/// In scope, beside every [`Kind`] of fault: what a full run must reach often enough.
+/// In scope, beside every [`Kind`] of fault, for readers apart: what a full run must reach often enough.
 const IN_SCOPE: &[&str] = &[
     "aggregate: in doubt → sent again alike",
     "aggregate: misrouted → taken apart",
@@ -69,7 +69,6 @@ const IN_SCOPE: &[&str] = &[
     "reader: fan-out → polling",
     "reader: iterator → expired → replaced",
     "reader: opened at LATEST",
-    "reader: outage",
     "reader: pauses longer than an iterator lives",
     "reader: read → nothing",
     "reader: read → records",
@@ -80,6 +79,7 @@ const IN_SCOPE: &[&str] = &[
     "reader: resumed with a shard that had ended",
     "reader: resumed within an aggregate",
     "reader: shard → vanished",
+    "reader: stream is no more → told",
     "reader: subscription → begun",
     "reader: subscription → event",
     "reader: subscription → silent → replaced",
@@ -108,7 +108,9 @@ const IN_SCOPE: &[&str] = &[
     "reshard: split",
     "stream: UPDATING while records are put",
     "stream: deleted",
+    "stream: deleted while it is read",
     "stream: made again",
+    "stream: made again while it is read",
     "stream: records older than it keeps",
 ];
 
@@ -130,6 +132,11 @@ impl Reached {
 
     pub fn fault(&mut self, kind: Kind) {
         self.note(&format!("fault: {kind:?}"));
+    }
+
+    pub fn fault_of_reader(&mut self, kind: Kind) {
+        self.fault(kind);
+        self.note(&format!("reader: fault {kind:?}"));
     }
 
     pub fn error(&mut self, kind: ErrorKind) {
@@ -249,7 +256,10 @@ impl Reached {
 /// What of the scope was reached in too few seeds.
 pub fn missing(counts: &Counts, least: u64) -> Vec<String> {
     let faults = Kind::ALL.map(|kind| format!("fault: {kind:?}"));
-    let in_scope = IN_SCOPE.iter().map(|name| (*name).to_owned()).chain(faults);
+    let of_readers = Kind::ALL.into_iter().filter(|kind| kind.may_meet_readers());
+    let of_readers = of_readers.map(|kind| format!("reader: fault {kind:?}"));
+    let in_scope = IN_SCOPE.iter().map(|name| (*name).to_owned());
+    let in_scope = in_scope.chain(faults).chain(of_readers);
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     let rare = in_scope.filter(|name| count(name) < least);
     rare.map(|name| format!("{name}: {} seeds", count(&name)))

@@ -22,7 +22,7 @@ use self::follower::Follower;
 use self::lives::Lives;
 use self::service::Strange;
 use self::writer::Writer;
-use crate::faults::{Faults, Kind, Log, Plan};
+use crate::faults::{Faults, Log, Plan};
 use crate::listing::STREAM;
 use crate::reached::Reached;
 use crate::run::Run;
@@ -122,10 +122,7 @@ pub async fn simulate(seed: u64, is_traced: bool) -> Run {
     }
     reached.merge(&noted.lock().expect("likewise"));
     for kind in log.injected.keys() {
-        reached.fault(*kind);
-    }
-    if log.injected.contains_key(&Kind::Outage) {
-        reached.note("reader: outage");
+        reached.fault_of_reader(*kind);
     }
     Run {
         seed,

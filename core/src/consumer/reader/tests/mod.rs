@@ -10,6 +10,7 @@ mod ledger;
 mod listings;
 mod memory;
 mod model;
+mod remade;
 mod simulated;
 mod until;
 mod way;
