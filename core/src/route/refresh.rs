@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::planted::{Bug, planted};
 use crate::rng::Rng;
 use crate::time::Moment;
+use crate::types::{SequenceNumber, ShardId};
 
 /// A state machine that keeps a [`ShardMap`] current. Does no I/O: it asks for pages of a shard listing and is
 /// fed them.
@@ -174,6 +175,11 @@ impl Refresh {
         // With that bug no listing is made, so that none may be waited for.
         planted(Bug::NeverDoubtsTheMap)
             || self.map_asked_at.is_some_and(|asked_at| seen <= asked_at)
+    }
+
+    /// Whether the map lies behind a record that is stored on `shard` under `sequence`: [`ShardMap::lies_behind`].
+    pub fn lies_behind(&self, shard: ShardId, sequence: SequenceNumber) -> bool {
+        !planted(Bug::NeverDoubtsTheMap) && self.map.lies_behind(shard, sequence)
     }
 
     /// Takes in what happened, and says what to do.

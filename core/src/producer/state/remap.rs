@@ -221,7 +221,7 @@ impl State {
                 }
                 Landing::Unknown
                     if now - one.answered < LISTING_BEHIND
-                        && self.map.lies_behind(shard, sequence) =>
+                        && self.refresh.lies_behind(shard, sequence) =>
                 {
                     doubt = Some(now);
                     self.unjudged.push(one);
