@@ -249,8 +249,8 @@ impl Shard {
         }
     }
 
-    /// A listing shows it.
-    pub fn is_listed(&mut self, listed: &ShardInfo) {
+    /// Takes in what a listing shows of it.
+    pub fn listed(&mut self, listed: &ShardInfo) {
         self.told_at = None;
         self.info.first = self.info.first.or(listed.first);
     }

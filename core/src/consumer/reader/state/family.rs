@@ -178,7 +178,7 @@ impl State {
         }
         for info in &list {
             if let Some(shard) = self.shards.get_mut(&info.id) {
-                shard.is_listed(info);
+                shard.listed(info);
             }
             let ours = Some(info.id) > self.newest_at_opening
                 || info
