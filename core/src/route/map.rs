@@ -184,10 +184,8 @@ impl ShardMap {
         let Some(info) = self.find(shard) else {
             return Landing::Unknown;
         };
-        let made = |number: Option<SequenceNumber>| {
-            number.and_then(|n| n.parts()).map(|parts| parts.created)
-        };
-        if let (Some(then), Some(now)) = (made(info.first), made(sequence))
+        let now = sequence.and_then(SequenceNumber::created);
+        if let (Some(then), Some(now)) = (info.created(), now)
             && then != now
         {
             return Landing::Unknown;
@@ -201,15 +199,15 @@ impl ShardMap {
     /// Whether the listing lies behind a record that is stored on `shard` under `sequence`: ids are given in a row, and it
     /// ends before that one, of a stream that is not older than itself.
     pub fn lies_behind(&self, shard: ShardId, sequence: SequenceNumber) -> bool {
-        let made = |number: SequenceNumber| Some(number.parts()?.created);
-        let oldest = self
-            .0
-            .known
-            .iter()
-            .filter_map(|info| made(info.first?))
-            .min();
-        let is_of_this_stream = oldest.is_some_and(|oldest| made(sequence) >= Some(oldest));
-        is_of_this_stream && self.0.known.last().is_some_and(|newest| shard > newest.id)
+        self.known().last().is_some_and(|newest| shard > newest.id)
+            && self
+                .oldest()
+                .is_some_and(|oldest| sequence.created() >= Some(oldest))
+    }
+
+    /// The second in which the oldest of the known shards was made, by their numbers.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.known().iter().filter_map(ShardInfo::created).min()
     }
 }
 
@@ -443,6 +441,31 @@ mod tests {
         let landing = |sequence| map.landing(range(1, 1), ShardId::new(0), sequence);
         assert_eq!(landing(number(1_700_000_000, 55)), Landing::Covered);
         assert_eq!(landing(number(1_700_000_777, 1)), Landing::Unknown);
+    }
+
+    #[test]
+    fn a_listing_lies_behind_a_record_on_a_younger_shard_of_its_own_stream_alone() {
+        let number = |created, id| {
+            let parts = SequenceParts {
+                created,
+                index: 1,
+                put: created,
+                shard: ShardId::new(id),
+            };
+            parts.pack().unwrap()
+        };
+        let made = 1_700_000_000;
+        let map = ShardMap::new([ShardInfo {
+            first: Some(number(made, 3)),
+            ..shard(3, 0, u128::MAX)
+        }]);
+        let lies_behind = |created, id| map.lies_behind(ShardId::new(id), number(created, id));
+        assert!(lies_behind(made + 60, 4));
+        assert!(!lies_behind(made + 60, 3), "it shows that one");
+        assert!(!lies_behind(made + 60, 2), "that one has expired");
+        assert!(!lies_behind(made - 60, 4), "that is of an earlier stream");
+        let untold = ShardMap::new([shard(3, 0, u128::MAX)]);
+        assert!(!untold.lies_behind(ShardId::new(4), number(made, 4)));
     }
 
     proptest! {

@@ -38,6 +38,11 @@ impl ShardInfo {
         self.last.is_none()
     }
 
+    /// The second in which it was made, as its first number tells.
+    pub(crate) fn created(&self) -> Option<u64> {
+        self.first?.created()
+    }
+
     /// Its parents: none, one (split) or two (merge).
     pub fn parents(&self) -> impl Iterator<Item = ShardId> + use<> {
         self.parent.into_iter().chain(self.adjacent_parent)

@@ -48,6 +48,11 @@ impl SequenceNumber {
     /// The lowest number there is.
     pub const ZERO: Self = Self { high: 0, low: 0 };
 
+    /// The second in which its shard was made; `None` if it is not of version 2. A stream that was made again has others.
+    pub(crate) fn created(self) -> Option<u64> {
+        Some(self.parts()?.created)
+    }
+
     /// What the number encodes; `None` if it is not of version 2.
     pub fn parts(self) -> Option<SequenceParts> {
         // Digits from the right: version 1, shard 8, put 9, zeros 2, index 16 (bits 80..144), nibble 1

@@ -150,15 +150,13 @@ fn is_of(map: &ShardMap, id: ShardId, read: SequenceParts) -> Option<bool> {
     if read.shard != id {
         return Some(false);
     }
-    let made = |info: &ShardInfo| Some(info.first?.parts()?.created);
     if let Some(listed) = map.find(id) {
-        return Some(read.created == made(listed)?);
+        return Some(read.created == listed.created()?);
     }
     if Some(id) < newest(map).map(|info| info.id) {
         return None;
     }
-    let oldest = map.known().iter().filter_map(made).min()?;
-    Some(read.created >= oldest)
+    Some(read.created >= map.oldest()?)
 }
 
 fn newest(map: &ShardMap) -> Option<&ShardInfo> {

@@ -111,7 +111,8 @@ pub(super) enum Stage {
     Unclear {
         /// When it stopped.
         since: Moment,
-        /// The service said that there is no such shard, rather than that it has no more records.
+        /// The service said that there is no such shard, or answers as if it were another one, rather than that it has no
+        /// more records.
         not_found: bool,
     },
     /// There is nothing more to read.
@@ -266,9 +267,9 @@ impl Shard {
     /// Whether an answer is of a shard of the same id that was made at another time: of a stream that was deleted and made
     /// again. It is so once; the listing that is looked at then knows better than numbers of a server's own kind.
     pub fn is_another(&mut self, records: &[api::Record]) -> bool {
-        let made = |number: SequenceNumber| Some(number.parts()?.created);
-        let theirs = || made(records.first()?.sequence_number.parse().ok()?);
-        let ours = self.info.first.and_then(made);
+        let number = |record: &api::Record| record.sequence_number.parse::<SequenceNumber>().ok();
+        let theirs = || number(records.first()?)?.created();
+        let ours = self.info.created();
         let is_another = ours.is_some_and(|ours| theirs().is_some_and(|theirs| ours != theirs));
         is_another && !std::mem::replace(&mut self.is_vouched_for, true)
     }

@@ -199,17 +199,10 @@ impl State {
 
     /// Fails when a listed shard is of another stream than ours of the same id.
     pub(super) fn compare(&self, list: &[ShardInfo]) -> Result<()> {
-        let made = |info: &ShardInfo| {
-            info.first
-                .and_then(|number| number.parts())
-                .map(|parts| parts.created)
-        };
         for info in list {
-            let ours = self
-                .shards
-                .get(&info.id)
-                .and_then(|shard| made(&shard.info));
-            if let (Some(ours), Some(theirs)) = (ours, made(info))
+            let ours = self.shards.get(&info.id);
+            let ours = ours.and_then(|shard| shard.info.created());
+            if let (Some(ours), Some(theirs)) = (ours, info.created())
                 && ours != theirs
                 && !planted(Bug::TrustsNamesakes)
             {

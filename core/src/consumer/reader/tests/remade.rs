@@ -18,6 +18,19 @@ fn is_told(effect: &Effect) {
     assert!(error.to_string().contains("made again"), "{error}");
 }
 
+/// Reads a closed shard to its end, until the iterators of its children are asked for, which lie unanswered.
+fn ask_for_children(model: &mut Model, driven: &mut Driven) {
+    let is_of_child = |(_, ask): &(u64, Ask)| matches!(ask, Ask::Iterator { .. });
+    while !driven.under_way.iter().any(is_of_child) {
+        match driven.step(model, None) {
+            Effect::Call(ticket, ask) => driven.under_way.push((ticket, ask)),
+            Effect::Wait(Some(at)) if driven.under_way.is_empty() => model.now = model.now.max(at),
+            Effect::Wait(_) => drop(driven.answer(model, 0)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_shard_of_which_nothing_was_read_gives_nothing_of_the_new_stream() {
     let mut model = Model::new(1);
@@ -85,16 +98,7 @@ fn a_child_that_was_told_of_long_ago_is_looked_up_before_it_is_read() {
     let mut model = Model::new(1);
     let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
     model.split(0);
-    let is_of_child = |(_, ask): &(u64, Ask)| matches!(ask, Ask::Iterator { .. });
-    // The children's iterators are asked for, and lie unanswered while the caller pauses.
-    while !driven.under_way.iter().any(is_of_child) {
-        match driven.step(&model, None) {
-            Effect::Call(ticket, ask) => driven.under_way.push((ticket, ask)),
-            Effect::Wait(Some(at)) if driven.under_way.is_empty() => model.now = model.now.max(at),
-            Effect::Wait(_) => drop(driven.answer(&mut model, 0)),
-            other => panic!("{other:?}"),
-        }
-    }
+    ask_for_children(&mut model, &mut driven);
     model.now = model.now + PAUSE;
     model.recreate(3);
     put(&mut model, 1, &["another stream's"]);
@@ -107,20 +111,11 @@ fn a_child_of_the_same_stream_that_was_told_of_long_ago_is_read() {
     let mut driven = Driven::open(&mut model, Start::TrimHorizon, Until::Forever);
     let [left, _] = model.split(0);
     put(&mut model, left, &["1"]);
-    while !model
-        .asked
-        .iter()
-        .any(|ask| matches!(ask, Ask::Read { .. }))
-    {
-        match driven.step(&model, None) {
-            Effect::Call(ticket, ask) => driven.under_way.push((ticket, ask)),
-            Effect::Wait(Some(at)) if driven.under_way.is_empty() => model.now = model.now.max(at),
-            Effect::Wait(_) => drop(driven.answer(&mut model, 0)),
-            other => panic!("{other:?}"),
-        }
-    }
+    ask_for_children(&mut model, &mut driven);
     model.now = model.now + PAUSE;
+    assert!(!model.asked.contains(&Ask::List));
     assert_eq!(texts(&driven.available(&mut model)), ["1"]);
+    assert!(model.asked.contains(&Ask::List));
 }
 
 #[test]
