@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use crate::clients::{Client, KEYS, Place};
 use crate::served::Served;
+use kinetik_benches::awake::Awake;
 use kinetik_benches::worker::Worker;
 
 const ROUNDS: usize = 5;
@@ -106,6 +107,7 @@ pub(crate) fn measure(title: &str, server: &Served, size: usize, cases: &[Case])
         "\n{title}\n{:<44} {:>12} {:>8} {:>14}",
         "", "µs CPU each", "ratio", "records/s wall"
     );
+    let _awake = Awake::keep();
     let mut running = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         match Running::start(server, case, size, number) {

@@ -10,6 +10,7 @@ use kinetik::client::{Client, ClientConfig};
 use kinetik::consumer::{Mode, Next, Reader, ReaderConfig, Start, Until};
 use kinetik::engine::{Engine, EngineConfig};
 use kinetik::transport::{Connect, Endpoint, Wire};
+use kinetik_benches::awake::Awake;
 use kinetik_benches::{Cases, Gates, figure, is_asked, print};
 use kinetik_server::{Server, ServerConfig};
 
@@ -92,6 +93,7 @@ pub(crate) fn measure(gates: &mut Gates) {
 }
 
 fn records(url: &str, gates: &mut Gates) {
+    let _awake = Awake::keep();
     let mut cases = Cases::default();
     for (form, name) in [(Form::Json, "JSON"), (Form::Cbor, "CBOR")] {
         cases.add(format!("polling, {name}"), RECORDS, move || {

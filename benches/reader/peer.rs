@@ -5,6 +5,7 @@ use std::process::Command;
 
 use kinetik::api::Form;
 use kinetik::consumer::Mode;
+use kinetik_benches::awake::Awake;
 use kinetik_benches::worker::Worker;
 use kinetik_benches::{Gates, cpu_seconds};
 
@@ -24,6 +25,7 @@ const LEAST: f64 = 1.5;
 type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
 pub(crate) fn measure(url: &str, gates: &mut Gates) {
+    let _awake = Awake::keep();
     let own =
         |form| -> Round<'_> { Box::new(move || cpu_seconds(|| read(url, form, Mode::Polling))) };
     let mut cases = vec![

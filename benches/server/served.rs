@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use kinetik::api::{CreateStreamInput, DescribeStreamSummaryInput, Form, StreamStatus};
-use kinetik::engine::{Engine, EngineConfig};
+use kinetik::engine::{Engine, EngineConfig, WhenFull};
 use kinetik_server::{Server, ServerConfig};
 
 use crate::client::Client;
@@ -23,12 +23,21 @@ use crate::client::Client;
 pub(crate) enum Service {
     /// kinetik, without quotas.
     Kinetik,
+    /// The same with little memory, of which the oldest records make room: once full it stores into memory that was used.
+    Bounded,
     /// Nothing: every request is read and answered alike, by the same HTTP library.
     Null,
 }
 
+/// Memory of [`Service::Bounded`].
+pub(crate) const BOUND: usize = 256 << 20;
+
 impl Service {
-    const ALL: [(&'static str, Self); 2] = [("--serve", Self::Kinetik), ("--null", Self::Null)];
+    const ALL: [(&'static str, Self); 3] = [
+        ("--serve", Self::Kinetik),
+        ("--bounded", Self::Bounded),
+        ("--null", Self::Null),
+    ];
 
     /// What the arguments of this process ask it to serve.
     pub(crate) fn asked() -> Option<Self> {
@@ -44,11 +53,15 @@ impl Service {
         let mut end = Vec::new();
         match self {
             Self::Null => null(),
-            Self::Kinetik => {
-                let engine = Engine::new(EngineConfig {
+            Self::Kinetik | Self::Bounded => {
+                let mut config = EngineConfig {
                     quotas: false,
                     ..EngineConfig::default()
-                });
+                };
+                if self == Self::Bounded {
+                    (config.memory, config.when_full) = (BOUND, WhenFull::Trim);
+                }
+                let engine = Engine::new(config);
                 let server = Server::start(ServerConfig {
                     engine,
                     ..ServerConfig::default()

@@ -2,6 +2,7 @@
 //! median of what it cost this thread in CPU time. Wall time is not looked at.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+pub mod awake;
 pub mod worker;
 
 use std::fmt::Display;
