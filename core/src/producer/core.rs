@@ -159,7 +159,7 @@ impl Core {
 
     /// What was counted so far.
     pub fn metrics(&self) -> ProducerMetrics {
-        let counted = self.meter.lock().metrics.clone();
+        let counted = self.meter.lock().metrics();
         ProducerMetrics {
             stream: self.stream.name().to_string(),
             ledger: self.ledger(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Producer;
 use super::ledger::{Ledger, Tally};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::{Export, Format, Histogram, Plain};
 use crate::types::ShardId;
 
@@ -180,24 +180,5 @@ impl ProducerMetrics {
         let mut plain = Plain::default();
         self.export(&mut plain);
         plain.finish()
-    }
-
-    /// An attempt did not store a Kinesis record of this shard, if it is known.
-    pub(super) fn refused(&mut self, shard: Option<ShardId>, error: &Error) {
-        let code = error.aws_code().unwrap_or_else(|| error.kind().name());
-        match self.errors.get_mut(code) {
-            Some(count) => *count += 1,
-            None => drop(self.errors.insert(code.to_owned(), 1)),
-        }
-        self.total.errors += 1;
-        if let Some(shard) = shard {
-            self.shards.entry(shard).or_default().errors += 1;
-        }
-    }
-
-    /// Counts something of a shard, and of all.
-    pub(super) fn count(&mut self, shard: ShardId, count: impl Fn(&mut PutCounts)) {
-        count(&mut self.total);
-        count(self.shards.entry(shard).or_default());
     }
 }

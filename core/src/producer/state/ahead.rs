@@ -11,9 +11,24 @@ use super::lane::Lane;
 const FEW: usize = 256;
 
 impl State {
-    /// Looks at lanes.
+    /// Looks at lanes: at fields that lie in each of their cache lines.
     pub(super) fn look_at(&self, lanes: impl Iterator<Item = u32>) {
-        self.look(lanes, |lane| lane.ready.len() ^ lane.in_flight);
+        self.look(lanes, |lane| {
+            let range = lane.range.map_or(0, |range| range.start().get() as usize);
+            let shard = lane.shard.map_or(0, |shard| shard.get());
+            range ^ shard as usize ^ lane.ready.len() ^ lane.in_flight ^ lane.failures as usize
+        });
+    }
+
+    /// Looks at lanes from which an answer came, and at what is counted of their shards.
+    pub(super) fn look_at_answered(&self, lanes: &[u32]) {
+        if self.lanes.len() > FEW {
+            self.look_at(lanes.iter().copied());
+            let shards = lanes
+                .iter()
+                .filter_map(|lane| self.lanes[*lane as usize].shard);
+            self.meter.lock().look_at(shards);
+        }
     }
 
     /// Looks at the first batch of each lane, and at the lanes before.

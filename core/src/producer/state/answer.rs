@@ -33,6 +33,7 @@ impl State {
         self.budget.release_body(flight.body_bytes);
         self.is_body_full = false;
         let mut lanes: Vec<u32> = flight.batches.iter().map(|batch| batch.lane).collect();
+        self.look_at_answered(&lanes);
         for lane in &lanes {
             self.lanes[*lane as usize].in_flight -= 1;
         }
@@ -133,7 +134,10 @@ impl State {
         let lane = &mut self.lanes[batch.lane as usize];
         lane.failures = 0;
         let is_predicted = lane.shard == Some(shard);
-        let landing = self.map.landing(batch.hashes, shard, Some(sequence));
+        let landing = match is_predicted && lane.covers(&batch, sequence) {
+            true => Landing::Covered,
+            false => self.map.landing(batch.hashes, shard, Some(sequence)),
+        };
         if !is_predicted || landing != Landing::Covered {
             self.refresh(now, route::Event::Doubt { asked_at: sent }, effects);
         }
@@ -181,7 +185,7 @@ impl State {
     ) {
         let error = &attempt.error;
         let shard = self.lanes[batch.lane as usize].shard;
-        self.meter.lock().metrics.refused(shard, error);
+        self.meter.lock().refused(shard, error);
         batch.failed.push(Arc::clone(&attempt));
         if error.kind() == ErrorKind::Unavailable && !planted(Bug::InternalFailureIsRefusal) {
             batch.history.maybe_stored = true;
@@ -245,7 +249,7 @@ impl State {
                 continue;
             }
             let shard = self.lanes[batch.lane as usize].shard;
-            self.meter.lock().metrics.refused(shard, &error);
+            self.meter.lock().refused(shard, &error);
             batch.failed.push(Arc::clone(&attempt));
             // Each batch has a grace of its own.
             let mut verdict = verdict;
@@ -282,8 +286,7 @@ impl State {
 
     /// An aggregate lies on a shard that does not cover it.
     pub(super) fn note_misrouted(&self, shard: ShardId) {
-        let metrics = &mut self.meter.lock().metrics;
-        metrics.count(shard, |counts| counts.wrong_shard += 1);
+        self.meter.lock().misrouted(shard);
     }
 
     /// What is kept of an attempt that failed.

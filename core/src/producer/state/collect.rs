@@ -148,6 +148,7 @@ impl State {
         });
         open.count(hash, stored.size(), tag, promise);
         self.lanes[index as usize].open = Some(open);
+        self.open += 1;
         match is_full {
             true => self.take_open(now, index),
             false => self.note_due(index),
@@ -227,6 +228,9 @@ impl State {
 
     /// Takes the aggregates of the lanes from which nothing waits or is on its way.
     pub(super) fn seal_answered(&mut self, now: Moment) {
+        if self.open == 0 {
+            return;
+        }
         for index in 0..self.lanes.len() as u32 {
             if self.lanes[index as usize].is_answered() {
                 self.take_open(now, index);
@@ -237,6 +241,7 @@ impl State {
     fn take_open(&mut self, now: Moment, index: u32) {
         let lane = &mut self.lanes[index as usize];
         if let Some(open) = lane.open.take() {
+            self.open -= 1;
             let fill = open.builder.encoded_len() as f32 / self.settings.aggregate_bytes as f32;
             lane.pace.went(now, fill);
             lane.sealing += 1;

@@ -1,8 +1,7 @@
 //! What ends because its deadline has come.
 
-use std::collections::VecDeque;
-
 use super::batch::Batch;
+use super::ready::Ready;
 use super::{Effects, State, Unjudged};
 use crate::error::{Error, ErrorKind};
 use crate::time::Moment;
@@ -19,11 +18,10 @@ impl State {
         let mut late = Vec::new();
         let mut next = Moment::MAX;
         for lane in &mut self.lanes {
-            if lane.ready.iter().any(|batch| is_late(batch)) {
+            if lane.ready.iter().any(is_late) {
                 let all = std::mem::take(&mut lane.ready).into_iter();
-                let (gone, kept): (VecDeque<_>, VecDeque<_>) =
-                    all.partition(|batch| is_late(batch));
-                for batch in &gone {
+                let (gone, kept): (Ready, Ready) = all.partition(|batch| is_late(batch));
+                for batch in gone.iter() {
                     self.waiting.forget(batch);
                 }
                 late.extend(gone.into_iter().map(|batch| *batch));

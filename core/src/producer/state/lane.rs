@@ -1,29 +1,30 @@
 //! A lane: what the sender keeps for one shard.
 
-use std::collections::VecDeque;
-
 use super::batch::{Batch, span};
 use super::pace::Pace;
+use super::ready::Ready;
 use crate::codec::AggregateBuilder;
 use crate::limit::{CLIENT_TOLERANCE, SharedLimit, Wanted};
 use crate::producer::arena::Tag;
 use crate::producer::ledger::Tally;
 use crate::time::Moment;
 use crate::types::limits::SHARD_BYTES_PER_SECOND;
-use crate::types::{HashKey, HashRange, ShardId};
+use crate::types::{HashKey, HashRange, SequenceNumber, ShardId};
 
 /// The lane of one shard; of none, for records that the map does not route.
 pub(super) struct Lane {
     pub shard: Option<ShardId>,
     /// The part of the ring that is routed to it.
     pub range: Option<HashRange>,
+    /// The second in which the shard was made, where it is known.
+    pub created: Option<u64>,
     /// The shard takes no new records: the map has it no longer.
     pub is_closed: bool,
     pub limit: Option<SharedLimit>,
     pub pace: Pace,
     pub open: Option<Box<Open>>,
     /// Sealed and not sent, the next one first.
-    pub ready: VecDeque<Box<Batch>>,
+    pub ready: Ready,
     /// Aggregates that were taken out to be sealed.
     pub sealing: usize,
     /// Batches that were sent and not answered.
@@ -85,11 +86,12 @@ impl Lane {
         Self {
             shard,
             range: None,
+            created: None,
             is_closed: false,
             limit,
             pace: Pace::default(),
             open: None,
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             sealing: 0,
             in_flight: 0,
             paused_until: Moment::ZERO,
@@ -105,6 +107,12 @@ impl Lane {
         let hashes = batch.hashes;
         self.range
             .is_some_and(|range| range.contains(hashes.start()) && range.contains(hashes.end()))
+    }
+
+    /// Whether a batch that its shard stored under this number is where it belongs; if not, the map may know better. The
+    /// lane is at hand, the map's shards are not where there are thousands.
+    pub fn covers(&self, batch: &Batch, sequence: SequenceNumber) -> bool {
+        self.created.is_some() && self.created == sequence.created() && self.is_home(batch)
     }
 
     /// Whether nothing of the shard waits or is on its way, so that what is open may go.

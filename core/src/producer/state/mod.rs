@@ -19,6 +19,7 @@ mod meter;
 mod order;
 mod pace;
 mod pack;
+mod ready;
 mod remap;
 mod send;
 #[cfg(test)]
@@ -216,6 +217,8 @@ pub(crate) struct State {
     /// Aggregates that are due at a time, by lane and number; some are gone by then.
     due: BinaryHeap<Reverse<(Moment, u32, u64)>>,
     opened: u64,
+    /// Lanes that have one.
+    open: usize,
     /// Taken out of their lanes, to be sealed together.
     sealing: Vec<(u32, Box<Open>)>,
     /// Of the record that is sealed next, where records are stamped.
@@ -317,6 +320,7 @@ impl State {
             block: Block::new(),
             due: BinaryHeap::new(),
             opened: 0,
+            open: 0,
             sealing: Vec::new(),
             builders: Vec::new(),
             pinned: Vec::new(),
@@ -509,7 +513,11 @@ impl State {
             }));
         }
         for lane in &mut self.lanes {
-            batches.extend(lane.ready.drain(..).map(|batch| *batch));
+            batches.extend(
+                std::mem::take(&mut lane.ready)
+                    .into_iter()
+                    .map(|batch| *batch),
+            );
         }
         batches.extend(self.unjudged.drain(..).map(Unjudged::given_up));
         batches.sort_by_key(|batch| batch.history.arrived);

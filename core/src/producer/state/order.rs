@@ -230,8 +230,7 @@ impl State {
         order.are_strays_stale = false;
         order.strays.clear();
         let flying = self.flights.values().flat_map(|flight| &flight.batches);
-        let waiting = self.lanes.iter().flat_map(|lane| &lane.ready);
-        let waiting = waiting.map(Box::as_ref);
+        let waiting = self.lanes.iter().flat_map(|lane| lane.ready.iter());
         let unresolved = flying.chain(waiting.filter(|batch| batch.history.is_frozen));
         let strays = unresolved.filter(|batch| !self.lanes[batch.lane as usize].is_home(batch));
         let unjudged = self.unjudged.iter().map(|one| &one.batch);

@@ -67,8 +67,9 @@ impl State {
             self.lane_of_shard.insert(shard.id, lane);
             self.lane_of.push(lane);
             // A stream that was made again has shards of the same ids elsewhere on the ring.
-            let range = &mut self.lanes[lane as usize].range;
-            if range.replace(shard.range) != Some(shard.range) {
+            let place = &mut self.lanes[lane as usize];
+            place.created = shard.created();
+            if place.range.replace(shard.range) != Some(shard.range) {
                 moved.push(lane);
             }
         }
@@ -87,7 +88,7 @@ impl State {
     /// Routes what waits in a lane anew.
     fn empty(&mut self, lane: u32) {
         let waiting = std::mem::take(&mut self.lanes[lane as usize].ready);
-        for batch in &waiting {
+        for batch in waiting.iter() {
             self.waiting.forget(batch);
         }
         // In reverse, and each to the front: their order stays.

@@ -193,7 +193,7 @@ fn ledger_13_12_a_record_that_cannot_be_delivered_by_its_deadline_comes_back_who
             "nothing is sent after its deadline"
         );
         assert!(world.now <= Moment::ZERO + 5 * SECOND + 5 * SECOND / 50);
-        assert_eq!(world.state.meter.lock().metrics.expired, 2);
+        assert_eq!(world.state.meter.lock().metrics().expired, 2);
         for (number, key) in numbers.into_iter().zip(["a", "b"]) {
             let failure = &world.failures[&number];
             assert_eq!(

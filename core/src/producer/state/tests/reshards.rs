@@ -39,7 +39,7 @@ fn ledger_22_an_aggregate_that_a_split_cuts_is_sent_again_as_a_whole_and_marked(
     world.answer(&request, &[]);
     world.finish();
     assert_eq!(world.delivered.records, 6);
-    let counted = world.state.meter.lock().metrics.total;
+    let counted = world.state.meter.lock().metrics().total;
     assert_eq!((counted.wrong_shard, counted.user_records.records), (1, 6));
     assert!(
         world
