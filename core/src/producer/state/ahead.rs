@@ -6,24 +6,22 @@ use std::hint::black_box;
 
 use super::State;
 use super::lane::Lane;
+use crate::types::ShardId;
 
 /// So many lanes are in a near cache anyway.
 const FEW: usize = 256;
 
 impl State {
-    /// Looks at lanes: at fields that lie in each of their cache lines.
+    /// Looks at lanes.
     pub(super) fn look_at(&self, lanes: impl Iterator<Item = u32>) {
-        self.look(lanes, |lane| {
-            let range = lane.range.map_or(0, |range| range.start().get() as usize);
-            let shard = lane.shard.map_or(0, |shard| shard.get());
-            range ^ shard as usize ^ lane.ready.len() ^ lane.in_flight ^ lane.failures as usize
-        });
+        self.look(lanes, |lane| lane.in_flight);
     }
 
     /// Looks at lanes from which an answer came, and at what is counted of their shards.
     pub(super) fn look_at_answered(&self, lanes: &[u32]) {
         if self.lanes.len() > FEW {
-            self.look_at(lanes.iter().copied());
+            let shard = |lane: &Lane| lane.shard.map_or(0, ShardId::get);
+            self.look(lanes.iter().copied(), |lane| lane.in_flight ^ shard(lane));
             let shards = lanes
                 .iter()
                 .filter_map(|lane| self.lanes[*lane as usize].shard);
@@ -36,11 +34,11 @@ impl State {
         self.look_at(lanes.clone());
         self.look(lanes, |lane| {
             let first = lane.ready.front();
-            first.map_or(0, |batch| batch.data.len() ^ batch.charge)
+            first.map_or(0, |batch| (batch.data.len() ^ batch.charge) as u32)
         });
     }
 
-    fn look(&self, lanes: impl Iterator<Item = u32>, at: impl Fn(&Lane) -> usize) {
+    fn look(&self, lanes: impl Iterator<Item = u32>, at: impl Fn(&Lane) -> u32) {
         if self.lanes.len() > FEW {
             black_box(lanes.fold(0, |seen, lane| seen ^ at(&self.lanes[lane as usize])));
         }

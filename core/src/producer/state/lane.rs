@@ -1,5 +1,7 @@
 //! A lane: what the sender keeps for one shard.
 
+use std::mem::offset_of;
+
 use super::batch::{Batch, span};
 use super::pace::Pace;
 use super::ready::Ready;
@@ -7,38 +9,47 @@ use crate::codec::AggregateBuilder;
 use crate::limit::{CLIENT_TOLERANCE, SharedLimit, Wanted};
 use crate::producer::arena::Tag;
 use crate::producer::ledger::Tally;
+use crate::route::ShardInfo;
 use crate::time::Moment;
 use crate::types::limits::SHARD_BYTES_PER_SECOND;
 use crate::types::{HashKey, HashRange, SequenceNumber, ShardId};
 
 /// The lane of one shard; of none, for records that the map does not route.
+///
+/// With thousands of shards each cache line of it is waited for, so its fields stand as they are needed: in the first line
+/// what is looked at when a batch comes, goes and is answered, in the second what judges where it landed.
+#[repr(C, align(64))]
 pub(super) struct Lane {
-    pub shard: Option<ShardId>,
-    /// The part of the ring that is routed to it.
-    pub range: Option<HashRange>,
-    /// The second in which the shard was made, where it is known.
-    pub created: Option<u64>,
-    /// The shard takes no new records: the map has it no longer.
-    pub is_closed: bool,
-    pub limit: Option<SharedLimit>,
-    pub pace: Pace,
-    pub open: Option<Box<Open>>,
     /// Sealed and not sent, the next one first.
     pub ready: Ready,
-    /// Aggregates that were taken out to be sealed.
-    pub sealing: usize,
+    pub queue: Queue,
     /// Batches that were sent and not answered.
-    pub in_flight: usize,
-    /// Nothing is sent before, because the shard refused.
-    pub paused_until: Moment,
-    /// When it last refused what had been sent after the refusal before.
-    pub failed_at: Option<Moment>,
+    pub in_flight: u32,
+    /// Aggregates that were taken out to be sealed.
+    pub sealing: u32,
     /// Failures in a row.
     pub failures: u32,
-    pub queue: Queue,
+    /// The shard takes no new records: the map has it no longer.
+    pub is_closed: bool,
     /// Only large records wait in it, for their turn: small ones may pass.
     pub is_open_to_small: bool,
+    /// Nothing is sent before, because the shard refused.
+    pub paused_until: Moment,
+    pub open: Option<Box<Open>>,
+
+    /// The part of the ring that is routed to it.
+    pub range: Option<HashRange>,
+    pub shard: Option<ShardId>,
+    /// The second in which the shard was made, where it is known.
+    created: Option<u32>,
+
+    pub limit: Option<SharedLimit>,
+    pub pace: Pace,
+    /// When it last refused what had been sent after the refusal before.
+    pub failed_at: Option<Moment>,
 }
+
+const _: () = assert!(offset_of!(Lane, range) == 64 && offset_of!(Lane, limit) == 128);
 
 /// Where a lane stands in the sender's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,22 +95,28 @@ impl Open {
 impl Lane {
     pub fn new(shard: Option<ShardId>, limit: Option<SharedLimit>) -> Self {
         Self {
-            shard,
-            range: None,
-            created: None,
+            ready: Ready::default(),
+            queue: Queue::Idle,
+            in_flight: 0,
+            sealing: 0,
+            failures: 0,
             is_closed: false,
+            is_open_to_small: false,
+            paused_until: Moment::ZERO,
+            open: None,
+            range: None,
+            shard,
+            created: None,
             limit,
             pace: Pace::default(),
-            open: None,
-            ready: Ready::default(),
-            sealing: 0,
-            in_flight: 0,
-            paused_until: Moment::ZERO,
             failed_at: None,
-            failures: 0,
-            queue: Queue::Idle,
-            is_open_to_small: false,
         }
+    }
+
+    /// Takes in what the map knows of its shard; says whether another part of the ring is routed to it than before.
+    pub fn route(&mut self, shard: &ShardInfo) -> bool {
+        self.created = shard.created().and_then(|second| second.try_into().ok());
+        self.range.replace(shard.range) != Some(shard.range)
     }
 
     /// Whether all records of a batch are routed to this lane.
@@ -112,7 +129,9 @@ impl Lane {
     /// Whether a batch that its shard stored under this number is where it belongs; if not, the map may know better. The
     /// lane is at hand, the map's shards are not where there are thousands.
     pub fn covers(&self, batch: &Batch, sequence: SequenceNumber) -> bool {
-        self.created.is_some() && self.created == sequence.created() && self.is_home(batch)
+        self.created.is_some()
+            && self.created.map(u64::from) == sequence.created()
+            && self.is_home(batch)
     }
 
     /// Whether nothing of the shard waits or is on its way, so that what is open may go.

@@ -13,8 +13,12 @@ use super::batch::Batch;
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     first: Option<Box<Batch>>,
-    /// Empty unless there is a first.
-    rest: VecDeque<Box<Batch>>,
+    /// None unless there is a first. Made when it is needed, and kept.
+    #[expect(
+        clippy::box_collection,
+        reason = "a lane has a cache line for all of this"
+    )]
+    rest: Option<Box<VecDeque<Box<Batch>>>>,
 }
 
 impl Ready {
@@ -23,7 +27,7 @@ impl Ready {
     }
 
     pub fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len())
     }
 
     pub fn front(&self) -> Option<&Batch> {
@@ -33,37 +37,45 @@ impl Ready {
     pub fn push_back(&mut self, batch: Box<Batch>) {
         match self.first {
             None => self.first = Some(batch),
-            Some(_) => self.rest.push_back(batch),
+            Some(_) => self.rest().push_back(batch),
         }
     }
 
     /// Puts a batch before the one at this place, or behind the last.
     pub fn insert(&mut self, at: usize, batch: Box<Batch>) {
         match at.checked_sub(1) {
-            Some(at) => self.rest.insert(at, batch),
+            Some(at) => self.rest().insert(at, batch),
             None => {
-                let second = self.first.replace(batch);
-                second
-                    .into_iter()
-                    .for_each(|batch| self.rest.push_front(batch));
+                if let Some(second) = self.first.replace(batch) {
+                    self.rest().push_front(second);
+                }
             }
         }
     }
 
     pub fn remove(&mut self, at: usize) -> Option<Box<Batch>> {
         match at.checked_sub(1) {
-            Some(at) => self.rest.remove(at),
-            None => std::mem::replace(&mut self.first, self.rest.pop_front()),
+            Some(at) => self.rest.as_mut()?.remove(at),
+            None => {
+                let second = self.rest.as_mut().and_then(|rest| rest.pop_front());
+                std::mem::replace(&mut self.first, second)
+            }
         }
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Batch> {
-        self.first.iter().chain(&self.rest).map(|batch| &**batch)
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        self.first.iter().chain(rest).map(|batch| &**batch)
     }
 
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Batch> {
-        let all = self.first.iter_mut().chain(&mut self.rest);
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut());
+        let all = self.first.iter_mut().chain(rest);
         all.map(|batch| &mut **batch)
+    }
+
+    fn rest(&mut self) -> &mut VecDeque<Box<Batch>> {
+        self.rest.get_or_insert_default()
     }
 }
 
@@ -72,7 +84,7 @@ impl Index<usize> for Ready {
 
     fn index(&self, at: usize) -> &Batch {
         let found = match at.checked_sub(1) {
-            Some(at) => self.rest.get(at),
+            Some(at) => self.rest.as_ref().and_then(|rest| rest.get(at)),
             None => self.first.as_ref(),
         };
         found.expect("a place of the queue")
@@ -85,7 +97,8 @@ impl IntoIterator for Ready {
         Chain<std::option::IntoIter<Box<Batch>>, std::collections::vec_deque::IntoIter<Box<Batch>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
+        let rest = self.rest.map_or_else(VecDeque::new, |rest| *rest);
+        self.first.into_iter().chain(rest)
     }
 }
 

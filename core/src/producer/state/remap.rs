@@ -67,9 +67,7 @@ impl State {
             self.lane_of_shard.insert(shard.id, lane);
             self.lane_of.push(lane);
             // A stream that was made again has shards of the same ids elsewhere on the ring.
-            let place = &mut self.lanes[lane as usize];
-            place.created = shard.created();
-            if place.range.replace(shard.range) != Some(shard.range) {
+            if self.lanes[lane as usize].route(shard) {
                 moved.push(lane);
             }
         }
