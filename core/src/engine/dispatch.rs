@@ -11,8 +11,8 @@ impl Inner {
     /// Answers a request whose constraints were checked.
     pub(super) fn answer(&self, now: Now, call: &Call) -> Result<Answer, Refusal> {
         Ok(match call {
-            Call::PutRecords(input) => self.put_records(now, input)?.into(),
-            Call::PutRecord(input) => self.put_record(now, input)?.into(),
+            Call::PutRecords(input) => self.put_records(now, input, None)?.into(),
+            Call::PutRecord(input) => self.put_record(now, input, None)?.into(),
             Call::GetRecords(input) => self.get_records(now, input)?.into(),
             Call::GetShardIterator(input) => self.get_shard_iterator(now, input)?.into(),
             Call::ListShards(input) => self.list_shards(now, input)?.into(),

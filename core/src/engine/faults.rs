@@ -9,13 +9,12 @@ use std::time::Duration;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 
-use super::position::Position;
+use super::about::About;
 use super::stream::Stream;
 use super::{Engine, Now, exceptions};
-use crate::api::{Call, Operation, PutRecordsInput, Refusal, Value};
-use crate::codec::digest;
+use crate::api::{Call, Operation, Refusal};
 use crate::error::Result;
-use crate::types::{ShardId, setting};
+use crate::types::{HashKey, ShardId, setting};
 
 /// A fault: which calls it strikes, how often, and what it does to them.
 ///
@@ -50,6 +49,15 @@ pub enum Trouble {
     LoseAnswer,
     /// It waits so long before anything is done.
     Delay(Duration),
+}
+
+/// What becomes of a call where there are faults.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Struck {
+    pub strike: Option<Strike>,
+    /// Where the records go that are put all the same, on a stream with distribution AUTO: by that it was judged whether
+    /// a fault strikes them.
+    pub drawn: Option<Vec<HashKey>>,
 }
 
 /// What is to be done to one call.
@@ -237,14 +245,21 @@ impl Engine {
     }
 
     /// What is to be done to a call, which counts as done by that.
-    pub(crate) fn strike(&self, call: &Call) -> Option<Strike> {
-        let (now, about) = (self.now(), self.about(call));
-        self.0.faults.take(|fault| {
+    pub(crate) fn strike(&self, call: &Call) -> Struck {
+        let now = self.now();
+        let about = self.about(now, call);
+        let strike = self.0.faults.take(|fault| {
             let strikes = fault.operation == call.operation()
                 && !fault.is_of_events()
                 && fault.is_about(&about.stream);
             strikes.then(|| self.strike_of(now, fault, &about, call))?
-        })
+        });
+        let mut drawn = about.drawn;
+        if let (Some(Strike::Entries(refused, _)), Some(drawn)) = (&strike, &mut drawn) {
+            let mut refused = refused.iter();
+            drawn.retain(|_| refused.next() == Some(&false));
+        }
+        Struck { strike, drawn }
     }
 
     /// The exception that ends a subscription that has begun, which counts as done by that.
@@ -264,114 +279,20 @@ impl Engine {
     }
 
     fn strike_of(&self, now: Now, fault: &Fault, about: &About, call: &Call) -> Option<Strike> {
+        let whole = || Strike::Whole(fault.trouble.clone());
         let Some(shard) = fault.shard else {
-            return Some(Strike::Whole(fault.trouble.clone()));
+            return Some(whole());
         };
-        match (call, &fault.trouble) {
-            (Call::PutRecords(input), trouble) => {
-                let refused = self.entries_of(now, about, input, shard);
-                if !refused.contains(&true) {
-                    return None;
-                }
-                Some(match trouble {
-                    Trouble::Refuse(refusal) => Strike::Entries(refused, refusal.clone()),
-                    other => Strike::Whole(other.clone()),
-                })
-            }
-            _ if about.shards.contains(&shard) => Some(Strike::Whole(fault.trouble.clone())),
-            _ => None,
-        }
-    }
-
-    /// Which records of a request go to a shard.
-    fn entries_of(
-        &self,
-        now: Now,
-        about: &About,
-        input: &PutRecordsInput,
-        shard: ShardId,
-    ) -> Vec<bool> {
-        let records = input.records.as_deref().unwrap_or_default();
-        let places = records.iter().map(|record| {
-            let (key, explicit) = (&record.partition_key, &record.explicit_hash_key);
-            self.place(now, about, key.as_ref(), explicit.as_ref()) == Some(shard)
-        });
-        places.collect()
-    }
-
-    /// The shard that takes a record.
-    fn place(
-        &self,
-        now: Now,
-        about: &About,
-        key: Option<&ByteString>,
-        explicit: Option<&ByteString>,
-    ) -> Option<ShardId> {
-        let name = about.stream.as_ref()?;
-        let stream = self.0.account.find(name, now, &self.0.memory)?;
-        let state = stream.state.read();
-        let hash = match explicit {
-            Some(explicit) => explicit.parse().ok()?,
-            None => digest::hash_key(key?.as_bytes()),
+        let Call::PutRecords(input) = call else {
+            return about.shards.contains(&shard).then(whole);
         };
-        let is_there = state.has_shards() && state.open_count() > 0;
-        is_there.then(|| state.shard_of(state.cell(hash)).id)
-    }
-
-    /// What a call is about: read from its members by their names, whatever the operation.
-    fn about(&self, call: &Call) -> About {
-        let Value::Map(members) = call.to_value() else {
-            return About::default();
-        };
-        let text = |name: &str| match members.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let position =
-            text("ShardIterator").and_then(|iterator| Position::open(&self.0.sealer, &iterator));
-        let by_token = text("NextToken").and_then(|token| self.0.stream_of_token(&token));
-        let by_arn = ["StreamARN", "ConsumerARN", "ResourceARN"];
-        let by_arn = by_arn.into_iter().find_map(text);
-        let by_arn = by_arn.and_then(|arn| {
-            let (_, rest) = arn.split_once("stream/")?;
-            rest.split('/').next().map(ByteString::from)
-        });
-        let mut about = About {
-            stream: text("StreamName").or(by_arn).or(by_token),
-            shards: SHARD_MEMBERS
-                .into_iter()
-                .filter_map(|member| text(member)?.parse().ok())
-                .collect(),
-        };
-        if let Some(position) = position {
-            about = About {
-                stream: Some(position.stream),
-                shards: vec![position.shard],
-            };
-        }
-        if let Call::PutRecord(input) = call {
-            let (key, explicit) = (&input.partition_key, &input.explicit_hash_key);
-            let place = self.place(self.now(), &about, key.as_ref(), explicit.as_ref());
-            about.shards = place.into_iter().collect();
-        }
-        about
+        let struck = self.entries_of(now, about, input, shard);
+        struck.contains(&true).then(|| match &fault.trouble {
+            Trouble::Refuse(refusal) => Strike::Entries(struck, refusal.clone()),
+            _ => whole(),
+        })
     }
 }
-
-/// The stream and the shards that a call names.
-#[derive(Clone, Debug, Default)]
-struct About {
-    stream: Option<ByteString>,
-    shards: Vec<ShardId>,
-}
-
-/// The members by which requests name a shard.
-const SHARD_MEMBERS: [&str; 4] = [
-    "ShardId",
-    "ShardToSplit",
-    "ShardToMerge",
-    "AdjacentShardToMerge",
-];
 
 #[cfg(test)]
 mod tests {
@@ -413,8 +334,8 @@ mod tests {
             let fault = refused(call.operation().name());
             engine.faults().push(fault.clone().stream("others"));
             engine.faults().push(fault.stream("orders"));
-            assert!(engine.strike(&call).is_some(), "{call:?}");
-            assert_eq!(engine.strike(&call), None);
+            assert!(engine.strike(&call).strike.is_some(), "{call:?}");
+            assert_eq!(engine.strike(&call).strike, None);
             engine.faults().clear();
         }
     }
@@ -430,7 +351,7 @@ mod tests {
         });
         for (shard, is_struck) in [(0, true), (1, true), (2, false)] {
             engine.faults().push(refused("MergeShards").shard(shard));
-            assert_eq!(engine.strike(&merge).is_some(), is_struck, "{shard}");
+            assert_eq!(engine.strike(&merge).strike.is_some(), is_struck, "{shard}");
             engine.faults().clear();
         }
     }

@@ -8,6 +8,7 @@
 //! written by control calls), a shard's mutex (held for an append or a look-up). Nobody holds two shards' mutexes.
 //! Hashing, routing and copying out happen outside the last of them.
 
+mod about;
 mod account;
 mod arrival;
 mod commitment;
@@ -61,12 +62,12 @@ use crate::api::{Answer, Call, CreateStreamInput, Refusal};
 use crate::error::Result;
 use crate::fork::Guard;
 use crate::time::{Clock, Moment, Timestamp};
-use crate::types::{SequenceNumber, ShardId, StreamName};
+use crate::types::{HashKey, SequenceNumber, ShardId, StreamName};
 use account::Account;
 pub use config::{EngineConfig, WhenFull, default_memory};
 use evict::Evictions;
-pub(crate) use faults::Strike;
 pub use faults::{Fault, Faults, Trouble};
+pub(crate) use faults::{Strike, Struck};
 use log::Memory;
 pub use metrics::{CallMetrics, ShardMetrics, StreamMetrics};
 pub(crate) use named::{NAME_FORM, is_name};
@@ -168,6 +169,35 @@ impl Engine {
     /// # Errors
     /// As [`Engine::call`].
     pub fn call_at(&self, now: Moment, call: &Call) -> Result<Answer, Refusal> {
+        let now = self.admit(now, call)?;
+        match call {
+            Call::SubscribeToShard(input) => self.subscribe(now, input).map(Answer::from),
+            call => self.0.answer(now, call),
+        }
+    }
+
+    /// Answers a request; the records of a put go where it was `drawn`, if it was.
+    pub(crate) fn call_drawn(
+        &self,
+        call: &Call,
+        drawn: Option<&[HashKey]>,
+    ) -> Result<Answer, Refusal> {
+        let at = self.0.config.clock.now();
+        match call {
+            Call::PutRecord(input) => {
+                let now = self.admit(at, call)?;
+                self.0.put_record(now, input, drawn).map(Answer::from)
+            }
+            Call::PutRecords(input) => {
+                let now = self.admit(at, call)?;
+                self.0.put_records(now, input, drawn).map(Answer::from)
+            }
+            call => self.call_at(at, call),
+        }
+    }
+
+    /// Checks what is asked of every call, and tells the time that it sees.
+    fn admit(&self, now: Moment, call: &Call) -> Result<Now, Refusal> {
         if !self.0.guard.is_here() {
             return Err(Refusal::internal_failure());
         }
@@ -175,14 +205,10 @@ impl Engine {
         if self.quotas() {
             self.0.rates.take(now, call, &self.0.account)?;
         }
-        let now = Now {
+        Ok(Now {
             moment: now,
             wall: self.0.config.clock.wall_at(now),
-        };
-        match call {
-            Call::SubscribeToShard(input) => self.subscribe(now, input).map(Answer::from),
-            call => self.0.answer(now, call),
-        }
+        })
     }
 
     /// The first moment of the engine's clock at which something changes by itself, such as a stream that becomes

@@ -31,10 +31,12 @@ struct Entry<'a> {
 }
 
 impl Inner {
+    /// With distribution AUTO the records go where it was `drawn` beforehand, or is drawn now.
     pub(super) fn put_records(
         &self,
         now: Now,
         input: &PutRecordsInput,
+        drawn: Option<&[HashKey]>,
     ) -> Result<PutRecordsOutput, Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let state = stream.state.read();
@@ -62,7 +64,10 @@ impl Inner {
             return Err(refuse::dry_run());
         }
         if state.profile.is_auto() {
-            hashes.fill_with(|| self.anywhere());
+            match drawn {
+                Some(drawn) if drawn.len() == hashes.len() => hashes.copy_from_slice(drawn),
+                _ => hashes.fill_with(|| self.anywhere(&state)),
+            }
         } else if keyed.len() == entries.len() {
             digest::hash_key_each(
                 entries.len(),
@@ -85,10 +90,12 @@ impl Inner {
         Ok(answer)
     }
 
+    /// As [`Inner::put_records`].
     pub(super) fn put_record(
         &self,
         now: Now,
         input: &PutRecordInput,
+        drawn: Option<&[HashKey]>,
     ) -> Result<PutRecordOutput, Refusal> {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let state = stream.state.read();
@@ -96,7 +103,10 @@ impl Inner {
         let (key, data) = (input.partition_key.as_ref(), input.data.as_ref());
         let entry = check(&state, key, data, str::to_owned)?;
         let hash = match &input.explicit_hash_key {
-            _ if state.profile.is_auto() => self.anywhere(),
+            _ if state.profile.is_auto() => match drawn {
+                Some(&[drawn]) => drawn,
+                _ => self.anywhere(&state),
+            },
             Some(explicit) => explicit_hash(explicit)?,
             None => digest::hash_key(entry.key),
         };
@@ -121,11 +131,11 @@ impl Inner {
         answer
     }
 
-    /// Where the service puts a record of a stream with distribution AUTO: evenly, whatever its keys.
-    fn anywhere(&self) -> HashKey {
-        let mut bytes = [0; 16];
-        self.config.rng.fill(&mut bytes);
-        HashKey::from_digest(bytes)
+    /// Where the service puts a record of a stream with distribution AUTO: evenly over the shards, however wide they
+    /// are, and whatever its keys. Source: AWS, service-managed distribution.
+    pub(super) fn anywhere(&self, state: &State) -> HashKey {
+        let cell = self.config.rng.below(state.open_count() as u64);
+        state.shard_of(cell as usize).range.start()
     }
 
     /// Appends the records shard by shard; those of one shard get consecutive numbers in the order of the request.

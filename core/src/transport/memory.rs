@@ -9,7 +9,7 @@ use bytestring::ByteString;
 use super::faulty::put_part;
 use super::{BoxFuture, Fault, Transport};
 use crate::api::{Answer, Call};
-use crate::engine::{Engine, Strike, Trouble};
+use crate::engine::{Engine, Strike, Struck, Trouble};
 use crate::time::Moment;
 use crate::{Error, ErrorKind};
 
@@ -44,8 +44,12 @@ impl Memory {
     async fn troubled(&self, call: Call) -> Result<Answer, Fault> {
         let engine = &self.0;
         self.wait(engine.faults().round_trip()).await;
-        let answer = |call: &Call| engine.call(call).map_err(Fault::Refused);
-        match engine.strike(&call) {
+        let Struck { strike, drawn } = engine.strike(&call);
+        let answer = |call: &Call| {
+            let answer = engine.call_drawn(call, drawn.as_deref());
+            answer.map_err(Fault::Refused)
+        };
+        match strike {
             None => answer(&call),
             Some(Strike::Entries(refused, refusal)) => match call {
                 Call::PutRecords(input) => {
@@ -110,7 +114,10 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::api::{PutRecordInput, PutRecordsInput, PutRecordsRequestEntry};
+    use crate::api::{
+        CreateStreamInput, PutRecordInput, PutRecordsInput, PutRecordsRequestEntry,
+        StreamModeDetails,
+    };
     use crate::engine::{self, EngineConfig};
     use crate::time::{Clock, Timestamp};
 
@@ -203,6 +210,72 @@ mod tests {
         assert!(matches!(now(&memory, put(0)), Err(Fault::Refused(_))));
         assert!(matches!(now(&memory, put(0)), Err(Fault::Lost(_))));
         assert_eq!(stored(&memory), 2);
+    }
+
+    /// A stream of four shards over which the engine spreads the records itself.
+    fn spreading() -> Memory {
+        let memory = Memory::new(Engine::new(EngineConfig {
+            clock: Clock::manual(Timestamp::from_millis(1_700_000_000_000)),
+            ..EngineConfig::default()
+        }));
+        let create = CreateStreamInput {
+            stream_name: Some("orders".into()),
+            stream_mode_details: Some(StreamModeDetails {
+                stream_mode: Some("ON_DEMAND".into()),
+            }),
+            record_distribution_strategy: Some("AUTO".into()),
+            ..Default::default()
+        };
+        now(&memory, create.into()).unwrap();
+        memory
+    }
+
+    /// The numbers of the shards that have each of the stored records.
+    fn places(memory: &Memory) -> Vec<u32> {
+        let records = memory.0.records("orders").unwrap();
+        records.iter().map(|one| one.shard_id.get()).collect()
+    }
+
+    #[test]
+    fn of_records_that_the_engine_spreads_those_are_refused_that_it_puts_on_the_shard() {
+        let memory = spreading();
+        let fault = engine::Fault::fail("PutRecords", THROTTLED).unwrap();
+        memory.0.faults().push(fault.shard(2).times(2));
+        for round in 1..=2 {
+            let entry = PutRecordsRequestEntry {
+                data: Some("data".into()),
+                ..Default::default()
+            };
+            let call = Call::from(PutRecordsInput {
+                stream_name: Some("orders".into()),
+                records: Some(vec![entry; 200]),
+                ..Default::default()
+            });
+            let Ok(Answer::PutRecords(output)) = now(&memory, call) else {
+                panic!("an answer")
+            };
+            let refused = output.failed_record_count.unwrap() as usize;
+            assert!((20..80).contains(&refused), "{refused} of 200");
+            assert!(!places(&memory).contains(&2), "round {round}");
+        }
+        assert_eq!(memory.0.faults().waiting(), 0);
+    }
+
+    #[test]
+    fn an_answer_is_lost_when_the_engine_puts_the_record_on_the_shard_and_only_then() {
+        let memory = spreading();
+        let fault = || engine::Fault::lose_answer("PutRecord").unwrap().shard(3);
+        memory.0.faults().push(fault().times(3));
+        // Keys that belong to the first shard say nothing here.
+        let lost = (0..100).filter(|_| now(&memory, put(0)).is_err()).count();
+        assert_eq!((lost, memory.0.faults().waiting()), (3, 0));
+        memory.0.faults().push(fault().stream("orders"));
+        let on_it = || places(&memory).iter().filter(|&&place| place == 3).count();
+        let before = on_it();
+        while now(&memory, put(0)).is_ok() {
+            assert_eq!(on_it(), before);
+        }
+        assert_eq!(on_it(), before + 1);
     }
 
     #[test]
