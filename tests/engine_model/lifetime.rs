@@ -16,19 +16,26 @@ impl World {
         for name in names {
             let stream = self.streams.get_mut(&name).unwrap();
             stream.consumers.retain(|_, one| !one.is_gone(now));
-            match stream.phase {
-                Phase::Creating(until) if until <= now => {
-                    stream.phase = Phase::Active;
-                    stream.was_made = true;
-                }
-                Phase::Updating(until, change) if until <= now => {
-                    stream.phase = Phase::Active;
-                    self.reshard(name, change, until);
-                }
-                _ => {}
-            }
+            self.grow(name);
+            self.end_phase(name, now);
             self.streams.get_mut(&name).unwrap().expire(now);
             self.compare_shards(name);
+        }
+    }
+
+    /// Ends what is over then of a stream's life.
+    pub fn end_phase(&mut self, name: u8, now: u64) {
+        let stream = self.streams.get_mut(&name).unwrap();
+        match stream.phase {
+            Phase::Creating(until) if until <= now => {
+                stream.phase = Phase::Active;
+                stream.was_made = true;
+            }
+            Phase::Updating(until, change) if until <= now => {
+                stream.phase = Phase::Active;
+                self.reshard(name, change, until);
+            }
+            _ => {}
         }
     }
 

@@ -6,6 +6,7 @@
 mod address;
 mod answers;
 mod consumers;
+mod growth;
 mod lifetime;
 mod listing;
 mod modes;

@@ -13,7 +13,7 @@ use crate::lifetime::HOUR;
 use crate::quotas::used_up;
 use crate::resharding::Change;
 use crate::streams::{Stream, mode_name, strategy_name};
-use crate::world::{ON_DEMAND_LIMIT, World, at};
+use crate::world::{ON_DEMAND_LIMIT, SHARD_LIMIT, World, at};
 
 /// MiB per second that a stream can be warmed to.
 pub const WARM_MOST: i32 = 10 << 10;
@@ -101,6 +101,7 @@ impl World {
         if model.on_demand != on_demand {
             model.mode_changes.push(now);
             model.on_demand = on_demand;
+            model.grows_since = on_demand.then_some(now);
         }
         model.warm = warm.or(model.warm).filter(|_| on_demand);
         model.auto &= on_demand;
@@ -117,6 +118,10 @@ impl World {
         }
         unless(
             on_demand && self.on_demand_streams() >= ON_DEMAND_LIMIT,
+            Refused::Limit,
+        )?;
+        unless(
+            !on_demand && self.open_shards() + stream.open().len() > SHARD_LIMIT,
             Refused::Limit,
         )?;
         unless(

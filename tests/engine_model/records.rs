@@ -91,6 +91,22 @@ fn entry() -> impl Strategy<Value = Entry> + Clone {
     (key, hash, size).prop_map(|(key, hash, size)| Entry { key, hash, size })
 }
 
+/// Four puts of nine records that are as large as they may be, to one part of the ring: more than a shard of an on-demand
+/// stream may take in a minute.
+pub fn flood(stream: u8, part: u8) -> Vec<Step> {
+    let entry = Entry {
+        key: Some(part),
+        hash: Hash::At(part),
+        size: Size::Kib(1_024, false),
+    };
+    let put = Step::PutRecords {
+        stream: Address::named(stream),
+        entries: vec![entry; 9],
+        dry: false,
+    };
+    vec![put; 4]
+}
+
 pub fn steps() -> impl Strategy<Value = Step> + Clone {
     let dry = || prop::bool::weighted(0.1);
     let order = prop_oneof![8 => Just(Order::None), 3 => any::<u8>().prop_map(Order::After), 1 => any::<u8>().prop_map(Order::Old), 1 => Just(Order::Unreadable)];

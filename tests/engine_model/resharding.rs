@@ -18,9 +18,21 @@ fn near(a: u128, b: u128, target: usize) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Nothing,
-    Split { shard: usize, at: u128 },
-    Merge { lower: usize, upper: usize },
-    Count { target: usize },
+    Split {
+        shard: usize,
+        at: u128,
+    },
+    Merge {
+        lower: usize,
+        upper: usize,
+    },
+    Count {
+        target: usize,
+    },
+    /// Every shard that took too much in the minute that began then.
+    Halve {
+        since: u64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -290,6 +302,7 @@ impl World {
                     .push(Shard::new(range, vec![lower, upper], time));
             }
             Change::Count { target } => self.scale(stream, target, time),
+            Change::Halve { since } => self.halve(stream, since, time),
         }
     }
 

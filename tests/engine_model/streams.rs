@@ -29,6 +29,8 @@ pub struct Stream {
     /// By their ids.
     pub shards: Vec<Shard>,
     pub on_demand: bool,
+    /// When the minute began by which it grows, of an on-demand stream.
+    pub grows_since: Option<u64>,
     /// In hours.
     pub retention: u64,
     pub record_kib: i32,
@@ -182,6 +184,7 @@ impl World {
                 .map(|range| Shard::new(range, vec![], second))
                 .collect(),
             on_demand,
+            grows_since: on_demand.then_some(self.now),
             retention: 24,
             record_kib: new.kib.unwrap_or(1_024),
             tags: tags.unwrap_or_default(),
@@ -216,7 +219,10 @@ impl World {
             unless(tags.tags().len() > self.tags_most(), Refused::Argument)?;
         }
         unless(self.streams.contains_key(&new.stream), Refused::InUse)?;
-        unless(self.open_shards() + count > SHARD_LIMIT, Refused::Limit)?;
+        unless(
+            !on_demand && self.open_shards() + count > SHARD_LIMIT,
+            Refused::Limit,
+        )?;
         unless(
             on_demand && self.on_demand_streams() >= ON_DEMAND_LIMIT,
             Refused::Limit,
@@ -339,6 +345,7 @@ impl World {
     pub fn open_shards(&self) -> usize {
         self.streams
             .values()
+            .filter(|stream| !stream.on_demand)
             .map(|stream| stream.open().len())
             .sum()
     }

@@ -70,6 +70,7 @@ impl Streams {
 /// What counts against the account's quotas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
+    /// Those of provisioned streams: there is no upper limit to those of on-demand ones. Source: AWS, quotas.
     pub open_shards: usize,
     pub creating: usize,
     pub on_demand: usize,
@@ -80,10 +81,14 @@ impl Usage {
         streams.into_iter().fold(Self::default(), |usage, stream| {
             // Put calls wait for the table while they hold a state; a writer that waits must not come between.
             let state = stream.state.read_recursive();
+            let (shards, on_demand) = match state.mode() {
+                StreamMode::Provisioned => (state.open_count(), 0),
+                StreamMode::OnDemand => (0, 1),
+            };
             Self {
-                open_shards: usage.open_shards + state.open_count(),
+                open_shards: usage.open_shards + shards,
                 creating: usage.creating + usize::from(state.is_being_made(now)),
-                on_demand: usage.on_demand + usize::from(state.mode == StreamMode::OnDemand),
+                on_demand: usage.on_demand + on_demand,
             }
         })
     }

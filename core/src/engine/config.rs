@@ -27,8 +27,8 @@ pub struct EngineConfig {
     pub when_full: WhenFull,
     /// How long a stream stays in CREATING, UPDATING and DELETING. Default: no time.
     pub state_delay: Duration,
-    /// Open shards that the account may have. Default: 20,000; above that, UpdateShardCount takes a stream beyond its
-    /// 10,000 too.
+    /// Open shards that the account may have in provisioned streams. Default: 20,000; above that, UpdateShardCount takes a
+    /// stream beyond its 10,000 too.
     pub shard_limit: usize,
     /// On-demand streams that the account may have. Default: 50.
     pub on_demand_stream_limit: usize,

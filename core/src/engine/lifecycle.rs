@@ -39,7 +39,9 @@ impl Inner {
         self.check_tags(self.account.named(&name), &tags)?;
         let ready = self.settled_at(now);
         let make = |usage: Usage, past| {
-            self.check_room(&name, usage, shards)?;
+            if mode == StreamMode::Provisioned {
+                self.check_room(&name, usage, shards as usize)?;
+            }
             self.check_creating(usage, at_once)?;
             if mode == StreamMode::OnDemand {
                 self.check_on_demand_room(usage.on_demand)?;
@@ -50,7 +52,7 @@ impl Inner {
                 arn: self.account.arn(&name),
                 serial: self.account.next_serial(),
                 shards,
-                mode,
+                growth: (mode == StreamMode::OnDemand).then(|| self.growth_terms()),
                 warm_throughput: input.warm_throughput_mibps,
                 distribution,
                 max_record_bytes: input.max_record_size_in_kib.map(|kib| kib as usize * 1024),
@@ -64,9 +66,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Refuses what goes beyond the account's quota of shards.
-    fn check_room(&self, name: &str, usage: Usage, shards: u32) -> Result<(), Refusal> {
-        let (limit, more) = (self.config.shard_limit, shards as usize);
+    /// Refuses so many shards more where they go beyond the account's quota.
+    pub(super) fn check_room(&self, name: &str, usage: Usage, more: usize) -> Result<(), Refusal> {
+        let limit = self.config.shard_limit;
         if usage.open_shards + more > limit {
             let named = self.account.named(name);
             return Err(named.shard_quota(&self.account.region, usage.open_shards, limit, more));
@@ -124,7 +126,7 @@ impl Inner {
             stream_name: stream.name.clone(),
             stream_arn: stream.arn.clone(),
             stream_status: state.status().into(),
-            stream_mode_details: Some(mode_details(state.mode)),
+            stream_mode_details: Some(mode_details(state.mode())),
             shards: page.collect(),
             has_more_shards: shards.next().is_some(),
             retention_period_hours: state.retention_hours as i32,
@@ -147,7 +149,7 @@ impl Inner {
             stream_name: stream.name.clone(),
             stream_arn: stream.arn.clone(),
             stream_status: state.status().into(),
-            stream_mode_details: Some(mode_details(state.mode)),
+            stream_mode_details: Some(mode_details(state.mode())),
             retention_period_hours: state.retention_hours as i32,
             stream_creation_timestamp: stream.created,
             enhanced_monitoring: described(&state.profile.metrics),
@@ -156,7 +158,7 @@ impl Inner {
             open_shard_count: visible_open_shards(&state),
             consumer_count: Some(state.profile.consumers.count() as i32),
             warm_throughput: warm_throughput(&state),
-            record_distribution_strategy: (state.mode == StreamMode::OnDemand).then(|| {
+            record_distribution_strategy: (state.mode() == StreamMode::OnDemand).then(|| {
                 let kept = state.profile.distribution;
                 kept.unwrap_or(RecordDistributionStrategy::UserPartitionKey)
                     .into()

@@ -294,7 +294,7 @@ fn summary(stream: &Stream) -> StreamSummary {
         stream_name: stream.name.clone(),
         stream_arn: stream.arn.clone(),
         stream_status: state.status().into(),
-        stream_mode_details: Some(mode_details(state.mode)),
+        stream_mode_details: Some(mode_details(state.mode())),
         stream_creation_timestamp: Some(stream.created),
     }
 }

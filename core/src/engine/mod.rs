@@ -20,6 +20,7 @@ mod evict;
 mod exceptions;
 mod fault_text;
 mod faults;
+mod growth;
 mod lifecycle;
 mod listing;
 mod log;
@@ -211,8 +212,9 @@ impl Engine {
         })
     }
 
-    /// The first moment of the engine's clock at which something changes by itself, such as a stream that becomes
-    /// ACTIVE; `None` if nothing will. Retention is judged when somebody looks, and has no deadline.
+    /// The first moment of the engine's clock at which something may change by itself: a stream becomes ACTIVE, or an
+    /// on-demand stream sees once a minute whether it has to grow. `None` if nothing will. Retention is judged when
+    /// somebody looks, and has no deadline.
     pub fn next_deadline(&self) -> Option<Moment> {
         self.0.account.next_deadline()
     }

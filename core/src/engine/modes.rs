@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::growth::Terms;
 use super::stream::{State, Stream};
 use super::{Inner, Now};
 use crate::api::{
@@ -17,7 +18,7 @@ const MODE_CHANGES: usize = 2;
 const WARM_THROUGHPUT_MAX: i32 = 10 << 10;
 
 impl Inner {
-    /// Keeps the shards. To ask for the mode that a stream has changes nothing; what AWS says to it is not known.
+    /// Keeps the shards, which count against the account's quota in provisioned mode. To ask for the mode that a stream has changes nothing; what AWS says to it is not known.
     pub(super) fn update_mode(
         &self,
         now: Now,
@@ -29,19 +30,23 @@ impl Inner {
         if warm.is_some() {
             self.check_warm(now, mode, warm)?;
         }
-        let on_demand = self.account.usage(now, &self.memory).on_demand;
+        let usage = self.account.usage(now, &self.memory);
         stream.change(|state| {
             state.active(stream.named())?;
-            if state.mode != mode {
-                if mode == StreamMode::OnDemand {
-                    self.check_on_demand_room(on_demand)?;
+            if state.mode() != mode {
+                match mode {
+                    StreamMode::OnDemand => self.check_on_demand_room(usage.on_demand)?,
+                    StreamMode::Provisioned => {
+                        self.check_room(&stream.name, usage, state.open_count())?;
+                    }
                 }
                 let changes = &mut state.profile.mode_changes;
                 if changes.is_used_up(now.moment, self.most(MODE_CHANGES)) {
                     return Err(mode_quota(&stream));
                 }
                 changes.note(now.moment);
-                state.mode = mode;
+                let terms = (mode == StreamMode::OnDemand).then(|| self.growth_terms());
+                state.set_mode(terms, now.moment);
             }
             match mode {
                 StreamMode::OnDemand => {
@@ -65,7 +70,7 @@ impl Inner {
         let stream = self.stream(now, input.stream_name.as_ref(), input.stream_arn.as_ref())?;
         let asked = input.warm_throughput_mibps;
         stream.change(|state| {
-            self.check_warm(now, state.mode, asked)?;
+            self.check_warm(now, state.mode(), asked)?;
             state.active(stream.named())?;
             let before = state.profile.warm_throughput;
             state.profile.warm_throughput = asked;
@@ -92,7 +97,7 @@ impl Inner {
         let asked = asked.and_then(RecordDistributionStrategy::parse);
         stream.change(|state| {
             state.active(stream.named())?;
-            check_distribution(state.mode, asked)?;
+            check_distribution(state.mode(), asked)?;
             state.profile.distribution = asked;
             Ok(())
         })
@@ -111,6 +116,11 @@ impl Inner {
             state.update(self.settled_at(now), Vec::new(), now, &self.memory);
             Ok(())
         })
+    }
+
+    /// How on-demand streams grow here.
+    pub(super) fn growth_terms(&self) -> Terms {
+        Terms::of(&self.config.region, self.config.state_delay)
     }
 
     /// Warm throughput is for on-demand streams of an account with the commitment. Source: model; the texts are

@@ -11,6 +11,21 @@ pub(super) enum Step {
     Merge { lower: ShardId, upper: ShardId },
 }
 
+impl Step {
+    /// The split of a shard into two of the same width, the lower one a key wider if they cannot be; none of one that is
+    /// too narrow to be split.
+    pub fn halve(shard: ShardId, range: HashRange) -> Option<Self> {
+        let (start, end) = (range.start().get(), range.end().get());
+        let at = HashKey::new((start + (end - start) / 2).saturating_add(1));
+        divides(at, range).then_some(Self::Split { shard, at })
+    }
+}
+
+/// Whether a shard may be split there: above its start plus one, below its end. Source: kinesalite's tests.
+pub(super) fn divides(at: HashKey, range: HashRange) -> bool {
+    at.get() > range.start().get().saturating_add(1) && at < range.end()
+}
+
 /// The steps that turn `open` shards (in the order of their ranges, covering the ring) into `target` shards of equal
 /// width; new shards get ids from `next` on.
 ///
@@ -166,6 +181,25 @@ mod tests {
     #[test]
     fn the_same_count_needs_no_step() {
         assert!(plan(&fresh(7), 7, ShardId::new(7)).is_empty());
+    }
+
+    #[test]
+    fn a_shard_is_halved_in_the_middle_and_not_if_it_is_too_narrow() {
+        let halves = |start: u128, end: u128| {
+            let range = HashRange::new(HashKey::new(start), HashKey::new(end)).unwrap();
+            match Step::halve(ShardId::new(0), range)? {
+                Step::Split { at, .. } => Some(at.get()),
+                Step::Merge { .. } => None,
+            }
+        };
+        assert_eq!(halves(0, u128::MAX), Some(1 << 127));
+        assert_eq!(halves(1 << 127, u128::MAX), Some(3 << 126));
+        assert_eq!(halves(10, 14), Some(13));
+        assert_eq!(halves(10, 13), Some(12));
+        for end in 10..13 {
+            assert_eq!(halves(10, end), None, "{end}");
+        }
+        assert_eq!(halves(u128::MAX, u128::MAX), None);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lifecycle::shard_id;
-use super::reshard::{Step, plan};
+use super::reshard::{Step, divides, plan};
 use super::shard::Shard;
 use super::stream::{State, Stream};
 use super::{Inner, Now};
@@ -206,7 +206,7 @@ fn named_shard(now: Now, stream: &Stream, state: &State, raw: &str) -> Result<Ar
 
 /// The shards of an on-demand stream are the service's affair.
 fn provisioned(stream: &Stream, state: &State) -> Result<(), Refusal> {
-    match state.mode {
+    match state.mode() {
         StreamMode::Provisioned => Ok(()),
         StreamMode::OnDemand => Err(stream.named().on_demand()),
     }
@@ -220,11 +220,10 @@ fn open(stream: &Stream, shard: &Shard) -> Result<(), Refusal> {
     }
 }
 
-/// Where a shard is split: above its start plus one, below its end. Source: kinesalite's tests.
+/// Where a shard is split.
 fn split_point(stream: &Stream, shard: &Shard, asked: &str) -> Result<HashKey, Refusal> {
     let range = shard.range;
     let refused = || stream.named().cannot_split_at(shard.id, asked, range);
     let at: HashKey = asked.parse().map_err(|_| refused())?;
-    let legal = at.get() > range.start().get().saturating_add(1) && at < range.end();
-    legal.then_some(at).ok_or_else(refused)
+    divides(at, range).then_some(at).ok_or_else(refused)
 }

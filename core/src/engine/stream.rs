@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use super::Now;
 use super::account::Past;
 use super::consumers::Consumers;
+use super::growth::{Growth, Terms};
 use super::log::Memory;
 use super::metrics::Calls;
 use super::profile::Profile;
@@ -51,7 +52,8 @@ pub(super) struct State {
     cells: Radix,
     open: Vec<u32>,
     next_shard: ShardId,
-    pub mode: StreamMode,
+    /// Of an on-demand stream.
+    growth: Option<Growth>,
     pub retention_hours: u32,
     pub max_record_bytes: usize,
     pub tags: Tags,
@@ -82,7 +84,8 @@ pub(super) struct NewStream {
     pub arn: ByteString,
     pub serial: u64,
     pub shards: u32,
-    pub mode: StreamMode,
+    /// Of an on-demand stream.
+    pub growth: Option<Terms>,
     pub max_record_bytes: Option<usize>,
     pub tags: Tags,
     pub warm_throughput: Option<i32>,
@@ -120,13 +123,15 @@ impl Stream {
             .map(shard)
             .collect();
         let (cells, open) = cells(&shards);
+        let growth = new.growth;
+        let growth = growth.map(|terms| Growth::new(terms, now.moment, shards.iter()));
         let state = State {
             phase: Phase::Creating(ready),
             shards,
             cells,
             open,
             next_shard: ShardId::new(new.shards),
-            mode: new.mode,
+            growth,
             retention_hours: RETENTION_DEFAULT_HOURS,
             max_record_bytes: new.max_record_bytes.unwrap_or(RECORD_DEFAULT_MAX_BYTES),
             tags: new.tags,
@@ -144,7 +149,7 @@ impl Stream {
             arn: new.arn,
             serial: new.serial,
             created,
-            due: AtomicU64::new(ready.as_nanos()),
+            due: AtomicU64::new(state.due().as_nanos()),
             calls: Calls::default(),
             state: RwLock::new(state),
         }
@@ -191,18 +196,37 @@ impl Stream {
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.write();
         let result = change(&mut state);
-        let due = match state.phase {
-            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting { gone: at, .. } => at,
-            Phase::Active => Moment::MAX,
-        };
-        let consumers = state.profile.consumers.due().unwrap_or(Moment::MAX);
-        self.due
-            .store(due.min(consumers).as_nanos(), Ordering::Release);
+        self.due.store(state.due().as_nanos(), Ordering::Release);
         result
     }
 }
 
 impl State {
+    /// When something of it changes by itself; [`Moment::MAX`] if nothing does.
+    fn due(&self) -> Moment {
+        let phase = match self.phase {
+            Phase::Creating(at) | Phase::Updating(at, _) | Phase::Deleting { gone: at, .. } => at,
+            Phase::Active => Moment::MAX,
+        };
+        let consumers = self.profile.consumers.due().unwrap_or(Moment::MAX);
+        let growth = self.growth.as_ref().map_or(Moment::MAX, Growth::due);
+        phase.min(consumers).min(growth)
+    }
+
+    /// Its capacity mode.
+    pub fn mode(&self) -> StreamMode {
+        match self.growth {
+            Some(_) => StreamMode::OnDemand,
+            None => StreamMode::Provisioned,
+        }
+    }
+
+    /// Makes it an on-demand stream that grows by these terms, or a provisioned one; its shards stay.
+    pub fn set_mode(&mut self, on_demand: Option<Terms>, now: Moment) {
+        let grow = |terms| Growth::new(terms, now, self.open_shards());
+        self.growth = on_demand.map(grow);
+    }
+
     /// Its state in the service's words.
     pub fn status(&self) -> StreamStatus {
         match self.phase {
@@ -315,9 +339,13 @@ impl State {
     }
 
     /// The open shards in the order of their ranges.
+    fn open_shards(&self) -> impl Iterator<Item = &Arc<Shard>> {
+        self.open.iter().map(|&at| &self.shards[at as usize])
+    }
+
+    /// Ids and ranges of the open shards, in the order of their ranges.
     pub fn open_ranges(&self) -> Vec<(ShardId, HashRange)> {
-        (0..self.open.len())
-            .map(|cell| self.shard_of(cell))
+        self.open_shards()
             .map(|shard| (shard.id, shard.range))
             .collect()
     }
@@ -345,9 +373,33 @@ impl State {
 
     fn settle(&mut self, now: Now, memory: &Arc<Memory>) {
         self.profile.consumers.settle(now.moment);
+        self.grow(now, memory);
+        self.end_phase(now.moment, now, memory);
+    }
+
+    /// Looks at the shards of an on-demand stream when a window has ended. One that is not ACTIVE then does not grow
+    /// before the next window has ended.
+    fn grow(&mut self, now: Now, memory: &Arc<Memory>) {
+        let due = self.growth.as_ref().map(Growth::due);
+        let Some(due) = due.filter(|due| *due <= now.moment) else {
+            return;
+        };
+        self.end_phase(due, now, memory);
+        let Some(mut growth) = self.growth.take() else {
+            return;
+        };
+        let splits = growth.look(now.moment, self.open_shards());
+        if matches!(self.phase, Phase::Active) && !splits.is_empty() {
+            self.phase = Phase::Updating(due + growth.delay(), splits);
+        }
+        self.growth = Some(growth);
+    }
+
+    /// Ends the phase that is over at `until`, which is not after `now`.
+    fn end_phase(&mut self, until: Moment, now: Now, memory: &Arc<Memory>) {
         match &mut self.phase {
-            Phase::Creating(at) if *at <= now.moment => self.phase = Phase::Active,
-            Phase::Updating(at, steps) if *at <= now.moment => {
+            Phase::Creating(at) if *at <= until => self.phase = Phase::Active,
+            Phase::Updating(at, steps) if *at <= until => {
                 let steps = std::mem::take(steps);
                 // It happened when it was due, however late somebody looks.
                 let due = now.wall - now.moment.since(*at);

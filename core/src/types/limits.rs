@@ -61,7 +61,14 @@ pub const CONSUMERS_ADVANTAGE_MAX: usize = 50;
 pub const CREATING_CONSUMERS_MAX: usize = 5;
 /// On-demand streams that an account has by default. Source: AWS, quotas.
 pub const ON_DEMAND_STREAMS: usize = 50;
-/// Shards that an account has by default in the three largest regions. Source: AWS, quotas.
+/// Bytes a second above which a shard of an on-demand stream is split. Source: AWS, capacity modes.
+pub const ON_DEMAND_SHARD_BYTES_PER_SECOND: u64 = 500_000;
+/// Shards that an on-demand stream grows to in the three largest regions: 10 GB/s of writes, at 1 MB/s each. Source: AWS,
+/// quotas.
+pub const ON_DEMAND_SHARDS_MAX: usize = 10_000;
+/// Shards that an on-demand stream grows to in other regions: 200 MB/s of writes. Source: AWS, quotas.
+pub const ON_DEMAND_SHARDS_MAX_ELSEWHERE: usize = 200;
+/// Shards that an account has by default in the three largest regions, those of on-demand streams apart. Source: AWS, quotas.
 pub const ACCOUNT_SHARDS: usize = 20_000;
 /// Shards that UpdateShardCount may reach. Source: AWS, UpdateShardCount.
 pub const UPDATE_SHARD_COUNT_MAX: usize = 10_000;
