@@ -1,6 +1,7 @@
 //! The whole producer against an engine of this process, on the background thread.
 
 mod failures;
+mod growing;
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -12,7 +13,7 @@ use super::driver::Note;
 use super::*;
 use crate::api;
 use crate::codec::{Deaggregated, Mode, deaggregate};
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::{Engine, EngineConfig, Record};
 use crate::runtime::Runtime;
 use crate::time::{Clock, Moment, Timestamp};
 use crate::transport::{BoxFuture, Fault, Memory, Transport};
@@ -36,19 +37,25 @@ fn open(aggregate: Aggregate, engine: &Engine) -> Producer {
 
 /// The user records that a stream holds, as key and payload.
 fn stored(engine: &Engine) -> Vec<(Bytes, Bytes)> {
-    let mut stored = Vec::new();
-    for record in engine.records("orders").unwrap() {
-        match deaggregate(&record.data, Mode::Strict).unwrap() {
-            Deaggregated::Raw(_) => {
-                stored.push((record.partition_key.into_bytes(), record.data));
-            }
-            Deaggregated::Aggregated(users) => stored.extend(users.iter().map(|user| {
-                let owned = Bytes::copy_from_slice;
-                (owned(user.key()), owned(user.data()))
-            })),
+    let records = engine.records("orders").unwrap();
+    records.iter().flat_map(users_of).collect()
+}
+
+/// The user records of a record, as key and payload.
+fn users_of(record: &Record) -> Vec<(Bytes, Bytes)> {
+    match deaggregate(&record.data, Mode::Strict).unwrap() {
+        Deaggregated::Raw(_) => {
+            let key = record.partition_key.clone().into_bytes();
+            vec![(key, record.data.clone())]
+        }
+        Deaggregated::Aggregated(users) => {
+            let owned = Bytes::copy_from_slice;
+            let both = users
+                .iter()
+                .map(|user| (owned(user.key()), owned(user.data())));
+            both.collect()
         }
     }
-    stored
 }
 
 /// A transport whose answers never come, or whose puts are all refused.
@@ -138,7 +145,7 @@ fn a_submission_tells_where_its_record_lies() {
     for submission in submissions {
         let receipt = runtime.block_on(submission).unwrap();
         let records = engine.records("orders").unwrap();
-        let at = |record: &&crate::engine::Record| {
+        let at = |record: &&Record| {
             record.shard_id == receipt.shard_id && record.sequence_number == receipt.sequence_number
         };
         assert!(records.iter().any(|record| at(&record)));
