@@ -9,6 +9,7 @@ mod consumers;
 mod encryption;
 mod fan_out;
 mod formats;
+mod growth;
 mod limits;
 mod listing;
 mod modes;
@@ -90,6 +91,7 @@ const SERVICE: &[&[Behaviour]] = &[
     encryption::ALL,
     fan_out::ALL,
     formats::ALL,
+    growth::ALL,
     limits::ALL,
     listing::ALL,
     modes::ALL,
