@@ -53,23 +53,25 @@ pub fn program() -> impl Strategy<Value = Program> {
 fn opening() -> impl Strategy<Value = Vec<Step>> {
     let shards = prop_oneof![3 => (1_u8..5).prop_map(Some), 1 => Just(None)];
     let others = (prop::bool::weighted(0.6), prop::bool::weighted(0.2));
+    // The first one to the end of the stream's minute, one millisecond less, or anywhere.
+    let millis = prop_oneof![Just(60_000 - 700), Just(60_000 - 701), 0_u64..70_000];
     let floods = prop_oneof![
         100 => Just(vec![]),
-        1 => prop::collection::vec((any::<u8>(), 0_u64..70_000), 1..4),
+        1 => prop::collection::vec((any::<u8>(), millis), 1..4),
     ];
     (shards, others, floods).prop_map(|(shards, (consumers, committed), floods)| {
         let wait = Step::Advance { millis: 700 };
         let shards = shards.filter(|_| floods.is_empty());
         let mut steps = vec![Step::Stream(streams::plain(0, shards)), wait.clone()];
+        for (part, millis) in floods {
+            steps.extend(records::flood(0, part).into_iter().map(Step::Record));
+            steps.push(Step::Advance { millis });
+        }
         if consumers {
             steps.extend([Step::Consumer(consumers::two(0)), wait]);
         }
         if committed {
             steps.push(Step::Mode(modes::Step::Commit { on: true, times: 1 }));
-        }
-        for (part, millis) in floods {
-            steps.extend(records::flood(0, part).into_iter().map(Step::Record));
-            steps.push(Step::Advance { millis });
         }
         steps
     })
