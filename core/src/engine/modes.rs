@@ -18,7 +18,8 @@ const MODE_CHANGES: usize = 2;
 const WARM_THROUGHPUT_MAX: i32 = 10 << 10;
 
 impl Inner {
-    /// Keeps the shards, which count against the account's quota in provisioned mode. To ask for the mode that a stream has changes nothing; what AWS says to it is not known.
+    /// Keeps the shards, which count against the account's quota in provisioned mode. To ask for the mode that a stream has
+    /// changes nothing; what AWS says to it is not known.
     pub(super) fn update_mode(
         &self,
         now: Now,
