@@ -219,6 +219,13 @@ impl<D> AggregateBuilder<D> {
         Some(stamp.after(self.records.len() as u64 - u64::from(*index)))
     }
 
+    /// Bytes by which its records may grow when they are parted: those that count on from one before would need stamps of
+    /// their own.
+    pub(crate) fn room_for_stamps(&self) -> usize {
+        let counting = |_| self.records.len() - self.stamps.len();
+        self.stamps.first().map_or(0, counting) * Stamp::MAX_LEN
+    }
+
     #[inline]
     fn hash_key(&self, place: u32) -> Option<HashKey> {
         self.hash_keys.get(place as usize).copied()

@@ -123,7 +123,8 @@ impl Batch {
         }
     }
 
-    /// A batch of sealed records, the first of which has the hash `first`.
+    /// A batch of sealed records, the first of which has the hash `first`; it is charged so many spare bytes, by which they
+    /// may grow when they are taken apart.
     pub fn aggregate(
         sealed: Bytes,
         first: HashKey,
@@ -131,9 +132,10 @@ impl Batch {
         tally: Tally,
         tags: Vec<(u32, Tag)>,
         history: History,
+        spare: usize,
     ) -> Self {
         Self {
-            charge: KEPT + sealed.len() + tags.len() * size_of::<Report>(),
+            charge: KEPT + sealed.len() + spare + tags.len() * size_of::<Report>(),
             data: sealed,
             key: AGGREGATE_KEY,
             explicit_hash_key: Some(first),

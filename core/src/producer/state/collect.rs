@@ -273,6 +273,7 @@ impl State {
                         open.tally,
                         open.tags,
                         history,
+                        open.builder.room_for_stamps(),
                     )
                 }
             };

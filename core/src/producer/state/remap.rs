@@ -153,6 +153,7 @@ impl State {
                     part.tally,
                     part.tags,
                     history,
+                    part.builder.room_for_stamps(),
                 ),
             };
             made.failed = batch.failed.clone();

@@ -59,6 +59,50 @@ fn ledger_22_an_aggregate_that_a_split_cuts_is_sent_again_as_a_whole_and_marked(
 }
 
 #[test]
+fn a_split_takes_the_budget_no_further_although_parted_records_need_stamps_of_their_own() {
+    const RECORDS: usize = 2_000;
+    let mut settings = settings(Aggregate::Yes);
+    settings.max_in_flight = 1;
+    settings.overhead = Overhead::STAMPED;
+    settings.first_stamp = Some(Stamp {
+        producer: 1,
+        epoch: 1,
+        number: 0,
+    });
+    let mut world = World::new(settings, 1);
+    let keys = [key_of(0, 2), key_of(1, 2)];
+    world.put(&keys[0]);
+    world.settle();
+    let under_way = world.next_request();
+    for n in 0..RECORDS {
+        world.put(&keys[n % 2]);
+    }
+    world.settle();
+    world.state.flush(world.now);
+    world.settle();
+    let before = world.intake.budget.used();
+    world.service.split(0);
+    world.notice();
+    world.settle();
+    let after = world.intake.budget.used();
+    // Two aggregates for one: another frame, and what is kept of a Kinesis record.
+    assert!(after <= before + 1_000, "{before} bytes, then {after}");
+    world.answer(&under_way, &[]);
+    world.finish();
+    let stored: usize = world
+        .service
+        .stored
+        .iter()
+        .map(|(.., entry)| entry.data.as_ref().map_or(0, Bytes::len))
+        .sum();
+    assert!(
+        stored > RECORDS * Stamp::MAX_LEN,
+        "each has a stamp: {stored} bytes"
+    );
+    world.assert_all_room_is_back();
+}
+
+#[test]
 fn a_request_carried_out_behind_the_listing_that_followed_it_is_judged_by_the_next_listing() {
     let mut world = World::new(settings(Aggregate::Yes), 1);
     let key = key_of(0, 2);
