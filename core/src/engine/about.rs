@@ -117,7 +117,7 @@ impl Engine {
             (None, Some(explicit)) => explicit.parse().ok()?,
             (None, None) => digest::hash_key(key?.as_bytes()),
         };
-        let is_there = state.has_shards() && state.open_count() > 0;
-        is_there.then(|| state.shard_of(state.cell(hash)).id)
+        let is_there = state.has_shards() && state.ring.open_count() > 0;
+        is_there.then(|| state.ring.shard_of(state.ring.cell(hash)).id)
     }
 }

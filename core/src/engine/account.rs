@@ -82,7 +82,7 @@ impl Usage {
             // Put calls wait for the table while they hold a state; a writer that waits must not come between.
             let state = stream.state.read_recursive();
             let (shards, on_demand) = match state.mode() {
-                StreamMode::Provisioned => (state.open_count(), 0),
+                StreamMode::Provisioned => (state.ring.open_count(), 0),
                 StreamMode::OnDemand => (0, 1),
             };
             Self {

@@ -201,7 +201,7 @@ pub(super) fn mode_details(mode: StreamMode) -> StreamModeDetails {
 /// A stream that is being made shows no shards.
 fn visible_open_shards(state: &State) -> i32 {
     if state.has_shards() {
-        state.open_count() as i32
+        state.ring.open_count() as i32
     } else {
         0
     }

@@ -41,6 +41,7 @@ mod refuse;
 mod reshard;
 mod resource;
 mod retention;
+mod ring;
 mod rolling;
 mod scaling;
 mod sequence;

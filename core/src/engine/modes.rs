@@ -38,7 +38,7 @@ impl Inner {
                 match mode {
                     StreamMode::OnDemand => self.check_on_demand_room(usage.on_demand)?,
                     StreamMode::Provisioned => {
-                        self.check_room(&stream.name, usage, state.open_count())?;
+                        self.check_room(&stream.name, usage, state.ring.open_count())?;
                     }
                 }
                 let changes = &mut state.profile.mode_changes;

@@ -134,8 +134,8 @@ impl Inner {
     /// Where the service puts a record of a stream with distribution AUTO: evenly over the shards, however wide they
     /// are, and whatever its keys. Source: AWS, service-managed distribution.
     pub(super) fn anywhere(&self, state: &State) -> HashKey {
-        let cell = self.config.rng.below(state.open_count() as u64);
-        state.shard_of(cell as usize).range.start()
+        let cell = self.config.rng.below(state.ring.open_count() as u64);
+        state.ring.shard_of(cell as usize).range.start()
     }
 
     /// Appends the records shard by shard; those of one shard get consecutive numbers in the order of the request.
@@ -150,7 +150,7 @@ impl Inner {
         let mut outcomes = Outcomes::new(entries.len());
         let order = by_cell(state, hashes);
         for group in order.chunk_by(|a, b| a >> 32 == b >> 32) {
-            let shard = state.shard_of((group[0] >> 32) as usize);
+            let shard = state.ring.shard_of((group[0] >> 32) as usize);
             let horizon = state.horizon(now.wall).as_millis();
             let mut batch = Batch {
                 engine: self,
@@ -308,9 +308,9 @@ fn by_cell(state: &State, hashes: &[HashKey]) -> Vec<u64> {
     let mut order: Vec<u64> = hashes
         .iter()
         .zip(0_u64..)
-        .map(|(&hash, place)| (state.cell(hash) as u64) << 32 | place)
+        .map(|(&hash, place)| (state.ring.cell(hash) as u64) << 32 | place)
         .collect();
-    match state.open_count() {
+    match state.ring.open_count() {
         1 => order,
         cells if cells <= FEW_CELLS => counted(&order, cells),
         _ => {

@@ -75,9 +75,13 @@ impl Inner {
         let current = stream.change(|state| -> Result<_, Refusal> {
             state.active(stream.named())?;
             provisioned(&stream, state)?;
-            let current = state.open_count();
+            let current = state.ring.open_count();
             check_step(current, target)?;
-            let steps = plan(&state.open_ranges(), target as u32, state.next_shard());
+            let steps = plan(
+                &state.ring.open_ranges(),
+                target as u32,
+                state.ring.next_shard(),
+            );
             self.check_target(current, target, used.saturating_sub(current), &steps)?;
             self.check_rescalings(now, state)?;
             state.update(self.settled_at(now), steps, now, &self.memory);

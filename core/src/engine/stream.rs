@@ -1,4 +1,4 @@
-//! One stream: its life cycle, its shards, and which of them takes which hash key.
+//! One stream: its life cycle, and what control operations change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,14 +16,14 @@ use super::metrics::Calls;
 use super::profile::Profile;
 use super::refuse::Named;
 use super::reshard::Step;
+use super::ring::Ring;
 use super::rolling::Rolling;
-use super::shard::{Closed, Parents, Shard};
+use super::shard::Shard;
 use super::tags::Tags;
 use crate::api::{self, RecordDistributionStrategy, StreamMode, StreamStatus};
-use crate::route::radix::Radix;
 use crate::time::{Moment, Timestamp};
+use crate::types::ShardId;
 use crate::types::limits::{RECORD_DEFAULT_MAX_BYTES, RETENTION_DEFAULT_HOURS};
-use crate::types::{HashKey, HashRange, ShardId};
 
 /// A stream of the account. What never changes is read without a lock; `state` is locked for writing by control
 /// operations alone.
@@ -46,12 +46,7 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) struct State {
     phase: Phase,
-    /// All shards that were not yet forgotten, in the order of their ids.
-    shards: Vec<Arc<Shard>>,
-    /// Which open shard takes a hash key: a cell of the ring, and that cell's place in `shards`.
-    cells: Radix,
-    open: Vec<u32>,
-    next_shard: ShardId,
+    pub ring: Ring,
     /// Of an on-demand stream.
     growth: Option<Growth>,
     pub retention_hours: u32,
@@ -106,31 +101,12 @@ impl Stream {
         let first_second = created.as_secs().saturating_sub(new.lead);
         // Behind those of an earlier stream of this name, so that a sequence number tells the two apart.
         let first_second = first_second.max(new.past.free_second);
-        let shard = |(range, id)| {
-            let parents = Parents::default();
-            Arc::new(Shard::new(
-                ShardId::new(id),
-                range,
-                parents,
-                first_second,
-                created,
-                memory,
-            ))
-        };
-        let shards: Vec<_> = HashRange::split_evenly(new.shards)
-            .into_iter()
-            .zip(0..)
-            .map(shard)
-            .collect();
-        let (cells, open) = cells(&shards);
+        let ring = Ring::new(new.shards, first_second, created, memory);
         let growth = new.growth;
-        let growth = growth.map(|terms| Growth::new(terms, now.moment, shards.iter()));
+        let growth = growth.map(|terms| Growth::new(terms, now.moment, ring.open()));
         let state = State {
             phase: Phase::Creating(ready),
-            shards,
-            cells,
-            open,
-            next_shard: ShardId::new(new.shards),
+            ring,
             growth,
             retention_hours: RETENTION_DEFAULT_HOURS,
             max_record_bytes: new.max_record_bytes.unwrap_or(RECORD_DEFAULT_MAX_BYTES),
@@ -186,10 +162,8 @@ impl Stream {
     /// Wakes the subscribers of all its shards, as when it or a consumer goes; after those who look just now.
     pub fn wake_subscribers(&self) {
         let state = self.state.write();
-        state
-            .shards
-            .iter()
-            .for_each(|shard| shard.wake_subscribers());
+        let shards = state.ring.all().iter();
+        shards.for_each(|shard| shard.wake_subscribers());
     }
 
     /// Changes its state under the write lock.
@@ -223,7 +197,7 @@ impl State {
 
     /// Makes it an on-demand stream that grows by these terms, or a provisioned one; its shards stay.
     pub fn set_mode(&mut self, on_demand: Option<Terms>, now: Moment) {
-        let grow = |terms| Growth::new(terms, now, self.open_shards());
+        let grow = |terms| Growth::new(terms, now, self.ring.open());
         self.growth = on_demand.map(grow);
     }
 
@@ -290,7 +264,7 @@ impl State {
 
     /// What it leaves to the next stream of its name.
     pub fn past(&self) -> Past {
-        let seconds = self.shards.iter().map(|shard| shard.created);
+        let seconds = self.ring.all().iter().map(|shard| shard.created);
         Past {
             free_second: seconds.max().map_or(0, |newest| newest + 1),
             newest_consumer: self.profile.consumers.newest_second(),
@@ -301,7 +275,7 @@ impl State {
     pub fn shards(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Shard>> {
         let horizon = self.horizon(now);
         let shards = if self.has_shards() {
-            &self.shards[..]
+            self.ring.all()
         } else {
             &[]
         };
@@ -313,46 +287,8 @@ impl State {
     /// The shard with this id, open or closed.
     pub fn shard(&self, id: ShardId, now: Timestamp) -> Option<&Arc<Shard>> {
         let horizon = self.horizon(now);
-        let at = self
-            .shards
-            .binary_search_by_key(&id, |shard| shard.id)
-            .ok()?;
-        let shard = &self.shards[at];
+        let shard = self.ring.find(id)?;
         (self.has_shards() && !shard.is_expired(horizon)).then_some(shard)
-    }
-
-    /// How many shards take records.
-    pub fn open_count(&self) -> usize {
-        self.open.len()
-    }
-
-    /// The cell of the ring that holds a hash key.
-    #[inline]
-    pub fn cell(&self, key: HashKey) -> usize {
-        self.cells.find(key.get())
-    }
-
-    /// The open shard that has a cell.
-    #[inline]
-    pub fn shard_of(&self, cell: usize) -> &Arc<Shard> {
-        &self.shards[self.open[cell] as usize]
-    }
-
-    /// The open shards in the order of their ranges.
-    fn open_shards(&self) -> impl Iterator<Item = &Arc<Shard>> {
-        self.open.iter().map(|&at| &self.shards[at as usize])
-    }
-
-    /// Ids and ranges of the open shards, in the order of their ranges.
-    pub fn open_ranges(&self) -> Vec<(ShardId, HashRange)> {
-        self.open_shards()
-            .map(|shard| (shard.id, shard.range))
-            .collect()
-    }
-
-    /// The id that the next new shard gets.
-    pub fn next_shard(&self) -> ShardId {
-        self.next_shard
     }
 
     /// Begins an update that ends with these steps; at once if `until` has come.
@@ -388,7 +324,7 @@ impl State {
         let Some(mut growth) = self.growth.take() else {
             return;
         };
-        let splits = growth.look(now.moment, self.open_shards());
+        let splits = growth.look(now.moment, self.ring.open());
         if matches!(self.phase, Phase::Active) && !splits.is_empty() {
             self.phase = Phase::Updating(due + growth.delay(), splits);
         }
@@ -404,114 +340,16 @@ impl State {
                 // It happened when it was due, however late somebody looks.
                 let due = now.wall - now.moment.since(*at);
                 self.phase = Phase::Active;
-                self.reshard(&steps, due, memory);
+                let horizon = self.horizon(due);
+                self.ring.carry_out(&steps, due, horizon, memory);
             }
             _ => {}
         }
     }
 
-    /// Closes parents and adds children, then forgets what nobody can read any more.
-    fn reshard(&mut self, steps: &[Step], now: Timestamp, memory: &Arc<Memory>) {
-        if steps.is_empty() {
-            return;
-        }
-        for step in steps {
-            match *step {
-                Step::Split { shard, at } => self.split(shard, at, now, memory),
-                Step::Merge { lower, upper } => self.merge(lower, upper, now, memory),
-            }
-        }
-        self.forget_expired(now);
-    }
-
     /// Forgets what is past the retention for good, so that a longer one does not bring it back. Source: AWS,
     /// IncreaseStreamRetentionPeriod.
     pub fn forget_expired(&mut self, now: Timestamp) {
-        let horizon = self.horizon(now);
-        self.shards.retain(|shard| !shard.is_expired(horizon));
-        for shard in &self.shards {
-            shard.inner.lock().log.trim(horizon.as_millis());
-        }
-        (self.cells, self.open) = cells(&self.shards);
+        self.ring.forget(self.horizon(now));
     }
-
-    fn split(&mut self, parent: ShardId, at: HashKey, now: Timestamp, memory: &Arc<Memory>) {
-        let parent = self.known(parent);
-        let below = HashKey::new(at.get() - 1);
-        let ranges = [(parent.range.start(), below), (at, parent.range.end())];
-        let children = [self.next_shard, ShardId::new(self.next_shard.get() + 1)];
-        let second = close(&parent, children.map(Some), now, 0);
-        let parents = Parents {
-            parent: Some(parent.id),
-            adjacent: None,
-        };
-        for (start, end) in ranges {
-            self.add(start, end, parents, second + 1, now, memory);
-        }
-    }
-
-    fn merge(&mut self, lower: ShardId, upper: ShardId, now: Timestamp, memory: &Arc<Memory>) {
-        let (lower, upper) = (self.known(lower), self.known(upper));
-        let children = [Some(self.next_shard), None];
-        let second = close(&lower, children, now, 0);
-        let second = close(&upper, children, now, second);
-        let parents = Parents {
-            parent: Some(lower.id),
-            adjacent: Some(upper.id),
-        };
-        let (start, end) = (lower.range.start(), upper.range.end());
-        self.add(start, end, parents, second + 1, now, memory);
-    }
-
-    fn add(
-        &mut self,
-        start: HashKey,
-        end: HashKey,
-        parents: Parents,
-        created: u64,
-        opened: Timestamp,
-        memory: &Arc<Memory>,
-    ) {
-        let range = HashRange::new(start, end).expect("a step was checked when it was planned");
-        let id = self.next_shard;
-        self.next_shard = ShardId::new(id.get() + 1);
-        self.shards.push(Arc::new(Shard::new(
-            id, range, parents, created, opened, memory,
-        )));
-    }
-
-    /// A shard that a planned step names.
-    fn known(&self, id: ShardId) -> Arc<Shard> {
-        let at = self.shards.binary_search_by_key(&id, |shard| shard.id);
-        Arc::clone(&self.shards[at.expect("a step names shards that are there")])
-    }
-}
-
-/// Closes a shard and gives the second that its last number tells: not before its last record, its own start, or
-/// `at_least`, so that what starts one second later follows every record of its parents.
-fn close(shard: &Shard, children: [Option<ShardId>; 2], now: Timestamp, at_least: u64) -> u64 {
-    let last = shard.inner.lock().log.last_millis() / 1_000;
-    let second = now.as_secs().max(last).max(shard.created).max(at_least);
-    let closed = Closed {
-        at: now,
-        second,
-        children,
-    };
-    let set = shard.closed.set(closed);
-    debug_assert!(set.is_ok(), "a shard is closed once");
-    shard.wake_subscribers();
-    second
-}
-
-/// The table of the ring, and the place among `shards` of each cell's shard.
-fn cells(shards: &[Arc<Shard>]) -> (Radix, Vec<u32>) {
-    let mut open: Vec<u32> = (0..shards.len() as u32)
-        .filter(|&at| shards[at as usize].is_open())
-        .collect();
-    open.sort_by_key(|&at| shards[at as usize].range.start());
-    let ends = open
-        .iter()
-        .map(|&at| shards[at as usize].range.end().get())
-        .collect();
-    (Radix::new(ends), open)
 }
