@@ -217,7 +217,7 @@ pub(crate) struct State {
     /// Aggregates that are due at a time, by lane and number; some are gone by then.
     due: BinaryHeap<Reverse<(Moment, u32, u64)>>,
     opened: u64,
-    /// Lanes that have one.
+    /// Lanes that have an open aggregate.
     open: usize,
     /// Taken out of their lanes, to be sealed together.
     sealing: Vec<(u32, Box<Open>)>,

@@ -13,7 +13,7 @@ use super::batch::Batch;
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     first: Option<Box<Batch>>,
-    /// None unless there is a first. Made when it is needed, and kept.
+    /// Empty unless there is a first. Made when it is needed, and kept.
     #[expect(
         clippy::box_collection,
         reason = "a lane has a cache line for all of this"
