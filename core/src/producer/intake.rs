@@ -18,9 +18,10 @@ use crate::types::limits::RECORD_DEFAULT_MAX_BYTES;
 
 /// Smallest and largest arena. A busy intake doubles the size with each arena that fills.
 const ARENA_SIZES: (usize, usize) = (64 << 10, 1 << 20);
-/// Emptied buffers that are kept for the next arenas, until there is nothing to do: as many as the default budget has at
-/// once. A page that the system maps anew costs more than the records that it holds.
-const SPARE_ARENAS: usize = 24;
+/// Emptied buffers that are kept for the next arenas, until there is nothing to do or a put needs their room: as many as the
+/// default budget can have of the largest. A page that the system maps anew costs more than the records that it holds: with 24
+/// a producer that ran ahead by the whole budget and was flushed paid a tenth more for each record of 1 KiB.
+const SPARE_ARENAS: usize = 64;
 
 /// What puts and the sender share. `N` is what others leave for the sender: answers and wishes.
 pub(crate) struct Intake<N> {
