@@ -355,7 +355,7 @@ export interface EngineOptions {
   region?: string
   /** The account that ARNs name: twelve digits. Default `000000000000`. */
   account?: string
-  /** Open shards that the account may have. Default 20,000. */
+  /** Open shards of provisioned streams that the account may have. Default 20,000. */
   shardLimit?: number
   /** On-demand streams that the account may have. Default 50. */
   onDemandStreamLimit?: number

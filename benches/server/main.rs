@@ -39,7 +39,7 @@ fn main() {
 }
 
 /// Puts and reads of 1 KiB records in both forms, by servers whose memory is full: what is stored takes the place of what is
-/// old, as in any that runs for long. Storing into memory that was never touched is measured apart, in one form.
+/// old, as in any that runs for long. Storing into memory that was never touched is measured apart.
 fn throughput(gates: &mut Gates) {
     let many: Measure = |server, form| put_batches(server, form, 60);
     let one: Measure = |server, form| put_one_by_one(server, form, 1, 1024, 8_000);

@@ -58,7 +58,7 @@ impl Engine {
     /// quotas: whether there are the service's quotas (True), see the property of that name. memory: bytes that stored
     /// records may take (half of the machine's). when_full: what a put finds then, "throttle" or "trim", which drops the
     /// oldest records. state_delay: how many seconds a stream takes to be made, changed and deleted (0). region and account:
-    /// what ARNs name (us-east-1, 000000000000). shard_limit: open shards that the account may have (20,000).
+    /// what ARNs name (us-east-1, 000000000000). shard_limit: open shards of provisioned streams that the account may have (20,000).
     /// on_demand_stream_limit: its on-demand streams (50).
     #[new]
     #[pyo3(

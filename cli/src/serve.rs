@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// The service's quotas of shards, rates, consumers and tags: on or off.
     #[arg(long, env = "KINETIK_QUOTAS", default_value = "on", action = clap::ArgAction::Set, value_parser = units::switch)]
     quotas: bool,
-    /// Open shards that the account may have.
+    /// Open shards of provisioned streams that the account may have.
     #[arg(long, env = "KINETIK_SHARD_LIMIT", value_name = "N")]
     shard_limit: Option<usize>,
     /// On-demand streams that the account may have.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinetik::api::{
     CreateStreamInput, DescribeLimitsInput, DescribeStreamSummaryInput, PutRecordsInput,
-    PutRecordsRequestEntry, Shard, StreamModeDetails, UpdateStreamModeInput,
+    PutRecordsRequestEntry, Shard,
 };
 
 use crate::behaviours;
-use crate::consumers::ARN;
+use crate::modes::{on_demand, switch};
 use crate::service::{PLAIN, QUOTAS, SLOW, Service, Setup, shard};
 
 /// AWS says within what time; when within it is kinetik's choice.
@@ -23,28 +23,6 @@ const FEW: Setup = Setup {
 const SECOND: &str = "85070591730234615865843651857942052864";
 const MIDDLE: &str = "127605887595351923798765477786913079296";
 const THIRD: &str = "170141183460469231731687303715884105728";
-
-fn mode(mode: &str) -> Option<StreamModeDetails> {
-    Some(StreamModeDetails {
-        stream_mode: Some(mode.into()),
-    })
-}
-
-fn on_demand(name: &str) -> CreateStreamInput {
-    CreateStreamInput {
-        stream_name: Some(name.into()),
-        stream_mode_details: mode("ON_DEMAND"),
-        ..Default::default()
-    }
-}
-
-fn switch(to: &str) -> UpdateStreamModeInput {
-    UpdateStreamModeInput {
-        stream_arn: Some(ARN.into()),
-        stream_mode_details: mode(to),
-        ..Default::default()
-    }
-}
 
 /// So many records of 1,000,000 bytes at once.
 fn megabytes(hash: &str, count: usize) -> PutRecordsInput {

@@ -25,7 +25,7 @@ fn mode(mode: &str) -> Option<StreamModeDetails> {
     })
 }
 
-fn on_demand(name: &str) -> CreateStreamInput {
+pub(crate) fn on_demand(name: &str) -> CreateStreamInput {
     CreateStreamInput {
         stream_name: Some(name.into()),
         stream_mode_details: mode("ON_DEMAND"),
@@ -33,7 +33,7 @@ fn on_demand(name: &str) -> CreateStreamInput {
     }
 }
 
-fn switch(to: &str) -> UpdateStreamModeInput {
+pub(crate) fn switch(to: &str) -> UpdateStreamModeInput {
     UpdateStreamModeInput {
         stream_arn: Some(ARN.into()),
         stream_mode_details: mode(to),

@@ -96,7 +96,7 @@ class Engine:
         region: str | None = None,
         # What ARNs name: twelve digits. ["000000000000"]
         account: str | None = None,
-        # Open shards that the account may have. [20,000]
+        # Open shards of provisioned streams that the account may have. [20,000]
         shard_limit: int | None = None,
         # On-demand streams that the account may have. [50]
         on_demand_stream_limit: int | None = None,

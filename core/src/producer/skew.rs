@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use serde_json::json;
 
 use super::Producer;
-use super::metrics::ProducerMetrics;
+use super::metrics::PutCounts;
 use crate::types::limits::{SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use crate::types::{HashKey, ShardId};
 
@@ -205,8 +205,13 @@ impl Watch {
         Some((hottest.hash, share(hottest.bytes, self.bytes)))
     }
 
-    /// What it has seen, with what the producer has counted.
-    pub fn report(&self, metrics: &ProducerMetrics, busiest_second: Busy) -> SkewReport {
+    /// What it has seen, with what the producer has counted, in all and of each shard.
+    pub fn report(
+        &self,
+        total: PutCounts,
+        shards: impl Iterator<Item = (ShardId, PutCounts)>,
+        busiest_second: Busy,
+    ) -> SkewReport {
         let mut hottest: Vec<_> = self.keys.iter().collect();
         hottest.sort_by_key(|key| std::cmp::Reverse(key.bytes));
         let keys = hottest.into_iter().take(TOLD).map(|key| HotKey {
@@ -216,17 +221,17 @@ impl Watch {
             bytes: share(key.bytes, self.bytes),
         });
         let keys: Vec<_> = keys.collect();
-        let total = metrics.total;
-        let mut shards: Vec<_> = metrics
-            .shards
-            .iter()
-            .map(|(id, counts)| ShardShare {
-                shard_id: *id,
+        let mut shards: Vec<_> = shards
+            .map(|(shard_id, counts)| ShardShare {
+                shard_id,
                 records: share(counts.user_records.records, total.user_records.records),
                 bytes: share(counts.user_records.bytes, total.user_records.bytes),
             })
             .collect();
-        shards.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
+        shards.sort_by(|a, b| {
+            let by_bytes = b.bytes.total_cmp(&a.bytes);
+            by_bytes.then(a.shard_id.cmp(&b.shard_id))
+        });
         let Busy { records, bytes } = busiest_second;
         let for_records = records.div_ceil(SHARD_RECORDS_PER_SECOND);
         let for_bytes = bytes.div_ceil(SHARD_BYTES_PER_SECOND);
@@ -280,7 +285,7 @@ mod tests {
                 );
             }
         }
-        watch.report(&ProducerMetrics::default(), Busy::default())
+        watch.report(PutCounts::default(), std::iter::empty(), Busy::default())
     }
 
     #[test]
@@ -331,7 +336,7 @@ mod tests {
         let needed = |records, bytes| {
             let busy = Busy { records, bytes };
             watch
-                .report(&ProducerMetrics::default(), busy)
+                .report(PutCounts::default(), std::iter::empty(), busy)
                 .shards_needed
         };
         assert_eq!(
@@ -353,7 +358,7 @@ mod tests {
         let is_too_much = |bytes| {
             let busy = Busy { records: 1, bytes };
             watch
-                .report(&ProducerMetrics::default(), busy)
+                .report(PutCounts::default(), std::iter::empty(), busy)
                 .is_one_key_too_much
         };
         // Three quarters of it are the hot key's.

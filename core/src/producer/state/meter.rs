@@ -49,7 +49,9 @@ impl Meter {
 
     /// How the records are spread.
     pub fn report(&self) -> SkewReport {
-        self.watch.report(&self.metrics(), self.busiest)
+        let shards = self.shards.iter().map(|(id, counts)| (*id, *counts));
+        let total = self.metrics.total;
+        self.watch.report(total, shards, self.busiest)
     }
 
     /// What whoever is throttled can do. It names a hot key by its place on the ring: keys may be private.

@@ -43,6 +43,7 @@ impl Ready {
 
     /// Puts a batch before the one at this place, or behind the last.
     pub fn insert(&mut self, at: usize, batch: Box<Batch>) {
+        debug_assert!(at <= self.len(), "place {at} of {}", self.len());
         match at.checked_sub(1) {
             Some(at) => self.rest().insert(at, batch),
             None => {
